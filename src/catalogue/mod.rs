@@ -1,0 +1,45 @@
+//! Which metrics exist. Exporters and parts declare each metric once, as data; the exposition, the
+//! lint, completion and the reference page all read that declaration.
+
+mod families;
+mod number;
+
+pub use families::{Families, Family, FamilySample, write_text};
+pub use number::write_go_float;
+
+use crate::model::MetricType;
+
+/// A declared metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// Full name as exposed.
+    pub name: &'static str,
+    /// What kind it is.
+    pub kind: MetricType,
+    /// One clear sentence of our own.
+    pub help: &'static str,
+    /// Label names in the order of the values given to [`Families::put`]; without `job`, `instance`.
+    pub labels: &'static [&'static str],
+}
+
+impl Metric {
+    /// A gauge without labels.
+    pub const fn gauge(name: &'static str, help: &'static str) -> Self {
+        Self { name, kind: MetricType::Gauge, help, labels: &[] }
+    }
+
+    /// A counter without labels.
+    pub const fn counter(name: &'static str, help: &'static str) -> Self {
+        Self { name, kind: MetricType::Counter, help, labels: &[] }
+    }
+
+    /// A metric of unknown type (`untyped` in the text format) without labels.
+    pub const fn untyped(name: &'static str, help: &'static str) -> Self {
+        Self { name, kind: MetricType::Unknown, help, labels: &[] }
+    }
+
+    /// The same with labels.
+    pub const fn with(self, labels: &'static [&'static str]) -> Self {
+        Self { labels, ..self }
+    }
+}

@@ -1,0 +1,14 @@
+//! The shared words: what every engine, every wire format and every test speaks of.
+
+mod histogram;
+mod labels;
+mod matcher;
+mod sample;
+
+pub use histogram::{BucketSpan, CounterReset, Histogram};
+pub use labels::{Labels, LabelsBuilder};
+pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use sample::{Exemplar, Metadata, MetricType, STALE_NAN, TimeRange, Timestamp, is_stale};
+
+/// The label that holds a series' metric name.
+pub const METRIC_NAME: &str = "__name__";

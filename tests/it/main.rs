@@ -1,0 +1,18 @@
+//! All integration tests, one binary: the built program driven as users do.
+
+// Not every helper is used by every part.
+#![allow(dead_code)]
+
+mod support;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = libtest_mimic::Arguments::from_args();
+    let parts: [(&str, &[support::Test]); 0] = [];
+    let trials = parts
+        .iter()
+        .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
