@@ -6,5 +6,6 @@
 pub mod catalogue;
 pub mod model;
 pub mod promql;
+pub mod runner;
 pub mod scrape;
 pub mod storage;

@@ -1,0 +1,9 @@
+//! What `up` is: it builds each part from a `Stack`, watches, reloads and stops it.
+
+pub mod board;
+pub mod control;
+pub mod logs;
+pub mod ports;
+pub mod probe;
+pub mod process;
+pub mod supervise;
