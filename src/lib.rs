@@ -9,3 +9,4 @@ pub mod promql;
 pub mod runner;
 pub mod scrape;
 pub mod storage;
+pub mod wire;
