@@ -4,6 +4,7 @@
 //! ARCHITECTURE.md has the map and the journeys through it.
 
 pub mod catalogue;
+pub mod check;
 pub mod diag;
 pub mod manifest;
 pub mod model;
@@ -11,4 +12,5 @@ pub mod promql;
 pub mod runner;
 pub mod scrape;
 pub mod storage;
+pub mod template;
 pub mod wire;
