@@ -1,0 +1,59 @@
+//! Inside a container, localhost is that container and nothing else.
+
+use super::topology::{Listen, is_localhost};
+use super::{Input, Rule};
+use crate::diag::{Findings, Severity};
+
+pub(super) const RULE: Rule = Rule {
+    code: "S105",
+    name: "localhost-in-container",
+    severity: Severity::Error,
+    explain: EXPLAIN,
+    check,
+};
+
+fn check(Input { topology, .. }: &Input<'_>, findings: &mut Findings) {
+    for connection in topology.connections.iter().filter(|c| is_localhost(&c.host)) {
+        let from = topology.resolve(connection.from);
+        // Prometheus may well scrape itself.
+        if let (Some(from), Some(port)) = (from, connection.port)
+            && from.listen(port).is_some()
+        {
+            continue;
+        }
+        let meant = topology.hosts.iter().find(|host| {
+            let published = |port| {
+                move |listen: &Listen| {
+                    listen.published.as_ref().is_some_and(|published| published.1 == port)
+                }
+            };
+            connection.port.is_some_and(|port| {
+                host.listen(port).is_some() || host.listens.iter().any(published(port))
+            })
+        });
+        let what = from.map_or("", |from| from.what.as_str());
+        let help = match (meant, connection.port) {
+            (Some(host), Some(port)) => {
+                let inside = host.listen(port).or(host.listens.first()).map_or(port, |l| l.port);
+                format!("write `{}:{inside}`", host.name)
+            }
+            _ => "write the name of the service that is meant".to_owned(),
+        };
+        findings.push(
+            RULE.says(format!(
+                "{} goes to `{}`, which inside the container of {what} is {what} itself",
+                connection.what, connection.host
+            ))
+            .at(connection.span, "not another service")
+            .help(help),
+        );
+    }
+}
+
+const EXPLAIN: &str = r##"Each container has a localhost of its own. What works on a developer's machine points at nothing once
+the program runs in a container.
+
+    scrape "mysql" { target "localhost:9104" }
+
+Write the service's name and its port inside the network: `mysql-exporter:9104`. Natively the name is
+mapped to the loopback."##;

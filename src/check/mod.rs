@@ -1,0 +1,154 @@
+//! `Stack` → findings. One file per rule; a new rule is its file and a line in [`RULES`].
+
+mod default_password;
+mod dependency_cycle;
+mod expressions;
+mod host_port_clash;
+mod host_port_used_inside;
+mod inline_secret;
+mod inside;
+mod interval_beyond_lookback;
+mod levels;
+mod localhost_in_container;
+mod native_port_clash;
+mod non_http_scrape_target;
+mod not_same_network;
+mod privileged_port_native;
+mod promql_syntax;
+mod promql_type;
+mod published_to_all_interfaces;
+mod target_port_not_exposed;
+mod template_syntax;
+mod timeout_exceeds_interval;
+mod topology;
+mod undefined_receiver;
+mod undefined_secret;
+mod undefined_service;
+mod undefined_volume;
+mod unused_declaration;
+mod values;
+
+pub use levels::{Levels, UnknownRule};
+
+use crate::diag::{Code, Files, Finding, Findings, Severity, most_similar, quoted_list};
+use crate::manifest::{Stack, codes};
+use topology::Topology;
+
+/// A kind of mistake and how it is found.
+pub struct Rule {
+    /// Stable code: `S101`.
+    pub code: &'static str,
+    /// What is wrong, as a word: `host-port-clash`.
+    pub name: &'static str,
+    /// How bad it is unless the stack says otherwise.
+    pub severity: Severity,
+    /// What it means, why it matters, and how to mend it, with an example.
+    pub explain: &'static str,
+    check: fn(&Input<'_>, &mut Findings),
+}
+
+impl Rule {
+    /// The rule without its check.
+    pub const fn kind(&self) -> Code {
+        let Self { code, name, severity, explain, check: _ } = *self;
+        Code { code, name, severity, explain }
+    }
+
+    fn says(&self, message: impl Into<String>) -> Finding {
+        self.kind().says(message)
+    }
+}
+
+/// What a rule may look at.
+struct Input<'a> {
+    stack: &'a Stack,
+    /// Hosts, ports and connections of the stack.
+    topology: Topology<'a>,
+    /// The text of all files, to point inside of strings.
+    files: &'a Files,
+}
+
+/// All rules, by code. Those that reading a manifest finds by itself are in [`codes::ALL`].
+const RULES: &[Rule] = &[
+    undefined_service::RULE,
+    undefined_volume::RULE,
+    undefined_secret::RULE,
+    dependency_cycle::RULE,
+    unused_declaration::RULE,
+    host_port_clash::RULE,
+    target_port_not_exposed::RULE,
+    not_same_network::RULE,
+    host_port_used_inside::RULE,
+    localhost_in_container::RULE,
+    non_http_scrape_target::RULE,
+    published_to_all_interfaces::RULE,
+    privileged_port_native::RULE,
+    native_port_clash::RULE,
+    timeout_exceeds_interval::RULE,
+    interval_beyond_lookback::RULE,
+    promql_syntax::RULE,
+    promql_type::RULE,
+    template_syntax::RULE,
+    undefined_receiver::RULE,
+    inline_secret::RULE,
+    default_password::RULE,
+];
+
+/// Every kind of finding there is, by code.
+pub fn rules() -> impl Iterator<Item = Code> {
+    let mut all: Vec<Code> =
+        codes::ALL.iter().copied().chain(RULES.iter().map(Rule::kind)).collect();
+    all.sort_by_key(|code| code.code);
+    all.into_iter()
+}
+
+/// Adds the findings of all rules to those of reading, applies the levels that the manifest and the
+/// command line ask for, and sorts.
+pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Levels) {
+    let input = Input { stack, topology: Topology::of(stack), files };
+    for rule in RULES {
+        (rule.check)(&input, findings);
+    }
+    levels.with_manifest(stack.lint.as_deref()).apply(findings);
+    findings.settle();
+}
+
+/// What could have been written instead: `hosts here: `a`, `b`; did you mean `a`?`
+pub fn did_you_mean<'a>(
+    written: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    what: &str,
+) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    if known.is_empty() {
+        return format!("there are no {what}");
+    }
+    let list = quoted_list(known.iter().copied());
+    match most_similar(written, known) {
+        Some(similar) => format!("did you mean `{similar}`? {what}: {list}"),
+        None => format!("{what}: {list}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_and_names_are_unique_and_rules_stand_in_order() {
+        let all: Vec<Code> = rules().collect();
+        let codes: HashSet<&str> = all.iter().map(|rule| rule.code).collect();
+        let names: HashSet<&str> = all.iter().map(|rule| rule.name).collect();
+        assert_eq!((codes.len(), names.len()), (all.len(), all.len()));
+        assert!(RULES.windows(2).all(|pair| pair[0].code < pair[1].code));
+    }
+
+    #[test]
+    fn every_rule_explains_itself_with_an_example() {
+        for rule in RULES {
+            assert!(rule.explain.contains("\n    "), "{} has no example", rule.code);
+        }
+    }
+}

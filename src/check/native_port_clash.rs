@@ -1,0 +1,62 @@
+//! Natively all parts share one host, and two of them listen on the same port.
+
+use super::topology::{Host, Listen, split_address};
+use super::{Input, Rule};
+use crate::diag::{Findings, Severity, Span};
+
+pub(super) const RULE: Rule = Rule {
+    code: "S110",
+    name: "native-port-clash",
+    severity: Severity::Error,
+    explain: EXPLAIN,
+    check,
+};
+
+fn check(Input { topology, .. }: &Input<'_>, findings: &mut Findings) {
+    let mut taken: Vec<(u16, Span, String)> = Vec::new();
+    for host in &topology.hosts {
+        for (port, span) in native_ports(host) {
+            let clash = taken.iter().find(|(other, _, _)| *other == port);
+            if let Some((_, first, what)) = clash {
+                findings.push(
+                    RULE.says(format!(
+                        "natively {what} and {} would both listen on port {port}",
+                        host.what
+                    ))
+                    .at(span, "listens here too")
+                    .also(*first, "listens here")
+                    .help("let one of the programs listen on another port"),
+                );
+            } else {
+                taken.push((port, span, host.what.clone()));
+            }
+        }
+    }
+}
+
+/// Ports on the host machine that a part takes when the stack runs natively.
+fn native_ports(host: &Host<'_>) -> Vec<(u16, Span)> {
+    let Some(service) = host.service else {
+        // Parts listen on the port they publish, exporters on their own.
+        let port = |listen: &Listen| listen.published.as_ref().map_or(listen.port, |p| p.1);
+        return host.listens.iter().map(|listen| (port(listen), listen.span)).collect();
+    };
+    let Some(native) = &service.native else { return Vec::new() };
+    if let Some(external) = &native.external {
+        let port = split_address(external).and_then(|(_, port)| port);
+        return port.map(|port| (port, external.span)).into_iter().collect();
+    }
+    if native.run.is_none() {
+        return Vec::new();
+    }
+    // A program does not know what compose would publish: it listens on the port inside.
+    host.listens.iter().map(|listen| (listen.port, listen.span)).collect()
+}
+
+const EXPLAIN: &str = r##"In containers every service has ports of its own. `stackctl up` runs everything on one machine, where
+a port can be taken once.
+
+    service "db"    { port 3306; native { run "mariadbd" } }
+    service "mysql" { port 3306 host=3307; native { run "mysqld" } }
+
+Let one of the programs listen on another port, or run it elsewhere with `native external=`."##;

@@ -1,0 +1,66 @@
+//! A database or an exporter is reachable from every network of the host.
+
+use super::topology::Host;
+use super::{Input, Rule};
+use crate::diag::{Findings, Severity};
+
+pub(super) const RULE: Rule = Rule {
+    code: "S108",
+    name: "published-to-all-interfaces",
+    severity: Severity::Warning,
+    explain: EXPLAIN,
+    check,
+};
+
+fn check(Input { topology, .. }: &Input<'_>, findings: &mut Findings) {
+    for host in &topology.hosts {
+        for listen in &host.listens {
+            let Some((bind, port)) = &listen.published else { continue };
+            let open = matches!(bind.as_str(), "0.0.0.0" | "::" | "[::]" | "*");
+            if !open || !is_private(host, listen.port) {
+                continue;
+            }
+            findings.push(
+                RULE.says(format!(
+                    "port {port} of {} is open to every network of the host",
+                    host.what
+                ))
+                .at(listen.span, "published on every interface")
+                .help("publish it on the loopback: `bind=\"127.0.0.1\"`, or leave it unpublished"),
+            );
+        }
+    }
+}
+
+/// Images whose port nobody but the stack should reach.
+const DATABASES: [&str; 10] = [
+    "mysql",
+    "mariadb",
+    "postgres",
+    "redis",
+    "valkey",
+    "mongo",
+    "memcached",
+    "elasticsearch",
+    "opensearch",
+    "rabbitmq",
+];
+const DATABASE_PORTS: [u16; 8] = [3306, 5432, 6379, 27017, 11211, 9200, 5672, 1433];
+
+fn is_private(host: &Host<'_>, port: u16) -> bool {
+    let Some(service) = host.service else {
+        // Exporters and the push gateway ask for no password.
+        return host.name.ends_with("-exporter") || host.name == "pushgateway";
+    };
+    let image = service.image.as_ref().map_or("", |image| image.as_str());
+    let image = image.rsplit('/').next().unwrap_or(image);
+    let name = image.split([':', '@']).next().unwrap_or(image);
+    DATABASES.contains(&name) || DATABASE_PORTS.contains(&port)
+}
+
+const EXPLAIN: &str = r##"A database port that is bound to every interface is tried by strangers within the hour, and Docker's
+port rules come before the firewall's.
+
+    service "db" { image "mysql:8.4.6"; port 3306 bind="0.0.0.0" }
+
+Publish it on the loopback (the default) or not at all; other containers reach it without publishing."##;

@@ -1,0 +1,322 @@
+//! Who listens where: every host of the stack's networks with its ports, and every address that
+//! someone in the stack connects to. The rules about ports and networks all read this one picture.
+
+use crate::diag::{Span, Spanned};
+use crate::manifest::{Exporter, Protocol, Service, Stack};
+
+/// A port that a host listens on.
+#[derive(Debug, Clone)]
+pub struct Listen {
+    /// Port inside the container.
+    pub port: u16,
+    /// What is spoken; `None` if nothing was said, and HTTP is assumed.
+    pub protocol: Option<Protocol>,
+    /// Address and port on the host machine; `None` if it is not published.
+    pub published: Option<(String, u16)>,
+    /// Where the port is written; the host's name where it is derived.
+    pub span: Span,
+}
+
+/// A host on the networks: a service, an exporter or a monitoring part.
+#[derive(Debug, Clone)]
+pub struct Host<'a> {
+    /// Host name on the networks.
+    pub name: String,
+    /// What it is, for messages: ``service `db` ``.
+    pub what: String,
+    /// Ports in the order they are written.
+    pub listens: Vec<Listen>,
+    /// Networks it is attached to.
+    pub networks: Vec<&'a str>,
+    /// Where it is declared.
+    pub span: Span,
+    /// The service, if it is one.
+    pub service: Option<&'a Service>,
+}
+
+impl Host<'_> {
+    /// The port inside the container, if the host listens there.
+    pub fn listen(&self, port: u16) -> Option<&Listen> {
+        self.listens.iter().find(|listen| listen.port == port)
+    }
+
+    /// Ports inside the container, for messages.
+    pub fn ports(&self) -> String {
+        let ports: Vec<String> =
+            self.listens.iter().map(|listen| format!("`{}`", listen.port)).collect();
+        ports.join(", ")
+    }
+}
+
+/// An address that someone connects to: `host`, `host:port` or a URL.
+#[derive(Debug, Clone)]
+pub struct Connection<'a> {
+    /// Name of who connects; [`Topology::resolve`] finds its host.
+    pub from: &'a str,
+    /// Host that is named.
+    pub host: String,
+    /// Port, where one is named.
+    pub port: Option<u16>,
+    /// What the connection is for: `scrape job `x``.
+    pub what: String,
+    /// Whether HTTP is spoken.
+    pub http: bool,
+    /// The whole value.
+    pub span: Span,
+}
+
+/// Hosts, outside hosts and connections of a stack.
+#[derive(Debug, Clone, Default)]
+pub struct Topology<'a> {
+    /// Hosts in the order: services, exporters, parts.
+    pub hosts: Vec<Host<'a>>,
+    /// Names of hosts outside of the stack.
+    pub externals: Vec<&'a str>,
+    /// Every address that is named somewhere.
+    pub connections: Vec<Connection<'a>>,
+}
+
+impl<'a> Topology<'a> {
+    /// Draws the picture.
+    pub fn of(stack: &'a Stack) -> Self {
+        let mut topology = Self {
+            externals: stack.externals.iter().map(|external| external.name.as_str()).collect(),
+            ..Self::default()
+        };
+        topology.add_services(stack);
+        topology.add_parts(stack);
+        topology.connect(stack);
+        topology
+    }
+
+    /// The host of that name.
+    pub fn host(&self, name: &str) -> Option<&Host<'a>> {
+        self.hosts.iter().find(|host| host.name == name)
+    }
+
+    /// The host that an address means: its name on the network, or the name of an exporter.
+    pub fn resolve(&self, name: &str) -> Option<&Host<'a>> {
+        self.host(name).or_else(|| self.host(&format!("{name}-exporter")))
+    }
+
+    /// Whether the name can be looked up outside of the stack: an address, a name with a dot, or a
+    /// declared external host.
+    pub fn is_outside(&self, name: &str) -> bool {
+        name.contains(['.', ':']) || is_localhost(name) || self.externals.contains(&name)
+    }
+
+    /// Names that can be written where a host is wanted.
+    pub fn names(&self) -> Vec<&str> {
+        self.hosts
+            .iter()
+            .map(|host| host.name.as_str())
+            .chain(self.externals.iter().copied())
+            .collect()
+    }
+
+    fn add_services(&mut self, stack: &'a Stack) {
+        for service in &stack.services {
+            let unpublished: Vec<u16> = service.unpublish.iter().map(|port| port.value).collect();
+            let published = service.ports.iter().map(|port| {
+                let number = port.number.value;
+                let host = port.host.as_ref().map_or(number, |host| host.value);
+                let bind = port.bind.as_ref().map_or("127.0.0.1", |bind| bind.as_str());
+                let open = !unpublished.contains(&number);
+                Listen {
+                    port: number,
+                    protocol: port.protocol.as_ref().map(|protocol| protocol.value),
+                    published: open.then(|| (bind.to_owned(), host)),
+                    span: port.host.as_ref().map_or(port.number.span, |host| host.span),
+                }
+            });
+            let exposed = service.exposes.iter().map(|expose| Listen {
+                port: expose.number.value,
+                protocol: expose.protocol.as_ref().map(|protocol| protocol.value),
+                published: None,
+                span: expose.number.span,
+            });
+            self.hosts.push(Host {
+                name: service.name.value.clone(),
+                what: format!("service `{}`", service.name),
+                listens: published.chain(exposed).collect(),
+                networks: networks(stack, &service.networks),
+                span: service.name.span,
+                service: Some(service),
+            });
+        }
+    }
+
+    fn add_parts(&mut self, stack: &'a Stack) {
+        for exporter in &stack.exporters {
+            let name = exporter_host(exporter);
+            let what = format!("exporter `{}`", exporter.name);
+            let usual = match exporter.kind() {
+                "node" => Some(9100),
+                "mysql" => Some(9104),
+                _ => None,
+            };
+            let port = exporter.port.as_ref().map(|port| port.value).or(usual);
+            let span = exporter.port.as_ref().map_or(exporter.name.span, |port| port.span);
+            let bind = exporter.bind.as_ref().map(|bind| bind.value.clone());
+            let main = port.map(|port| Listen {
+                port,
+                protocol: None,
+                published: bind.map(|bind| (bind, port)),
+                span,
+            });
+            let further = exporter.exposes.iter().map(|expose| Listen {
+                port: expose.number.value,
+                protocol: expose.protocol.as_ref().map(|protocol| protocol.value),
+                published: None,
+                span: expose.number.span,
+            });
+            self.hosts.push(Host {
+                name,
+                what,
+                listens: main.into_iter().chain(further).collect(),
+                networks: networks(stack, &exporter.networks),
+                span: exporter.name.span,
+                service: None,
+            });
+        }
+        let part = |name: &str,
+                    inside: u16,
+                    port: Option<&Spanned<u16>>,
+                    bind: Option<&Spanned<String>>,
+                    own: &'a [Spanned<String>],
+                    span: Span| {
+            let bind = bind.map_or("127.0.0.1", |bind| bind.as_str()).to_owned();
+            let outside = port.map_or(inside, |port| port.value);
+            Host {
+                name: name.to_owned(),
+                what: name.to_owned(),
+                listens: vec![Listen {
+                    port: inside,
+                    protocol: None,
+                    published: Some((bind, outside)),
+                    span: port.map_or(span, |port| port.span),
+                }],
+                networks: networks(stack, own),
+                span,
+                service: None,
+            }
+        };
+        if let Some(p) = &stack.prometheus {
+            let (port, bind) = (p.port.as_ref(), p.bind.as_ref());
+            self.hosts.push(part("prometheus", 9090, port, bind, &p.networks, p.span()));
+        }
+        if let Some(p) = &stack.alertmanager {
+            let (port, bind) = (p.port.as_ref(), p.bind.as_ref());
+            self.hosts.push(part("alertmanager", 9093, port, bind, &p.networks, p.span()));
+        }
+        if let Some(p) = &stack.pushgateway {
+            let (port, bind) = (p.port.as_ref(), p.bind.as_ref());
+            self.hosts.push(part("pushgateway", 9091, port, bind, &p.networks, p.span()));
+        }
+        if let Some(p) = &stack.grafana {
+            let (port, bind) = (p.port.as_ref(), p.bind.as_ref());
+            self.hosts.push(part("grafana", 3000, port, bind, &p.networks, p.span()));
+        }
+    }
+
+    fn connect(&mut self, stack: &'a Stack) {
+        for service in &stack.services {
+            let from = service.name.as_str();
+            for site in &service.sites {
+                for php in &site.php_fastcgi {
+                    self.add(from, &php.to, format!("site `{}`", site.host), false);
+                }
+                for proxy in &site.reverse_proxy {
+                    self.add(from, &proxy.to, format!("site `{}`", site.host), true);
+                }
+            }
+        }
+        for exporter in &stack.exporters {
+            if let Some(target) = &exporter.target {
+                let what = format!("exporter `{}`", exporter.name);
+                self.add(&exporter.name, target, what, false);
+            }
+        }
+        if let Some(prometheus) = &stack.prometheus {
+            for scrape in &prometheus.scrapes {
+                for address in scrape.targets.iter().flat_map(|target| &target.addresses) {
+                    self.add("prometheus", address, format!("scrape job `{}`", scrape.job), true);
+                }
+            }
+            for federate in &prometheus.federate {
+                let what = format!("federation job `{}`", federate.job);
+                self.add("prometheus", &federate.target, what, true);
+            }
+            for write in &prometheus.remote_write {
+                self.add("prometheus", &write.url, "remote write".to_owned(), true);
+            }
+        }
+        if let Some(grafana) = &stack.grafana {
+            for datasource in &grafana.datasources {
+                if let Some(url) = &datasource.url {
+                    self.add("grafana", url, format!("data source `{}`", datasource.name), true);
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, from: &'a str, address: &'a Spanned<String>, what: String, http: bool) {
+        if let Some((host, port)) = split_address(address) {
+            let connection =
+                Connection { from, host: host.to_owned(), port, what, http, span: address.span };
+            self.connections.push(connection);
+        }
+    }
+}
+
+/// Host name of an exporter on the networks.
+pub fn exporter_host(exporter: &Exporter) -> String {
+    format!("{}-exporter", exporter.name)
+}
+
+/// Whether the name means the machine or container itself.
+pub fn is_localhost(name: &str) -> bool {
+    matches!(name, "localhost" | "127.0.0.1" | "::1" | "[::1]" | "0.0.0.0")
+}
+
+/// Host and port of `host`, `host:port` or a URL; `None` for a variable or an empty text.
+pub fn split_address(text: &str) -> Option<(&str, Option<u16>)> {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if authority.is_empty() || authority.contains(['$', '{']) {
+        return None;
+    }
+    if authority.starts_with('[') {
+        let (host, port) = authority.split_once(']')?;
+        return Some((&authority[..=host.len()], port.strip_prefix(':')?.parse().ok()));
+    }
+    match authority.rsplit_once(':') {
+        Some((host, port)) => Some((host, port.parse().ok())),
+        None => Some((authority, None)),
+    }
+}
+
+/// The networks a part is attached to: its own, or all that are declared.
+fn networks<'a>(stack: &'a Stack, own: &'a [Spanned<String>]) -> Vec<&'a str> {
+    if own.is_empty() {
+        stack.networks.iter().map(|network| network.name.as_str()).collect()
+    } else {
+        own.iter().map(|name| name.as_str()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_split_into_host_and_port() {
+        assert_eq!(split_address("db"), Some(("db", None)));
+        assert_eq!(split_address("db:3306"), Some(("db", Some(3306))));
+        assert_eq!(split_address("http://u:p@prom:9090/api?x=a:1"), Some(("prom", Some(9090))));
+        assert_eq!(split_address("[::1]:9090"), Some(("[::1]", Some(9090))));
+        assert_eq!(split_address("${HOST}:1"), None);
+        assert_eq!(split_address(""), None);
+    }
+}

@@ -1,0 +1,64 @@
+//! A name is used as a host of the stack, and nothing in the stack has that name.
+
+use super::topology::split_address;
+use super::{Input, Rule, did_you_mean};
+use crate::diag::{Findings, Severity, Span};
+
+pub(super) const RULE: Rule = Rule {
+    code: "S006",
+    name: "undefined-service",
+    severity: Severity::Error,
+    explain: EXPLAIN,
+    check,
+};
+
+fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
+    let names = topology.names();
+    let mut undefined = |name: &str, what: &str, span: Span| {
+        let known = did_you_mean(name, names.iter().copied(), "hosts here");
+        findings.push(
+            RULE.says(format!("{what} names `{name}`, and no service or exporter is called that"))
+                .at(span, "not defined")
+                .help(known),
+        );
+    };
+    for connection in &topology.connections {
+        let host = connection.host.as_str();
+        if topology.resolve(host).is_none() && !topology.is_outside(host) {
+            undefined(host, &connection.what, connection.span);
+        }
+    }
+    for service in &stack.services {
+        for dependency in &service.depends_on {
+            if topology.resolve(&dependency.name).is_none() {
+                let what = format!("service `{}` depends on a service that", service.name);
+                undefined(&dependency.name, &what, dependency.name.span);
+            }
+        }
+        if let Some(via) = service.metrics.as_ref().and_then(|metrics| metrics.via.as_ref()) {
+            let host = split_address(via).map_or(via.as_str(), |(host, _)| host);
+            if topology.resolve(host).is_none() {
+                undefined(host, &format!("`metrics` of service `{}`", service.name), via.span);
+            }
+        }
+    }
+    // A job without targets of its own changes a derived one, so that one must exist.
+    for scrape in stack.prometheus.iter().flat_map(|prometheus| &prometheus.scrapes) {
+        let own = !scrape.targets.is_empty()
+            || scrape.file_sd.is_some()
+            || !scrape.dns_sd.is_empty()
+            || !scrape.http_sd.is_empty();
+        if !own && topology.resolve(&scrape.job).is_none() {
+            undefined(&scrape.job, "a scrape job without targets", scrape.job.span);
+        }
+    }
+}
+
+const EXPLAIN: &str = r##"A service, exporter or part is referred to by a name that nothing in the stack has, so the address
+could never be looked up: the connection would fail at run time.
+
+    exporter "mysql" { target "databse" }      // the service is called `db`
+
+Write the name of a service or exporter of the stack, or declare a host outside of it:
+
+    external "metrics-store" port=8428"##;
