@@ -1,0 +1,181 @@
+//! The command line: one file per command.
+
+mod control;
+mod explain;
+mod hash_password;
+mod printer;
+mod query;
+mod render;
+mod run;
+mod schema;
+mod telemetry;
+mod up;
+mod validate;
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::OnceLock;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+
+/// Exit code of a command that could not do its work.
+const COULD_NOT: u8 = 2;
+
+/// One manifest in, a running monitoring stack out.
+#[derive(Debug, Parser)]
+#[command(name = "stackctl", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// Say less: only errors and what was asked for.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more; twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// When to use colours; `NO_COLOR` is respected.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check a manifest and explain every mistake at its line and column.
+    Validate(validate::Validate),
+    /// Write the configuration files of every product.
+    Render(render::Render),
+    /// Validate, render and run the whole stack natively, in one process.
+    Up(up::Up),
+    /// Show the parts of the running stacks.
+    Ps(control::Ps),
+    /// Print what the parts of a running stack said.
+    Logs(control::Logs),
+    /// Make a running stack read its manifest again.
+    Reload(control::Which),
+    /// Drain and stop a running stack.
+    Down(control::Which),
+    /// Run one part alone, with the flags of the reference program.
+    #[command(subcommand)]
+    Run(run::Run),
+    /// Ask a running Prometheus-compatible server.
+    Query(query::Query),
+    /// Explain a rule: what it finds, why it matters, how to mend it.
+    Explain(explain::Explain),
+    /// Print the JSON Schema of the manifest's YAML form.
+    Schema,
+    /// Hash a password for the `web` users of a part.
+    HashPassword(hash_password::HashPassword),
+    /// Print shell completions.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+struct Terminal {
+    quiet: bool,
+    color: Color,
+}
+
+static TERMINAL: OnceLock<Terminal> = OnceLock::new();
+
+fn quiet() -> bool {
+    TERMINAL.get().is_some_and(|terminal| terminal.quiet)
+}
+
+/// Whether colours are wanted on a stream that is, or is not, a terminal.
+fn color(terminal: bool) -> bool {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    match TERMINAL.get().map_or(Color::Auto, |terminal| terminal.color) {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => terminal && !no_color,
+    }
+}
+
+/// Runs the command of the arguments. 0 well, 1 a finding that counts, 2 could not do its work; a
+/// closed pipe is a quiet 0.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(err) => {
+            // `--help` and `--version` are no errors and go to stdout.
+            let _ = err.print();
+            return if err.use_stderr() { ExitCode::from(COULD_NOT) } else { ExitCode::SUCCESS };
+        }
+    };
+    let Cli { quiet, verbose, color, command } = cli;
+    let _ = TERMINAL.set(Terminal { quiet, color });
+    match dispatch(command, verbose) {
+        Ok(code) => code,
+        Err(err) if is_closed_pipe(&err) => ExitCode::SUCCESS,
+        Err(err) => {
+            printer::error(&format!("{err:#}"));
+            ExitCode::from(COULD_NOT)
+        }
+    }
+}
+
+fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Validate(validate) => validate.run(),
+        Command::Render(render) => render.run(),
+        Command::Up(up) => up.run(verbose),
+        Command::Ps(ps) => small_runtime()?.block_on(ps.run()),
+        Command::Logs(logs) => small_runtime()?.block_on(logs.run()),
+        Command::Reload(which) => small_runtime()?.block_on(control::reload(which)),
+        Command::Down(which) => small_runtime()?.block_on(control::down(which)),
+        Command::Run(run) => run.run(verbose),
+        Command::Query(query) => small_runtime()?.block_on(query.run()),
+        Command::Explain(explain) => explain.run(),
+        Command::Schema => schema::run(),
+        Command::HashPassword(hash) => hash.run(),
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "stackctl", &mut text);
+            printer::out().write_all(&text)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man => {
+            let mut text = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut text)?;
+            printer::out().write_all(&text)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// For commands that only talk: no worker threads.
+fn small_runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+fn is_closed_pipe(err: &anyhow::Error) -> bool {
+    err.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|err| err.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,131 @@
+//! `render`: writes the configuration files of every product.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Args;
+
+use super::printer::{self, out};
+use super::validate::{self, Source};
+use crate::diag::Severity;
+use crate::manifest::Loaded;
+use crate::render::{self, Beside, HandEdits, Output, WriteOptions};
+
+/// Writes every configuration file of the stack; only what changed, and all or nothing.
+#[derive(Debug, Args)]
+pub struct Render {
+    #[command(flatten)]
+    source: Source,
+    /// Folder to write to.
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    output: PathBuf,
+    /// Write nothing; exit code 1 if the folder is not what would be rendered.
+    #[arg(long, conflicts_with_all = ["diff", "stdout"])]
+    check: bool,
+    /// Write nothing; show what would change.
+    #[arg(long, conflicts_with = "stdout")]
+    diff: bool,
+    /// Write nothing; print this one file.
+    #[arg(long, value_name = "FILE")]
+    stdout: Option<String>,
+    /// Replace files that were changed by hand.
+    #[arg(long, conflicts_with = "adopt")]
+    overwrite: bool,
+    /// Keep files that were changed by hand, and be content with them from now on.
+    #[arg(long)]
+    adopt: bool,
+}
+
+impl Render {
+    /// Exit code 1 if the manifest has errors, or the folder differs (`--check`).
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let loaded = self.source.load()?;
+        validate::show(&loaded);
+        if loaded.findings.count(Severity::Error) > 0 {
+            return Ok(ExitCode::from(1));
+        }
+        let outputs = plan(&loaded, &self.source.manifest, &self.output)?;
+        if let Some(wanted) = &self.stdout {
+            let Some(output) = outputs.iter().find(|output| output.path == *wanted) else {
+                let paths: Vec<&str> = outputs.iter().map(|output| output.path.as_str()).collect();
+                bail!("no output is called `{wanted}`; there are {}", paths.join(", "));
+            };
+            out().write_all(&output.bytes)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        if self.check {
+            let drifts = render::check(&outputs, &self.output)?;
+            for drift in &drifts {
+                writeln!(out(), "{}: {}", drift.path, drift.kind.as_str())?;
+            }
+            if drifts.is_empty() {
+                printer::note(&format!("clean: {} files are as rendered", outputs.len()));
+            }
+            return Ok(ExitCode::from(u8::from(!drifts.is_empty())));
+        }
+        if self.diff {
+            out().write_all(render::diff(&outputs, &self.output)?.as_bytes())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let hand_edits = match (self.overwrite, self.adopt) {
+            (true, _) => HandEdits::Overwrite,
+            (false, true) => HandEdits::Adopt,
+            (false, false) => HandEdits::Refuse,
+        };
+        let options = WriteOptions {
+            manifest: self.source.manifest.display().to_string(),
+            profile: self.source.profile.clone(),
+            hand_edits,
+        };
+        let report = render::write(&outputs, &self.output, &options)?;
+        for path in &report.written {
+            printer::note(&format!("wrote {path}"));
+        }
+        for path in &report.removed {
+            printer::note(&format!("removed {path}"));
+        }
+        for path in &report.kept {
+            printer::note(&format!("kept {path}, changed by hand"));
+        }
+        if report.is_clean() {
+            printer::note(&format!("nothing to write: {} files are as rendered", report.unchanged));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// All outputs of a manifest for an output folder.
+fn plan(loaded: &Loaded, manifest: &Path, output: &Path) -> anyhow::Result<Vec<Output>> {
+    let folder = match manifest.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    Ok(render::plan(&loaded.stack, &Beside(folder.to_owned()), &relative(output, folder))?)
+}
+
+/// The way from one folder to another, as the rendered compose file has to write it.
+fn relative(from: &Path, to: &Path) -> String {
+    let absolute = |path: &Path| {
+        std::fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or(path.to_owned())
+    };
+    let (from, to) = (absolute(from), absolute(to));
+    let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(common).map(|_| "..".to_owned());
+    let down = to.components().skip(common).map(|c| c.as_os_str().to_string_lossy().into_owned());
+    let parts: Vec<String> = up.chain(down).collect();
+    if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_between_folders_goes_up_and_down() {
+        assert_eq!(relative(Path::new("/a/out"), Path::new("/a/examples")), "../examples");
+        assert_eq!(relative(Path::new("/a"), Path::new("/a")), ".");
+        assert_eq!(relative(Path::new("/a/b/c"), Path::new("/a")), "../..");
+    }
+}

@@ -1,0 +1,235 @@
+//! The flags of `stackctl run prometheus`, named as the reference program names them. `up` parses the
+//! same flags from the rendered command line.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::model::{format_duration, parse_duration};
+
+/// Scrapes, stores, answers queries and evaluates rules, as Prometheus does.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct Flags {
+    /// Configuration file.
+    #[arg(long = "config.file", value_name = "FILE", default_value = "prometheus.yml")]
+    pub config_file: PathBuf,
+
+    /// Addresses to listen on; may be repeated.
+    #[arg(
+        long = "web.listen-address",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:9090",
+        value_parser = parse_listen
+    )]
+    pub listen: Vec<SocketAddr>,
+
+    /// File that turns on TLS or users for the web server.
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub web_config: Option<PathBuf>,
+
+    /// URL under which the server is reached from outside, for links in alerts.
+    #[arg(long = "web.external-url", value_name = "URL")]
+    pub external_url: Option<String>,
+
+    /// Allow `/-/reload` and `/-/quit`.
+    #[arg(long = "web.enable-lifecycle", overrides_with = "no_lifecycle")]
+    pub lifecycle: bool,
+    #[arg(long = "no-web.enable-lifecycle", hide = true)]
+    no_lifecycle: bool,
+
+    /// Regular expression of the origins that browsers may query from.
+    #[arg(long = "web.cors.origin", value_name = "REGEX", default_value = ".*")]
+    pub cors_origin: String,
+
+    /// Folder of the store; our files lie in a subfolder of their own.
+    #[arg(long = "storage.tsdb.path", value_name = "DIR", default_value = "data/")]
+    pub storage_path: PathBuf,
+
+    /// How long samples are kept; counted from the newest one. 15d unless a size is given.
+    #[arg(long = "storage.tsdb.retention.time", value_name = "DURATION", value_parser = parse_duration)]
+    pub retention_time: Option<Duration>,
+
+    /// How many bytes the store may take, for instance 20GB.
+    #[arg(long = "storage.tsdb.retention.size", value_name = "SIZE", value_parser = parse_size)]
+    pub retention_size: Option<u64>,
+
+    /// How far an instant selector looks back.
+    #[arg(long = "query.lookback-delta", value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
+    pub lookback: Duration,
+
+    /// Longest time a query may take.
+    #[arg(long = "query.timeout", value_name = "DURATION", default_value = "2m", value_parser = parse_duration)]
+    pub query_timeout: Duration,
+
+    /// Queries that run at once.
+    #[arg(long = "query.max-concurrency", value_name = "N", default_value_t = 20)]
+    pub query_concurrency: usize,
+
+    /// Most samples one query may hold.
+    #[arg(long = "query.max-samples", value_name = "N", default_value_t = 50_000_000)]
+    pub query_max_samples: u64,
+
+    /// Shortest time between two notifications of the same alert to the alert managers.
+    #[arg(long = "rules.alert.resend-delay", value_name = "DURATION", default_value = "1m", value_parser = parse_duration)]
+    pub resend_delay: Duration,
+
+    /// How long an outage may last for the pending time of alerts to be restored.
+    #[arg(long = "rules.alert.for-outage-tolerance", value_name = "DURATION", default_value = "1h", value_parser = parse_duration)]
+    pub outage_tolerance: Duration,
+
+    /// Shortest pending time that is left to a restored alert.
+    #[arg(long = "rules.alert.for-grace-period", value_name = "DURATION", default_value = "10m", value_parser = parse_duration)]
+    pub grace_period: Duration,
+
+    /// Sync the log before samples are acknowledged: nothing is lost even without power.
+    #[arg(long = "sync")]
+    pub sync: bool,
+
+    /// Features that the reference program keeps behind a flag; all of ours are always on.
+    #[arg(long = "enable-feature", value_name = "NAME", value_delimiter = ',')]
+    pub features: Vec<String>,
+}
+
+/// For command lines that are not the process's own.
+#[derive(clap::Parser)]
+#[command(name = "prometheus", no_binary_name = true)]
+struct CommandLine {
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// How long samples are kept when neither time nor size is given.
+const DEFAULT_RETENTION: Duration = Duration::from_secs(15 * 86_400);
+
+impl Flags {
+    /// Reads the flags of a rendered command line.
+    pub fn from_args(arguments: &[String]) -> Result<Self, clap::Error> {
+        <CommandLine as clap::Parser>::try_parse_from(arguments).map(|line| line.flags)
+    }
+
+    /// How long samples are kept; `None` if only their size counts.
+    pub fn retention(&self) -> Option<Duration> {
+        match (self.retention_time, self.retention_size) {
+            (Some(time), _) => Some(time).filter(|time| !time.is_zero()),
+            (None, Some(_)) => None,
+            (None, None) => Some(DEFAULT_RETENTION),
+        }
+    }
+
+    /// Names and values as `/api/v1/status/flags` shows them.
+    pub fn to_map(&self) -> BTreeMap<String, String> {
+        let Self {
+            config_file,
+            listen,
+            web_config,
+            external_url,
+            lifecycle,
+            no_lifecycle: _,
+            cors_origin,
+            storage_path,
+            retention_time,
+            retention_size,
+            lookback,
+            query_timeout,
+            query_concurrency,
+            query_max_samples,
+            resend_delay,
+            outage_tolerance,
+            grace_period,
+            sync,
+            features,
+        } = self;
+        let path = |path: &PathBuf| path.display().to_string();
+        let listen: Vec<String> = listen.iter().map(ToString::to_string).collect();
+        [
+            ("config.file", path(config_file)),
+            ("web.listen-address", listen.join(",")),
+            ("web.config.file", web_config.as_ref().map(path).unwrap_or_default()),
+            ("web.external-url", external_url.clone().unwrap_or_default()),
+            ("web.enable-lifecycle", lifecycle.to_string()),
+            ("web.cors.origin", cors_origin.clone()),
+            ("storage.tsdb.path", path(storage_path)),
+            (
+                "storage.tsdb.retention.time",
+                retention_time.map_or_else(|| "0s".to_owned(), format_duration),
+            ),
+            ("storage.tsdb.retention.size", format!("{}B", retention_size.unwrap_or(0))),
+            ("query.lookback-delta", format_duration(*lookback)),
+            ("query.timeout", format_duration(*query_timeout)),
+            ("query.max-concurrency", query_concurrency.to_string()),
+            ("query.max-samples", query_max_samples.to_string()),
+            ("rules.alert.resend-delay", format_duration(*resend_delay)),
+            ("rules.alert.for-outage-tolerance", format_duration(*outage_tolerance)),
+            ("rules.alert.for-grace-period", format_duration(*grace_period)),
+            ("sync", sync.to_string()),
+            ("enable-feature", features.join(",")),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+}
+
+/// `host:port`; without a host every interface is meant, as in the reference programs.
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    let full = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
+    full.to_socket_addrs()
+        .map_err(|err| format!("{err}; an address looks like 127.0.0.1:9090"))?
+        .next()
+        .ok_or_else(|| "the name has no address".to_owned())
+}
+
+/// Bytes with a unit of powers of 1024: B, KB, MB, GB, TB, PB, EB.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = text[digits.len()..].to_ascii_uppercase();
+    let power = match unit.as_str() {
+        "B" => 0,
+        "KB" | "KIB" => 1,
+        "MB" | "MIB" => 2,
+        "GB" | "GIB" => 3,
+        "TB" | "TIB" => 4,
+        "PB" | "PIB" => 5,
+        "EB" | "EIB" => 6,
+        _ => return Err(format!("`{text}` needs a unit: B, KB, MB, GB, TB, PB or EB")),
+    };
+    let number: f64 = digits.parse().map_err(|_| format!("`{digits}` is not a number"))?;
+    let bytes = number * 1024_f64.powi(power);
+    if bytes.is_finite() && (0.0..=u64::MAX as f64).contains(&bytes) {
+        Ok(bytes as u64)
+    } else {
+        Err(format!("`{text}` is out of range"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_binary_units() {
+        assert_eq!(parse_size("20GB"), Ok(20 << 30));
+        assert_eq!(parse_size("1.5KB"), Ok(1536));
+        assert!(parse_size("20").is_err());
+        assert!(parse_size("GB").is_err());
+    }
+
+    #[test]
+    fn flags_are_those_of_the_reference_program() {
+        let command = [
+            "--config.file=/etc/p.yml",
+            "--storage.tsdb.retention.time=30d",
+            "--storage.tsdb.retention.size=20GB",
+            "--web.listen-address=:9091",
+            "--web.enable-lifecycle",
+        ];
+        let flags = Flags::from_args(&command.map(str::to_owned)).unwrap();
+        assert_eq!(flags.retention_time, Some(Duration::from_secs(30 * 86_400)));
+        assert_eq!(flags.listen, [SocketAddr::from(([0, 0, 0, 0], 9091))]);
+        assert_eq!(flags.to_map()["storage.tsdb.retention.size"], "21474836480B");
+        assert!(flags.lifecycle);
+        assert!(Flags::from_args(&["--no-such-flag".to_owned()]).is_err());
+    }
+}

@@ -1,0 +1,325 @@
+//! The monitoring server as one part: store, scraping, rules, API and pages, wired together from the
+//! flags and the configuration file, as Prometheus is. `up` and `stackctl run prometheus` share it.
+
+mod flags;
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+pub use flags::Flags;
+
+use crate::model::{Timestamp, format_duration};
+use crate::promql::QueryOptions;
+use crate::rules::{self, RuleText};
+use crate::scrape;
+use crate::storage::{Append, Select};
+use crate::tsdb::{self, Tsdb};
+use crate::web;
+
+/// Time between two looks at what the store has to do.
+const MAINTENANCE: Duration = Duration::from_secs(5);
+
+/// A request to read the configuration again: where the outcome goes.
+pub type Asked = tokio::sync::oneshot::Sender<Result<(), String>>;
+
+/// What the part needs from outside beside its flags.
+pub struct Surroundings {
+    /// Bound listeners, one for each address.
+    pub listeners: Vec<TcpListener>,
+    /// Where `host:port` of a target is.
+    pub resolver: scrape::Resolver,
+    /// Where a path of the configuration lies on this machine; `None` for one that stays as it is.
+    pub locate: Arc<dyn Fn(&str) -> Option<PathBuf> + Send + Sync>,
+    /// Requests to read the configuration again; they outlive a part that is started again.
+    pub reloads: Arc<tokio::sync::Mutex<mpsc::Receiver<Asked>>>,
+    /// Called once when queries are answered.
+    pub ready: Box<dyn FnOnce() + Send>,
+    /// Cancelled when the part is to stop; cancelled by `/-/quit` as well.
+    pub stop: CancellationToken,
+}
+
+/// A handle to ask a running part to read its configuration again.
+#[derive(Clone)]
+pub struct Reloader(pub mpsc::Sender<Asked>);
+
+impl Reloader {
+    /// Reads the configuration again; the error says why what was in force stays.
+    pub async fn reload(&self) -> Result<(), String> {
+        let (done, outcome) = tokio::sync::oneshot::channel();
+        let gone = || "the server is stopping".to_owned();
+        self.0.send(done).await.map_err(|_| gone())?;
+        outcome.await.map_err(|_| gone())?
+    }
+}
+
+/// A configuration that was read and checked, with everything it refers to.
+struct Configuration {
+    scrape: scrape::config::Config,
+    groups: Vec<rules::Group>,
+}
+
+/// Runs until `stop`; everything acknowledged is on disk when it returns.
+pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()> {
+    let Surroundings { listeners, resolver, locate, reloads, ready, stop } = surroundings;
+    let configuration = load(&flags, &*locate).map_err(anyhow::Error::msg)?;
+    let store = {
+        let config = store_config(&flags);
+        // Replaying the log is work, not waiting.
+        let opened = tokio::task::spawn_blocking(move || Tsdb::open(config)).await?;
+        Arc::new(opened.with_context(|| format!("opening {}", flags.storage_path.display()))?)
+    };
+    let query = QueryOptions {
+        lookback: flags.lookback,
+        default_step: configuration.scrape.evaluation_interval,
+        max_samples: flags.query_max_samples,
+        ..QueryOptions::default()
+    };
+    let external_url = external_url(&flags);
+    let rule_options = |configuration: &Configuration| rules::Options {
+        external_url: external_url.clone(),
+        external_labels: configuration.scrape.external_labels.clone(),
+        query: query.clone(),
+        timeout: flags.query_timeout,
+        resend_delay: flags.resend_delay,
+        for_outage_tolerance: flags.outage_tolerance,
+        for_grace_period: flags.grace_period,
+    };
+    let (rules, alerts) = rules::Manager::new(
+        Arc::clone(&store) as Arc<dyn rules::Store>,
+        rule_options(&configuration),
+    );
+    let rules = Arc::new(rules);
+    let scraper = Arc::new(scrape::Manager::new(
+        Arc::clone(&store) as Arc<dyn Append>,
+        scrape::Options { resolver, ..scrape::Options::default() },
+    ));
+    let (wanted, mut asked) = mpsc::channel(4);
+    let state = Arc::new(web_state(&flags, &external_url, &store, &rules, &scraper, Reloader(wanted))?);
+
+    let part = Running { flags, rules, scraper, store, state, locate };
+    part.apply(configuration, &rule_options).await;
+    part.state.set_ready(true);
+    let served = serve(listeners, Arc::clone(&part.state), stop.clone())?;
+    let clocks = [
+        tokio::spawn(maintain(Arc::clone(&part.store), stop.clone())),
+        tokio::spawn(drain_alerts(alerts)),
+        tokio::spawn({
+            let (rules, stop) = (Arc::clone(&part.rules), stop.clone());
+            async move { rules.run(stop).await }
+        }),
+    ];
+    ready();
+    let mut reloads = reloads.lock().await;
+    loop {
+        let reply = tokio::select! {
+            () = stop.cancelled() => break,
+            () = part.state.quit.cancelled() => {
+                stop.cancel();
+                break;
+            }
+            Some(reply) = asked.recv() => reply,
+            Some(reply) = reloads.recv() => reply,
+        };
+        // Whoever asked may have gone away.
+        let _ = reply.send(part.reload(&rule_options).await);
+    }
+    info!("draining");
+    part.scraper.shutdown().await;
+    for server in served {
+        let _ = server.await;
+    }
+    for clock in clocks {
+        clock.abort();
+        let _ = clock.await;
+    }
+    let store = Arc::clone(&part.store);
+    tokio::task::spawn_blocking(move || store.close()).await?.context("closing the store")?;
+    Ok(())
+}
+
+struct Running {
+    flags: Flags,
+    rules: Arc<rules::Manager>,
+    scraper: Arc<scrape::Manager>,
+    store: Arc<Tsdb>,
+    state: Arc<web::Prometheus>,
+    locate: Arc<dyn Fn(&str) -> Option<PathBuf> + Send + Sync>,
+}
+
+impl Running {
+    async fn reload(
+        &self,
+        rule_options: &impl Fn(&Configuration) -> rules::Options,
+    ) -> Result<(), String> {
+        match load(&self.flags, &*self.locate) {
+            Ok(configuration) => {
+                self.apply(configuration, rule_options).await;
+                info!("configuration loaded again");
+                Ok(())
+            }
+            Err(reason) => {
+                warn!("the configuration in force stays: {reason}");
+                self.state.set_reload_failed();
+                Err(reason)
+            }
+        }
+    }
+
+    async fn apply(
+        &self,
+        configuration: Configuration,
+        rule_options: &impl Fn(&Configuration) -> rules::Options,
+    ) {
+        self.rules.configure(rule_options(&configuration));
+        let Configuration { scrape, groups } = configuration;
+        self.state.set_loaded(web::Loaded {
+            config_yaml: scrape.to_yaml(),
+            external_labels: scrape.external_labels.clone(),
+            evaluation_interval: scrape.evaluation_interval,
+            // Nothing is sent yet, so no alert manager is in use.
+            alertmanagers: Vec::new(),
+            reload_successful: true,
+            loaded_at: now(),
+        });
+        let rules = Arc::clone(&self.rules);
+        // Ends series of groups that are gone, which writes to the store.
+        if let Err(err) = tokio::task::spawn_blocking(move || rules.apply(groups, now())).await {
+            error!("applying the rule groups failed: {err}");
+        }
+        self.scraper.apply(scrape);
+    }
+}
+
+/// Reads the configuration file and the rule files it names.
+fn load(
+    flags: &Flags,
+    locate: &(dyn Fn(&str) -> Option<PathBuf> + Send + Sync),
+) -> Result<Configuration, String> {
+    let scrape = scrape::config::load_located(&flags.config_file, locate)
+        .map_err(|err| err.to_string())?;
+    let patterns: Vec<String> =
+        scrape.rule_files.iter().map(|path| path.display().to_string()).collect();
+    let mut texts = Vec::new();
+    for path in rules::find_files(Path::new("/"), &patterns) {
+        let text = std::fs::read_to_string(&path)
+            .map_err(|err| format!("reading rule file {}: {err}", path.display()))?;
+        texts.push(RuleText { name: path.display().to_string(), text });
+    }
+    let defaults = rules::Defaults {
+        interval: scrape.evaluation_interval,
+        query_offset: scrape.rule_query_offset,
+    };
+    let groups = rules::load(&texts, defaults).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        lines.join("\n")
+    })?;
+    Ok(Configuration { scrape, groups })
+}
+
+fn store_config(flags: &Flags) -> tsdb::Config {
+    let mut config = tsdb::Config::new(&flags.storage_path);
+    config.retention_time = flags.retention();
+    config.retention_size = flags.retention_size;
+    config.sync = flags.sync;
+    config
+}
+
+fn external_url(flags: &Flags) -> String {
+    let own = || {
+        let address = flags.listen.first().map_or(9090, std::net::SocketAddr::port);
+        format!("http://localhost:{address}")
+    };
+    flags.external_url.clone().unwrap_or_else(own).trim_end_matches('/').to_owned()
+}
+
+fn web_state(
+    flags: &Flags,
+    external_url: &str,
+    store: &Arc<Tsdb>,
+    rules: &Arc<rules::Manager>,
+    scraper: &Arc<scrape::Manager>,
+    reloader: Reloader,
+) -> anyhow::Result<web::Prometheus> {
+    let options = web::Options {
+        external_url: external_url.to_owned(),
+        cors_origin: regex::Regex::new(&format!("^(?:{})$", flags.cors_origin))
+            .context("--web.cors.origin")?,
+        enable_lifecycle: flags.lifecycle,
+        max_concurrency: flags.query_concurrency,
+        query_timeout: flags.query_timeout,
+        max_samples: flags.query_max_samples,
+        lookback: flags.lookback,
+        flags: flags.to_map(),
+        retention: flags.retention().map(format_duration).unwrap_or_default(),
+        ..web::Options::default()
+    };
+    let targets = Arc::clone(scraper);
+    let (scrape_metrics, store_metrics) = (Arc::clone(scraper), Arc::clone(store));
+    Ok(web::Prometheus::new(
+        Arc::clone(store) as Arc<dyn Select>,
+        Arc::clone(rules),
+        Arc::new(move || targets.status()),
+        options,
+    )
+    .on_reload(Arc::new(move || {
+        let reloader = reloader.clone();
+        Box::pin(async move { reloader.reload().await })
+    }))
+    .with_metrics(Arc::new(move |out| scrape_metrics.counters().expose(out)))
+    .with_metrics(Arc::new(move |out| store_metrics.metrics(out))))
+}
+
+fn serve(
+    listeners: Vec<TcpListener>,
+    state: Arc<web::Prometheus>,
+    stop: CancellationToken,
+) -> anyhow::Result<Vec<tokio::task::JoinHandle<()>>> {
+    let router = web::router(state);
+    listeners
+        .into_iter()
+        .map(|listener| {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            Ok(tokio::spawn(web::serve(listener, router.clone(), stop.clone())))
+        })
+        .collect()
+}
+
+/// Seals, merges and forgets as time goes on.
+async fn maintain(store: Arc<Tsdb>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(MAINTENANCE) => {}
+        }
+        let store = Arc::clone(&store);
+        let done = tokio::task::spawn_blocking(move || store.maintain(now())).await;
+        match done {
+            Ok(Ok(())) => {}
+            Ok(Err(err)) => error!("the store could not do its work, and tries again: {err}"),
+            Err(err) => error!("the store's maintenance ended early: {err}"),
+        }
+    }
+}
+
+/// Nobody is told of alerts yet; the queue must not grow.
+async fn drain_alerts(mut alerts: mpsc::UnboundedReceiver<Vec<crate::model::Alert>>) {
+    while let Some(told) = alerts.recv().await {
+        for alert in told {
+            info!(alert = %alert.labels, "alert");
+        }
+    }
+}
+
+/// Milliseconds since 1970.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_millis() as Timestamp
+}

@@ -1,0 +1,465 @@
+//! A running stack: starts the planned parts, keeps them alive, follows the manifest, stops.
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, bail};
+use parking_lot::RwLock;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::board::{self, Board, State};
+use super::control::{Control, Status};
+use super::logs::Logs;
+use super::place::{self, Place};
+use super::plan::{self, Endpoint, Kind, Plan, Planned, Wishes};
+use super::prometheus::{self, Flags, Reloader, Surroundings};
+use super::supervise::{FIRST_PAUSE, supervise};
+use super::{ports, probe, process, simulate};
+use crate::exporters::{mysql, node};
+use crate::manifest::Stack;
+use crate::render::{self, Beside, HandEdits, Output, WriteOptions};
+use crate::{scrape, web};
+
+/// Time between two looks at the manifest's files.
+const WATCH: Duration = Duration::from_secs(1);
+/// How long the table waits for parts that are slow to start.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// A manifest that was read and has no errors.
+pub struct Source {
+    /// The stack.
+    pub stack: Stack,
+    /// Files it was read from.
+    pub files: Vec<PathBuf>,
+}
+
+/// Reads the manifest; the error is what the user sees.
+pub type Read = Box<dyn Fn() -> anyhow::Result<Source> + Send + Sync>;
+
+/// What to run and how.
+pub struct Settings {
+    /// The manifest.
+    pub manifest: PathBuf,
+    /// How it is read.
+    pub read: Read,
+    /// Where things are kept.
+    pub place: Place,
+    /// How the user wants it to run.
+    pub wishes: Wishes,
+    /// What the parts say.
+    pub logs: Logs,
+    /// Called with the table once every part is settled, or slow.
+    pub started: Box<dyn FnOnce(&str, &[board::Part]) + Send>,
+}
+
+/// Runs the stack until it is told to stop: by a signal, or through its control socket.
+pub async fn up(settings: Settings) -> anyhow::Result<()> {
+    let Settings { manifest, read, place, wishes, logs, started } = settings;
+    let folder = match manifest.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => std::path::absolute(folder)?,
+        _ => std::env::current_dir()?,
+    };
+    let source = read()?;
+    let control = Control::bind(place::socket(&manifest)).await?;
+    let name = source.stack.name().to_owned();
+    let (outputs, plan) = prepare(&source.stack, &folder, &place, &wishes)?;
+    let mut up = Up {
+        manifest: manifest.clone(),
+        folder,
+        place,
+        wishes,
+        board: Board::default(),
+        logs,
+        listeners: HashMap::new(),
+        endpoints: Arc::default(),
+        running: HashMap::new(),
+        outputs: Vec::new(),
+    };
+    up.listeners = up.bind(&plan)?;
+    up.write(&outputs)?;
+    up.start_all(plan);
+
+    let stop = CancellationToken::new();
+    let (ask, mut asked) = mpsc::channel(4);
+    let status = {
+        let (stack, pid) = (name.clone(), std::process::id());
+        let manifest = std::path::absolute(&manifest).unwrap_or(manifest);
+        move |parts| Status { stack: stack.clone(), manifest: manifest.clone(), pid, parts }
+    };
+    let served =
+        tokio::spawn(control.serve(status, up.board.clone(), up.logs.clone(), ask, stop.clone()));
+    let _ = tokio::time::timeout(SETTLE, up.board.settled()).await;
+    started(&name, &up.board.rows());
+
+    let mut watched = Watched::new(source.files);
+    let mut signals = Signals::new()?;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            signal = signals.next() => match signal {
+                Signal::Stop => break,
+                Signal::Reload => { let _ = up.reload(&read, &mut watched).await; }
+            },
+            Some(reply) = asked.recv() => {
+                let _ = reply.send(up.reload(&read, &mut watched).await);
+            }
+            () = tokio::time::sleep(WATCH) => if watched.changed() {
+                let _ = up.reload(&read, &mut watched).await;
+            },
+        }
+    }
+    info!("stopping");
+    up.stop_all().await;
+    stop.cancel();
+    let _ = served.await;
+    Ok(())
+}
+
+fn prepare(
+    stack: &Stack,
+    folder: &Path,
+    place: &Place,
+    wishes: &Wishes,
+) -> anyhow::Result<(Vec<Output>, Plan)> {
+    let outputs = render::plan(stack, &Beside(folder.to_owned()), &folder.display().to_string())?;
+    let prometheus = outputs.iter().find(|output| output.path == "monitoring/prometheus.yml");
+    let text = prometheus.and_then(|output| std::str::from_utf8(&output.bytes).ok());
+    let plan = plan::plan(stack, text, folder, place, wishes)?;
+    Ok((outputs, plan))
+}
+
+struct Up {
+    manifest: PathBuf,
+    folder: PathBuf,
+    place: Place,
+    wishes: Wishes,
+    board: Board,
+    logs: Logs,
+    listeners: HashMap<SocketAddr, TcpListener>,
+    endpoints: Arc<RwLock<HashMap<String, Endpoint>>>,
+    running: HashMap<String, Running>,
+    /// What the parts in force were started from.
+    outputs: Vec<Output>,
+}
+
+struct Running {
+    planned: Planned,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+    reloader: Option<Reloader>,
+}
+
+impl Up {
+    /// Binds every address of the plan that is not bound already; all that are taken are named.
+    fn bind(&self, plan: &Plan) -> anyhow::Result<HashMap<SocketAddr, TcpListener>> {
+        let mut bound = HashMap::new();
+        let mut taken = Vec::new();
+        for part in &plan.parts {
+            let Some(address) = part.listen else { continue };
+            let listener = match self.listeners.get(&address) {
+                Some(listener) => listener.try_clone()?,
+                None => match ports::bind(&part.name, address) {
+                    Ok(listener) => listener,
+                    Err(err) => {
+                        taken.push(err.to_string());
+                        continue;
+                    }
+                },
+            };
+            bound.insert(address, listener);
+        }
+        if !taken.is_empty() {
+            let offset = match self.wishes.port_offset {
+                0 => "\n`--port-offset 10000` moves all ports of the stack",
+                _ => "",
+            };
+            bail!("{}{offset}", taken.join("\n"));
+        }
+        Ok(bound)
+    }
+
+    fn write(&mut self, outputs: &[Output]) -> anyhow::Result<()> {
+        let options = WriteOptions {
+            manifest: self.manifest.display().to_string(),
+            profile: None,
+            // The folder is the runner's own.
+            hand_edits: HandEdits::Overwrite,
+        };
+        render::write(outputs, &self.place.rendered(), &options)?;
+        self.outputs = outputs.to_vec();
+        Ok(())
+    }
+
+    fn start_all(&mut self, plan: Plan) {
+        *self.endpoints.write() = plan.endpoints;
+        for planned in plan.parts {
+            self.start(planned);
+        }
+    }
+
+    fn start(&mut self, planned: Planned) {
+        let Planned { name, listen, kind } = &planned;
+        let state = match kind {
+            Kind::NotRun(reason) => State::NotRun(reason.clone()),
+            _ => State::Starting,
+        };
+        self.board.put(board::Part {
+            name: name.clone(),
+            kind: kind.word().to_owned(),
+            state,
+            url: listen.map(|address| format!("http://{address}")),
+            restarts: 0,
+        });
+        let stop = CancellationToken::new();
+        let mut reloader = None;
+        let (board, logs, token) = (self.board.clone(), self.logs.clone(), stop.clone());
+        let listener = listen.and_then(|address| self.listeners.get(&address)?.try_clone().ok());
+        let task = match kind.clone() {
+            Kind::NotRun(_) => tokio::spawn(async {}),
+            Kind::External(address) => {
+                tokio::spawn(probe::watch(name.clone(), address, board, token))
+            }
+            Kind::Process(process) => {
+                let run = move || {
+                    process::run(process.clone(), board.clone(), logs.clone(), token.clone())
+                };
+                self.supervised(name, &stop, run)
+            }
+            Kind::Prometheus { argv, locator } => {
+                let (ask, asked) = mpsc::channel(4);
+                reloader = Some(Reloader(ask));
+                let asked = Arc::new(tokio::sync::Mutex::new(asked));
+                let endpoints = Arc::clone(&self.endpoints);
+                let name = name.clone();
+                let run = move || {
+                    let (board, name) = (board.clone(), name.clone());
+                    let surroundings = Surroundings {
+                        listeners: listener.iter().flat_map(TcpListener::try_clone).collect(),
+                        resolver: resolver(Arc::clone(&endpoints)),
+                        locate: {
+                            let locator = locator.clone();
+                            Arc::new(move |path| locator.locate(path).ok().flatten())
+                        },
+                        reloads: Arc::clone(&asked),
+                        ready: Box::new(move || board.set(&name, State::Ready)),
+                        stop: token.clone(),
+                    };
+                    let flags = Flags::from_args(&argv).context("the rendered command line");
+                    async move { prometheus::run(flags?, surroundings).await }
+                };
+                self.supervised(&planned.name, &stop, run)
+            }
+            Kind::NodeExporter(argv) => self.served(&planned, &stop, listener, move || {
+                let config = node::Config::from_args(&argv)?;
+                Ok(node::Exporter::new(&config)?.router())
+            }),
+            Kind::MysqldExporter { argv, env } => {
+                self.served(&planned, &stop, listener, move || {
+                    let config = mysql::Config::from_args(&argv, &env)?;
+                    Ok(mysql::Exporter::new(config)?.router())
+                })
+            }
+            Kind::Simulated(pages) => self.served(&planned, &stop, listener, move || {
+                let routers = pages.iter().map(|(path, (service, metrics))| {
+                    simulate::router(service, path, metrics.clone())
+                });
+                Ok(routers.fold(axum::Router::new(), axum::Router::merge))
+            }),
+        };
+        let name = planned.name.clone();
+        self.running.insert(name, Running { planned, stop, task, reloader });
+    }
+
+    fn supervised<F>(
+        &self,
+        name: &str,
+        stop: &CancellationToken,
+        run: impl FnMut() -> F + Send + 'static,
+    ) -> JoinHandle<()>
+    where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        tokio::spawn(supervise(self.board.clone(), name.to_owned(), stop.clone(), FIRST_PAUSE, run))
+    }
+
+    /// A part that is a router on a listener.
+    fn served(
+        &self,
+        planned: &Planned,
+        stop: &CancellationToken,
+        listener: Option<TcpListener>,
+        make: impl Fn() -> anyhow::Result<axum::Router> + Send + Sync + 'static,
+    ) -> JoinHandle<()> {
+        let (board, name, token) = (self.board.clone(), planned.name.clone(), stop.clone());
+        let ready = match planned.kind {
+            Kind::Simulated(_) => State::Simulated,
+            _ => State::Ready,
+        };
+        let make = Arc::new(make);
+        self.supervised(&planned.name, stop, move || {
+            let (board, name, token) = (board.clone(), name.clone(), token.clone());
+            let (make, ready) = (Arc::clone(&make), ready.clone());
+            let listener = listener.as_ref().map(TcpListener::try_clone);
+            async move {
+                let listener = listener.context("the part has no listener")??;
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                let router = make()?;
+                board.set(&name, ready);
+                web::serve(listener, router, token).await;
+                Ok(())
+            }
+        })
+    }
+
+    /// Reads the manifest again and changes what differs. What is wrong changes nothing.
+    async fn reload(&mut self, read: &Read, watched: &mut Watched) -> Result<String, String> {
+        let outcome = self.try_reload(read, watched).await;
+        match &outcome {
+            Ok(what) => info!("manifest read again: {what}"),
+            Err(why) => warn!("the running stack stays as it is: {why}"),
+        }
+        outcome
+    }
+
+    async fn try_reload(&mut self, read: &Read, watched: &mut Watched) -> Result<String, String> {
+        let text = |err: anyhow::Error| format!("{err:#}");
+        let source = read().map_err(text)?;
+        *watched = Watched::new(source.files);
+        let (outputs, plan) =
+            prepare(&source.stack, &self.folder, &self.place, &self.wishes).map_err(text)?;
+        let listeners = self.bind(&plan).map_err(text)?;
+        let before = std::mem::take(&mut self.outputs);
+        let same_files = before == outputs;
+        self.outputs.clone_from(&before);
+        self.write(&outputs).map_err(text)?;
+
+        let differs = |running: &Running| {
+            !plan.parts.iter().any(|planned| *planned == running.planned)
+        };
+        let stale: Vec<String> = self
+            .running
+            .iter()
+            .filter(|(_, running)| differs(running))
+            .map(|(name, _)| name.clone())
+            .collect();
+        // A server that goes on has the last word on its new configuration.
+        if !same_files {
+            let endpoints = std::mem::replace(&mut *self.endpoints.write(), plan.endpoints.clone());
+            for running in self.running.values().filter(|running| !differs(running)) {
+                let Some(reloader) = &running.reloader else { continue };
+                if let Err(reason) = reloader.reload().await {
+                    *self.endpoints.write() = endpoints;
+                    self.write(&before).map_err(text)?;
+                    return Err(reason);
+                }
+            }
+        }
+        self.stop(&stale).await;
+        self.listeners = listeners;
+        let names: Vec<&str> = plan.parts.iter().map(|part| part.name.as_str()).collect();
+        self.board.retain(|name| names.contains(&name));
+        *self.endpoints.write() = plan.endpoints;
+        let mut started = 0;
+        for planned in plan.parts {
+            if !self.running.contains_key(&planned.name) {
+                started += 1;
+                self.start(planned);
+            }
+        }
+        Ok(match (stale.len(), started, same_files) {
+            (0, 0, true) => "nothing changed".to_owned(),
+            (0, 0, false) => "configuration files changed".to_owned(),
+            (stopped, started, _) => format!("{stopped} parts stopped, {started} started"),
+        })
+    }
+
+    async fn stop(&mut self, names: &[String]) {
+        let parts: Vec<Running> =
+            names.iter().filter_map(|name| self.running.remove(name)).collect();
+        for part in &parts {
+            part.stop.cancel();
+        }
+        for part in parts {
+            let _ = part.task.await;
+        }
+    }
+
+    async fn stop_all(&mut self) {
+        let names: Vec<String> = self.running.keys().cloned().collect();
+        self.stop(&names).await;
+    }
+}
+
+/// Service names as on the compose network, then the system.
+fn resolver(endpoints: Arc<RwLock<HashMap<String, Endpoint>>>) -> scrape::Resolver {
+    scrape::Resolver::new(move |name| match endpoints.read().get(name) {
+        None => scrape::Resolution::System,
+        Some(Endpoint::Nowhere(reason)) => scrape::Resolution::Absent(reason.clone()),
+        Some(Endpoint::At(address)) => match address.parse() {
+            Ok(address) => scrape::Resolution::Address(address),
+            Err(_) => scrape::Resolution::System,
+        },
+    })
+}
+
+/// Files and when they were last changed.
+struct Watched(Vec<(PathBuf, Option<SystemTime>)>);
+
+impl Watched {
+    fn new(files: Vec<PathBuf>) -> Self {
+        Self(files.into_iter().map(|file| (file.clone(), changed_at(&file))).collect())
+    }
+
+    /// Whether a file changed since the last look. One that is gone is being replaced: wait for it.
+    fn changed(&mut self) -> bool {
+        let mut changed = false;
+        for (file, known) in &mut self.0 {
+            let now = changed_at(file);
+            if now.is_some() && now != *known {
+                *known = now;
+                changed = true;
+            }
+        }
+        changed
+    }
+}
+
+fn changed_at(file: &Path) -> Option<SystemTime> {
+    std::fs::metadata(file).and_then(|metadata| metadata.modified()).ok()
+}
+
+enum Signal {
+    Stop,
+    Reload,
+}
+
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::Stop,
+            _ = self.terminate.recv() => Signal::Stop,
+            _ = self.hang_up.recv() => Signal::Reload,
+        }
+    }
+}
