@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 pub mod check;
+pub mod cli;
 pub mod diag;
 pub mod manifest;
 pub mod model;

@@ -13,11 +13,15 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(Input { topology, .. }: &Input<'_>, findings: &mut Findings) {
-    let mut taken: Vec<(u16, Span, String)> = Vec::new();
+    let mut taken: Vec<(u16, Span, String, Option<u16>)> = Vec::new();
     for host in &topology.hosts {
         for (port, span) in native_ports(host) {
-            let clash = taken.iter().find(|(other, _, _)| *other == port);
-            if let Some((_, first, what)) = clash {
+            let clash = taken.iter().find(|(other, _, _, _)| *other == port);
+            if let Some((_, first, what, published)) = clash {
+                // In containers they clash as well, and host-port-clash has said so.
+                if published.is_some() && *published == host_port(host, port) {
+                    continue;
+                }
                 findings.push(
                     RULE.says(format!(
                         "natively {what} and {} would both listen on port {port}",
@@ -28,10 +32,19 @@ fn check(Input { topology, .. }: &Input<'_>, findings: &mut Findings) {
                     .help("let one of the programs listen on another port"),
                 );
             } else {
-                taken.push((port, span, host.what.clone()));
+                taken.push((port, span, host.what.clone(), host_port(host, port)));
             }
         }
     }
+}
+
+/// The published port that leads to a port inside, or is that port of the host.
+fn host_port(host: &Host<'_>, port: u16) -> Option<u16> {
+    let published = host.listens.iter().filter_map(|listen| {
+        let (_, outside) = listen.published.as_ref()?;
+        (listen.port == port || *outside == port).then_some(*outside)
+    });
+    published.min()
 }
 
 /// Ports on the host machine that a part takes when the stack runs natively.

@@ -1,7 +1,7 @@
 //! Something is declared and never used.
 
 use super::{Input, Rule, undefined_volume, values};
-use crate::diag::{Findings, Severity, Spanned};
+use crate::diag::{Findings, Severity, Spanned, most_similar};
 use crate::manifest::Value;
 
 pub(super) const RULE: Rule = Rule {
@@ -20,15 +20,26 @@ fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
                 .help("remove it, or use it"),
         );
     };
+    // A reference that is misspelt is a finding of its own, and what it means is not unused.
+    let meant = |name: &str, undefined: &[&str]| {
+        undefined.iter().any(|written| most_similar(written, [name]).is_some())
+    };
     let sites = values::sites(stack);
+    let named: Vec<&str> = sites.iter().filter_map(|site| site.value.secret()).collect();
+    let undefined: Vec<&str> =
+        named.iter().copied().filter(|name| stack.secret(name).is_none()).collect();
     for secret in &stack.secrets {
-        let uses = |value: &Value| value.secret() == Some(secret.name.as_str());
-        if !sites.iter().any(|site| uses(site.value)) {
+        let name = secret.name.as_str();
+        if !named.contains(&name) && !meant(name, &undefined) {
             unused("secret", &secret.name);
         }
     }
+    let declared: Vec<&str> = stack.volumes().map(|name| name.as_str()).collect();
+    let named: Vec<&str> = undefined_volume::used(stack).map(|name| name.as_str()).collect();
+    let undefined: Vec<&str> =
+        named.iter().copied().filter(|name| !declared.contains(name)).collect();
     for volume in stack.volumes() {
-        if !undefined_volume::used(stack).any(|name| name.value == volume.value) {
+        if !named.contains(&volume.as_str()) && !meant(volume, &undefined) {
             unused("volume", volume);
         }
     }

@@ -5,11 +5,11 @@ mod explain;
 mod hash_password;
 mod printer;
 mod query;
-mod render;
-mod run;
+//TMP mod render;
+//TMP mod run;
 mod schema;
 mod telemetry;
-mod up;
+//TMP mod up;
 mod validate;
 
 use std::io::Write;
@@ -53,9 +53,9 @@ enum Command {
     /// Check a manifest and explain every mistake at its line and column.
     Validate(validate::Validate),
     /// Write the configuration files of every product.
-    Render(render::Render),
+    //TMP Render(render::Render),
     /// Validate, render and run the whole stack natively, in one process.
-    Up(up::Up),
+    //TMP Up(up::Up),
     /// Show the parts of the running stacks.
     Ps(control::Ps),
     /// Print what the parts of a running stack said.
@@ -65,8 +65,8 @@ enum Command {
     /// Drain and stop a running stack.
     Down(control::Which),
     /// Run one part alone, with the flags of the reference program.
-    #[command(subcommand)]
-    Run(run::Run),
+    //TMP #[command(subcommand)]
+    //TMP Run(run::Run),
     /// Ask a running Prometheus-compatible server.
     Query(query::Query),
     /// Explain a rule: what it finds, why it matters, how to mend it.
@@ -131,13 +131,13 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
     match command {
         Command::Validate(validate) => validate.run(),
-        Command::Render(render) => render.run(),
-        Command::Up(up) => up.run(verbose),
+        //TMP Command::Render(render) => render.run(),
+        //TMP Command::Up(up) => up.run(verbose),
         Command::Ps(ps) => small_runtime()?.block_on(ps.run()),
         Command::Logs(logs) => small_runtime()?.block_on(logs.run()),
         Command::Reload(which) => small_runtime()?.block_on(control::reload(which)),
         Command::Down(which) => small_runtime()?.block_on(control::down(which)),
-        Command::Run(run) => run.run(verbose),
+        //TMP Command::Run(run) => run.run(verbose),
         Command::Query(query) => small_runtime()?.block_on(query.run()),
         Command::Explain(explain) => explain.run(),
         Command::Schema => schema::run(),

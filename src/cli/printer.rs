@@ -40,7 +40,7 @@ fn paint(text: &str, code: &str, color: bool) -> String {
 /// The table of parts: name, kind, state, URL and what there is to say.
 pub fn parts_table(parts: &[Part]) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table.set_header(["PART", "KIND", "STATE", "URL", ""]);
     for Part { name, kind, state, url, restarts } in parts {
         let mut remark = state.reason().to_owned();

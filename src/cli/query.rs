@@ -15,7 +15,7 @@ use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 
 use super::printer::{self, out};
-use crate::model::{Labels, METRIC_NAME, parse_duration};
+use crate::model::{Labels, parse_duration};
 
 /// Evaluates a PromQL expression on a running server.
 #[derive(Debug, Args)]
@@ -92,7 +92,7 @@ impl Query {
         }
         let series: Vec<Series> = serde_json::from_value(result)?;
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING);
+        table.load_style(presets::NOTHING);
         for Series { metric, value, histogram, values } in series {
             let labels = Labels::from_pairs(metric);
             let shown = match (value, histogram) {
@@ -159,6 +159,7 @@ fn plot(values: &[(f64, String)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::METRIC_NAME;
 
     #[test]
     fn a_plot_goes_from_the_lowest_to_the_highest_value() {

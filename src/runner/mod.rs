@@ -3,7 +3,12 @@
 pub mod board;
 pub mod control;
 pub mod logs;
+pub mod place;
+//TMP pub mod plan;
 pub mod ports;
 pub mod probe;
 pub mod process;
+//TMP pub mod prometheus;
+pub mod simulate;
 pub mod supervise;
+//TMP pub mod up;
