@@ -18,7 +18,7 @@ fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
             (topology.resolve(connection.from), topology.resolve(&connection.host))
             && apart(from, to)
         {
-            findings.push(unreachable(from, to, &connection.what, connection.span));
+            findings.push(unreachable(from, to, connection.span));
         }
     }
     // Derived scrape jobs name no address.
@@ -34,7 +34,7 @@ fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
     });
     for target in exporters.chain(services).filter_map(|name| topology.resolve(name)) {
         if apart(prometheus, target) {
-            findings.push(unreachable(prometheus, target, "scraping", target.span));
+            findings.push(unreachable(prometheus, target, target.span));
         }
     }
 }
@@ -46,8 +46,8 @@ fn apart(a: &Host<'_>, b: &Host<'_>) -> bool {
         && !a.networks.iter().any(|network| b.networks.contains(network))
 }
 
-fn unreachable(from: &Host<'_>, to: &Host<'_>, what: &str, span: Span) -> Finding {
-    RULE.says(format!("{what}: {} cannot reach {}, they share no network", from.what, to.what))
+fn unreachable(from: &Host<'_>, to: &Host<'_>, span: Span) -> Finding {
+    RULE.says(format!("{} cannot reach {}, they share no network", from.what, to.what))
         .at(span, "not reachable")
         .help(format!(
             "{} is on {}, {} on {}; put both on one network",

@@ -30,7 +30,9 @@ pub(super) fn report(
         if broken && kind != ParseErrorKind::Syntax {
             continue;
         }
-        for error in expression.errors.iter().filter(|error| error.kind == kind) {
+        // After a mistake of syntax the parser guesses: what follows may only follow from it.
+        let told = if broken { 1 } else { usize::MAX };
+        for error in expression.errors.iter().filter(|error| error.kind == kind).take(told) {
             let span = inside(files, expression.text, error.span.start..error.span.end);
             let mut finding = rule
                 .says(format!("{}: {}", expression.owner, error.message))

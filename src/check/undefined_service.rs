@@ -17,7 +17,7 @@ fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
     let mut undefined = |name: &str, what: &str, span: Span| {
         let known = did_you_mean(name, names.iter().copied(), "hosts here");
         findings.push(
-            RULE.says(format!("{what} names `{name}`, and no service or exporter is called that"))
+            RULE.says(format!("{what} `{name}`, and no service or exporter is called that"))
                 .at(span, "not defined")
                 .help(known),
         );
@@ -25,20 +25,21 @@ fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
     for connection in &topology.connections {
         let host = connection.host.as_str();
         if topology.resolve(host).is_none() && !topology.is_outside(host) {
-            undefined(host, &connection.what, connection.span);
+            undefined(host, &format!("{} names", connection.what), connection.span);
         }
     }
     for service in &stack.services {
         for dependency in &service.depends_on {
             if topology.resolve(&dependency.name).is_none() {
-                let what = format!("service `{}` depends on a service that", service.name);
+                let what = format!("service `{}` depends on", service.name);
                 undefined(&dependency.name, &what, dependency.name.span);
             }
         }
         if let Some(via) = service.metrics.as_ref().and_then(|metrics| metrics.via.as_ref()) {
             let host = split_address(via).map_or(via.as_str(), |(host, _)| host);
             if topology.resolve(host).is_none() {
-                undefined(host, &format!("`metrics` of service `{}`", service.name), via.span);
+                let what = format!("`metrics` of service `{}` goes through", service.name);
+                undefined(host, &what, via.span);
             }
         }
     }
@@ -49,7 +50,7 @@ fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
             || !scrape.dns_sd.is_empty()
             || !scrape.http_sd.is_empty();
         if !own && topology.resolve(&scrape.job).is_none() {
-            undefined(&scrape.job, "a scrape job without targets", scrape.job.span);
+            undefined(&scrape.job, "a scrape job without targets is called", scrape.job.span);
         }
     }
 }

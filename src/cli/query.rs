@@ -75,8 +75,8 @@ impl Query {
             writeln!(out())?;
             return Ok(ExitCode::SUCCESS);
         }
-        let answer: Answer =
-            serde_json::from_slice(&body).with_context(|| format!("reading the answer of {url}"))?;
+        let answer: Answer = serde_json::from_slice(&body)
+            .with_context(|| format!("reading the answer of {url}"))?;
         for warning in answer.warnings.iter().chain(&answer.infos) {
             printer::note(warning);
         }
@@ -139,7 +139,8 @@ fn plot(values: &[(f64, String)]) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let numbers: Vec<f64> = values.iter().filter_map(|(_, value)| value.parse().ok()).collect();
     let finite = || numbers.iter().copied().filter(|number| number.is_finite());
-    let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
+    let (low, high) =
+        (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
     let bar = |number: &f64| {
         if !number.is_finite() {
             ' '

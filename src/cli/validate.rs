@@ -90,7 +90,8 @@ pub fn exit_code(loaded: &Loaded) -> ExitCode {
 /// Shows the findings on stderr, for commands whose stdout is something else.
 pub fn show(loaded: &Loaded) {
     let mut report = String::new();
-    if diag::print_full(&mut report, &loaded.findings, &loaded.files, printer::color_stderr()).is_ok()
+    if diag::print_full(&mut report, &loaded.findings, &loaded.files, printer::color_stderr())
+        .is_ok()
     {
         let _ = std::io::stderr().write_all(report.as_bytes());
     }

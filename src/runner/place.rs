@@ -44,9 +44,8 @@ pub fn socket(manifest: &Path) -> PathBuf {
 }
 
 fn state_folder() -> PathBuf {
-    let named = |name: &str| {
-        std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
-    };
+    let named =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     named("XDG_STATE_HOME")
         .or_else(|| named("HOME").map(|home| home.join(".local/state")))
         .unwrap_or_else(std::env::temp_dir)

@@ -61,8 +61,7 @@ fn exposition(service: &str, metrics: &[Declared], elapsed: Duration) -> String 
             let character = character(name, &values);
             let (help, seconds) = ("Simulated.", elapsed.as_secs_f64());
             // A rate of its own for each series, with a slow wave in it.
-            let events =
-                character * (seconds + 30.0 * (1.0 - (seconds * TAU / 300.0).cos()) / TAU);
+            let events = character * (seconds + 30.0 * (1.0 - (seconds * TAU / 300.0).cos()) / TAU);
             match kind {
                 MetricType::Counter => {
                     families.put_dynamic(name, *kind, help, pairs(), events.floor());

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 mod promql_parse;
+mod rules;
 mod support;
 
 use std::process::ExitCode;
@@ -11,9 +12,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
     let parts: &[(&str, &[support::Test])] = &[("promql_parse", promql_parse::TESTS)];
-    let trials = parts
+    let mut trials: Vec<libtest_mimic::Trial> = parts
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))
         .collect();
+    trials.extend(rules::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
