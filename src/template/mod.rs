@@ -1,14 +1,43 @@
 //! Go templates for alerts: annotations, labels, and what notifications say.
+//!
+//! The engine is the crate `gotmpl`; here are Prometheus' functions for it, the data that alerts see, and
+//! a check that knows where a mistake stands. Functions of the engine must live for ever, a query does
+//! not: a `query` that has no answer yet stops the expansion, is asked outside, and the template runs
+//! once more with the answer.
+
+mod blocks;
+mod check;
+mod functions;
+mod humanize;
+mod show;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use gotmpl::{MissingKey, Template, Value};
+use parking_lot::Mutex;
+
+pub use check::{Reference, ReferenceKind, check, references};
 
 use crate::model::{Labels, Timestamp};
+
+/// Name of the template itself, beside those that `define` names.
+const MAIN: &str = "main template";
+/// What Prometheus puts before every template of an alert.
+const PROLOGUE: &str = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}\
+                        {{$externalURL := .ExternalURL}}{{$value := .Value}}";
+/// A template that asks for more than so many different queries is stopped.
+const MAX_QUERIES: usize = 1000;
+/// Elements that all `range` actions of one expansion may visit.
+const MAX_ITERATIONS: u64 = 100_000;
 
 /// A template is broken, or its expansion failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct TemplateError {
-    /// First byte at fault in the template's text.
+    /// First byte at fault in the template's text; 0 where the place is not known.
     pub offset: usize,
-    /// How many bytes are at fault.
+    /// How many bytes are at fault; the whole text where the place is not known.
     pub len: usize,
     /// What is wrong, without position.
     pub message: String,
@@ -40,22 +69,94 @@ pub struct Expander<'a> {
 }
 
 impl Expander<'_> {
-    /// Text of a template for one alert.
-    pub fn expand(&self, text: &str, _data: &AlertData<'_>) -> Result<String, TemplateError> {
-        let _ = (self.query)("", self.now);
+    /// Text of a template for one alert. A text without `{{` is given back as it is.
+    pub fn expand(&self, text: &str, data: &AlertData<'_>) -> Result<String, TemplateError> {
+        if !text.contains("{{") {
+            return Ok(text.to_owned());
+        }
         check(text)?;
-        Ok(text.to_owned())
+        let failed = |message: String| TemplateError { offset: 0, len: text.len(), message };
+        let answers = Arc::new(Mutex::new(Answers::default()));
+        let template = self.template(text, data, &answers)?;
+        let value = data.to_value();
+        loop {
+            let result = template.execute_template_to_string(MAIN, &value);
+            let Some(query) = answers.lock().wanted.take() else {
+                return result.map_err(|err| failed(err.to_string()));
+            };
+            if answers.lock().known.len() >= MAX_QUERIES {
+                return Err(failed(format!("more than {MAX_QUERIES} queries")));
+            }
+            let answer = (self.query)(&query, self.now).map(|elements| {
+                let elements = elements.iter().map(|(labels, value)| element(labels, *value));
+                Value::from(elements.collect::<Vec<_>>())
+            });
+            answers.lock().known.insert(query, answer);
+        }
+    }
+
+    fn template(
+        &self,
+        text: &str,
+        data: &AlertData<'_>,
+        answers: &Arc<Mutex<Answers>>,
+    ) -> Result<Arc<Template>, TemplateError> {
+        let (mut main, defines) = check::parse(text)?;
+        let (prologue, _) = check::parse(PROLOGUE)?;
+        show::show_results(&mut main);
+        main.nodes.splice(0..0, prologue.nodes);
+        // `tmpl` expands a part of the very template it stands in.
+        let own = Arc::new(OnceLock::new());
+        let template = functions::pure(Template::new(""), data.external_url);
+        let template = functions::timed(template, self.now);
+        let template = functions::querying(template, Arc::clone(answers));
+        let template = functions::nesting(template, Arc::clone(&own));
+        let template = show::printing(template)
+            .missing_key(MissingKey::ZeroValue)
+            .max_range_iters(MAX_ITERATIONS)
+            .add_parse_tree(MAIN, main);
+        let template = defines.into_iter().fold(template, |template, mut define| {
+            show::show_results(&mut define.body);
+            template.add_parse_tree(&define.name, define.body)
+        });
+        let template = Arc::new(template);
+        own.get_or_init(|| Arc::downgrade(&template));
+        Ok(template)
     }
 }
 
-/// Whether the text is a template: syntax, names of functions, defined variables.
-pub fn check(text: &str) -> Result<(), TemplateError> {
-    match text.find("{{") {
-        Some(offset) if !text.contains("}}") => Err(TemplateError {
-            offset,
-            len: text.len() - offset,
-            message: "unclosed action".to_owned(),
-        }),
-        _ => Ok(()),
+/// Queries that a template made.
+#[derive(Default)]
+struct Answers {
+    known: BTreeMap<String, Result<Value, String>>,
+    /// The one that the last run had no answer to.
+    wanted: Option<String>,
+}
+
+impl AlertData<'_> {
+    fn to_value(self) -> Value {
+        Value::from_entries([
+            ("Labels".to_owned(), labels_value(self.labels)),
+            ("ExternalLabels".to_owned(), labels_value(self.external_labels)),
+            ("ExternalURL".to_owned(), Value::from(self.external_url)),
+            ("Value".to_owned(), Value::Float(self.value)),
+        ])
     }
 }
+
+/// `.Labels` and `.Value` of an element of a query's result.
+fn element(labels: &Labels, value: f64) -> Value {
+    Value::from_entries([
+        ("Labels".to_owned(), labels_value(labels)),
+        ("Value".to_owned(), Value::Float(value)),
+    ])
+}
+
+fn labels_value(labels: &Labels) -> Value {
+    let pairs: BTreeMap<Arc<str>, Value> =
+        labels.iter().map(|(name, value)| (Arc::from(name), Value::from(value))).collect();
+    Value::from(pairs)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! Results as Go prints them. The engine writes floats as Rust does (`1234567` for `1.234567e+06`), so
+//! every action that prints gets a last command that makes text of its result.
+
+use gotmpl::parse::{CommandNode, Expr, ListNode, Node};
+use gotmpl::{Template, Value};
+
+use crate::catalogue::write_go_float;
+
+/// Cannot be written in a template.
+const SHOW: &str = "show result";
+
+/// Puts the last command behind every action that prints.
+pub(super) fn show_results(list: &mut ListNode) {
+    for node in &mut list.nodes {
+        match node {
+            Node::Text(_)
+            | Node::Template(_)
+            | Node::Define(_)
+            | Node::Break(_)
+            | Node::Continue(_) => {}
+            Node::List(list) => show_results(list),
+            Node::Action(action) => {
+                if action.pipe.decl.is_empty() {
+                    let pos = action.pos;
+                    let args = vec![Expr::Identifier(pos, SHOW.into())];
+                    action.pipe.commands.push(CommandNode { pos, args });
+                }
+            }
+            Node::If(branch) | Node::Range(branch) | Node::With(branch) => {
+                show_results(&mut branch.body);
+                branch.else_body.iter_mut().for_each(show_results);
+            }
+        }
+    }
+}
+
+/// The last command, and `print` and `println` by the same rules.
+pub(super) fn printing(template: Template) -> Template {
+    template
+        .func(SHOW, |args| {
+            let mut out = String::new();
+            args.iter().for_each(|value| write_value(&mut out, value));
+            Ok(Value::from(out))
+        })
+        .func("print", |args| {
+            let mut out = String::new();
+            for (index, value) in args.iter().enumerate() {
+                let text = |value: &Value| matches!(value, Value::String(_));
+                // A blank stands between two operands of which neither is a string.
+                if index > 0 && !text(value) && !text(&args[index - 1]) {
+                    out.push(' ');
+                }
+                write_value(&mut out, value);
+            }
+            Ok(Value::from(out))
+        })
+        .func("println", |args| {
+            let mut out = String::new();
+            for (index, value) in args.iter().enumerate() {
+                if index > 0 {
+                    out.push(' ');
+                }
+                write_value(&mut out, value);
+            }
+            out.push('\n');
+            Ok(Value::from(out))
+        })
+}
+
+fn write_value(out: &mut String, value: &Value) {
+    match value {
+        // A label that is not there.
+        Value::Nil => {}
+        Value::Float(value) => write_go_float(out, *value),
+        Value::List(values) => {
+            out.push('[');
+            for (index, value) in values.iter().enumerate() {
+                if index > 0 {
+                    out.push(' ');
+                }
+                write_value(out, value);
+            }
+            out.push(']');
+        }
+        Value::Map(pairs) => {
+            out.push_str("map[");
+            for (index, (key, value)) in pairs.iter().enumerate() {
+                if index > 0 {
+                    out.push(' ');
+                }
+                out.push_str(key);
+                out.push(':');
+                write_value(out, value);
+            }
+            out.push(']');
+        }
+        other => out.push_str(&other.to_string()),
+    }
+}
