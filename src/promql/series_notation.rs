@@ -17,7 +17,7 @@ use super::number::{parse_duration, parse_number};
 use super::quote::{quote, quote_char, read_escape, unquote};
 
 /// More samples than this in one line are a mistake.
-const MAX_VALUES: usize = 10_000_000;
+const MAX_VALUES: usize = 1_000_000;
 
 /// One position in a sequence of samples.
 #[derive(Debug, Clone, PartialEq)]
