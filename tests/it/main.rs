@@ -3,6 +3,7 @@
 // Not every helper is used by every part.
 #![allow(dead_code)]
 
+mod promql;
 mod promql_parse;
 mod rules;
 mod support;
@@ -13,6 +14,8 @@ fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
     let parts: &[(&str, &[support::Test])] = &[("promql_parse", promql_parse::TESTS)];
     let mut trials: Vec<libtest_mimic::Trial> = parts
+    let parts: &[(&str, &[support::Test])] = &[("promql", promql::TESTS), ("promql_parse", promql_parse::TESTS)];
+    let trials = parts
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))
         .collect();
