@@ -127,6 +127,13 @@ fn put_packed(out: &mut Vec<u8>, values: &[f64], exponent: usize, scratch: &mut 
     let Scratch { integers, steps, exceptions } = scratch;
     steps.clear();
     steps.extend(integers.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])));
+    let first = integers[0];
+    let divisor = greatest_common_divisor(steps).max(1);
+    integers.iter_mut().for_each(|integer| *integer -= first);
+    if divisor > 1 {
+        let divisor = divisor as i64;
+        integers.iter_mut().chain(steps.iter_mut()).for_each(|integer| *integer /= divisor);
+    }
     let by_steps = cost(steps) <= cost(integers);
     let kind = if by_steps { PACKED_STEPS } else { PACKED_VALUES };
     out.push(kind | (exponent as u8) << 4);
@@ -137,17 +144,9 @@ fn put_packed(out: &mut Vec<u8>, values: &[f64], exponent: usize, scratch: &mut 
         out.extend_from_slice(&values[position].to_bits().to_le_bytes());
         behind = position;
     }
-    if by_steps {
-        let divisor = greatest_common_divisor(steps).max(1);
-        put_varint(out, divisor);
-        put_zigzag(out, integers[0]);
-        if divisor > 1 {
-            steps.iter_mut().for_each(|step| *step /= divisor as i64);
-        }
-        frames::put(out, steps);
-    } else {
-        frames::put(out, integers);
-    }
+    put_varint(out, divisor);
+    put_zigzag(out, first);
+    frames::put(out, if by_steps { steps } else { &integers[1..] });
 }
 
 /// Reads a column of `count` values and appends it to `out`.
@@ -178,12 +177,12 @@ pub fn read(reader: &mut Reader<'_>, count: usize, out: &mut Vec<f64>) -> Result
             if kind == PACKED_STEPS {
                 read_steps(reader, count, power, out)?;
             } else {
-                frames::read(reader, count, |frame| {
-                    if power == 1.0 {
-                        out.extend(frame.iter().map(|&integer| integer as f64));
-                    } else {
-                        out.extend(frame.iter().map(|&integer| integer as f64 / power));
-                    }
+                let divisor = reader.varint()? as i64;
+                let first = reader.zigzag()?;
+                out.push(first as f64 / power);
+                frames::read(reader, count - 1, |frame| {
+                    let integer = |value: &i64| first.wrapping_add(value.wrapping_mul(divisor));
+                    out.extend(frame.iter().map(|value| integer(value) as f64 / power));
                 })?;
             }
             let mut position = start;
