@@ -35,6 +35,16 @@ fn as_decimal(value: f64, exponent: usize) -> Option<i64> {
     (scaled.abs() < LARGEST && same).then_some(integer)
 }
 
+/// A decimal of at most six digits behind the point: exponent and integer, for the log.
+pub fn short_decimal(value: f64) -> Option<(usize, i64)> {
+    (0..=6).find_map(|exponent| as_decimal(value, exponent).map(|integer| (exponent, integer)))
+}
+
+/// The inverse of [`short_decimal`]; the exponent is at most 6.
+pub fn from_decimal(exponent: usize, integer: i64) -> f64 {
+    integer as f64 / POWERS[exponent]
+}
+
 /// Appends a column.
 pub fn put(out: &mut Vec<u8>, values: &[f64], scratch: &mut Scratch) {
     let Some(&first) = values.first() else { return };
