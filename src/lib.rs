@@ -14,4 +14,5 @@ pub mod runner;
 pub mod scrape;
 pub mod storage;
 pub mod template;
+pub mod tsdb;
 pub mod wire;
