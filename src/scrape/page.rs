@@ -1,0 +1,848 @@
+//! A target's page from scrape to scrape: which text stands for which series, what is new, what is
+//! gone.
+//!
+//! The series texts of the last page are kept in their order. A line that begins with the text that
+//! stood at the same place costs one comparison; one that moved costs a hash; only a new one is taken
+//! apart, relabelled and registered.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::config::Job;
+use super::labels::series_labels;
+use super::text::{Event, Format, Item, Point, Reader, Sample, TextError};
+use crate::model::{Labels, METRIC_NAME, Metadata, MetricType, STALE_NAN, Timestamp};
+use crate::storage::{
+    Append, AppendError, Batch, ExemplarRow, FloatRow, MetadataRow, Outcome, Reject, SeriesId,
+};
+
+/// Samples further ahead of the clock are not taken.
+const MAX_AHEAD: i64 = 10 * 60_000;
+
+/// A page that cannot be taken; nothing of it is stored.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PageError {
+    /// A line cannot be read.
+    #[error("{0}")]
+    Text(#[from] TextError),
+    /// A series is not allowed (label limits, no name, a name twice).
+    #[error("{0}")]
+    Series(String),
+    /// More samples than allowed.
+    #[error("sample limit exceeded")]
+    SampleLimit,
+    /// The store cannot register a series.
+    #[error("{0}")]
+    Store(#[from] AppendError),
+}
+
+/// What a scrape brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Counts {
+    /// Sample lines.
+    pub scraped: u64,
+    /// Those that relabelling kept.
+    pub kept: u64,
+    /// Series not seen before.
+    pub added: u64,
+    /// Samples dropped for being a second one.
+    pub duplicates: u64,
+    /// Samples dropped for being too far in the future.
+    pub ahead: u64,
+}
+
+struct Entry {
+    start: u32,
+    length: u32,
+    /// Generation of the last page it stood on.
+    seen: u32,
+    /// Place on the last page.
+    place: u32,
+    /// `None` where relabelling drops it.
+    series: Option<SeriesId>,
+    /// Whether it gets a stale marker when it is gone.
+    tracked: bool,
+    /// Type that the page declared when the text was new: the form of bounds depends on it.
+    kind: MetricType,
+}
+
+/// Where a row of the batch comes from.
+#[derive(Clone, Copy)]
+enum Origin {
+    Entry(u32),
+    Report(u8),
+    Stale,
+}
+
+/// The synthetic series, in the order of [`Report::values`].
+const REPORTS: [&str; 8] = [
+    "up",
+    "scrape_duration_seconds",
+    "scrape_samples_scraped",
+    "scrape_samples_post_metric_relabeling",
+    "scrape_series_added",
+    "scrape_timeout_seconds",
+    "scrape_sample_limit",
+    "scrape_body_size_bytes",
+];
+
+/// What is stored of every scrape, also of a failed one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Report {
+    pub up: bool,
+    pub seconds: f64,
+    pub counts: Counts,
+    /// Timeout, sample limit and body size, where they are asked for.
+    pub extra: Option<[f64; 3]>,
+}
+
+impl Report {
+    fn values(&self) -> impl Iterator<Item = f64> {
+        let Counts { scraped, kept, added, .. } = self.counts;
+        let up = f64::from(u8::from(self.up));
+        [up, self.seconds, scraped as f64, kept as f64, added as f64]
+            .into_iter()
+            .chain(self.extra.into_iter().flatten())
+    }
+}
+
+/// Cache and batch of one target.
+pub(super) struct Page {
+    job: Arc<Job>,
+    target: Labels,
+    text: Vec<u8>,
+    entries: Vec<Entry>,
+    index: HashTable<u32>,
+    order: Vec<u32>,
+    next_order: Vec<u32>,
+    generation: u32,
+    /// Hashes of the lines that begin with `#`, and the type that a line declares.
+    comments: Vec<(u64, Option<MetricType>)>,
+    /// Series of the target's former life, until the first page shows which go on.
+    carried: Vec<SeriesId>,
+    reports: [Option<SeriesId>; REPORTS.len()],
+    batch: Batch,
+    origins: Vec<Origin>,
+}
+
+impl Page {
+    /// Empty. `carried` are live series of the same target under former settings.
+    pub fn new(job: Arc<Job>, target: Labels, carried: Vec<SeriesId>) -> Self {
+        Self {
+            job,
+            target,
+            text: Vec::new(),
+            entries: Vec::new(),
+            index: HashTable::new(),
+            order: Vec::new(),
+            next_order: Vec::new(),
+            generation: 0,
+            comments: Vec::new(),
+            carried,
+            reports: [None; REPORTS.len()],
+            batch: Batch::default(),
+            origins: Vec::new(),
+        }
+    }
+
+    /// Reads a page into the batch. `time` is the scrape's, `now` the clock's. On an error nothing is
+    /// in the batch, and the counts are those reached.
+    pub fn read(
+        &mut self,
+        body: &[u8],
+        format: Format,
+        time: Timestamp,
+        now: Timestamp,
+        store: &dyn Append,
+    ) -> (Counts, Result<(), PageError>) {
+        let mut counts = Counts::default();
+        let result = self
+            .keep_reports(store)
+            .and_then(|()| self.read_lines(body, format, time, now, store, &mut counts));
+        let limit = self.job.limits.samples;
+        let result = match result {
+            Ok(()) if limit > 0 && counts.kept > limit => Err(PageError::SampleLimit),
+            result => result,
+        };
+        match result {
+            Ok(()) => self.mark_gone(time),
+            Err(_) => self.clear_batch(),
+        }
+        (counts, result)
+    }
+
+    fn clear_batch(&mut self) {
+        self.batch.clear();
+        self.origins.clear();
+    }
+
+    fn read_lines(
+        &mut self,
+        body: &[u8],
+        format: Format,
+        time: Timestamp,
+        now: Timestamp,
+        store: &dyn Append,
+        counts: &mut Counts,
+    ) -> Result<(), PageError> {
+        self.generation = self.generation.wrapping_add(1);
+        self.next_order.clear();
+        self.clear_batch();
+        let mut reader = Reader::new(body, format);
+        let mut cursor = 0;
+        let mut comment = 0;
+        let mut comments_changed = false;
+        let mut kind = MetricType::Unknown;
+        loop {
+            let expected = self.order.get(cursor).copied();
+            let text = expected.map_or(&[][..], |entry| self.text_of(entry));
+            match reader.next(text)? {
+                None => break,
+                Some(Item::Expected(point)) => {
+                    // Only an expected text can be found again.
+                    let Some(entry) = expected else { break };
+                    cursor += 1;
+                    self.take(entry, &point, time, now, counts);
+                }
+                Some(Item::Sample(sample)) => {
+                    let entry = match self.find(sample.series) {
+                        Some(entry) => {
+                            let place = self.entries[entry as usize].place as usize;
+                            if self.order.get(place) == Some(&entry) {
+                                cursor = place + 1;
+                            }
+                            entry
+                        }
+                        None => {
+                            let entry = self.learn(&sample, kind, store)?;
+                            counts.added +=
+                                u64::from(self.entries[entry as usize].series.is_some());
+                            entry
+                        }
+                    };
+                    self.take(entry, &sample.point, time, now, counts);
+                }
+                Some(Item::Comment(line)) => {
+                    let hash = xxh3_64(line);
+                    match self.comments.get(comment) {
+                        Some((known, declared)) if *known == hash => {
+                            kind = declared.unwrap_or(kind)
+                        }
+                        _ => {
+                            let declared = match reader.describe(line)? {
+                                Some(Event::Type { kind, .. }) => Some(kind),
+                                _ => None,
+                            };
+                            kind = declared.unwrap_or(kind);
+                            comments_changed = true;
+                            match self.comments.get_mut(comment) {
+                                Some(slot) => *slot = (hash, declared),
+                                None => self.comments.push((hash, declared)),
+                            }
+                        }
+                    }
+                    comment += 1;
+                }
+            }
+        }
+        self.comments.truncate(comment);
+        if comments_changed {
+            self.batch.metadata.extend(metadata(body, format));
+        }
+        Ok(())
+    }
+
+    fn text_of(&self, entry: u32) -> &[u8] {
+        let Entry { start, length, .. } = self.entries[entry as usize];
+        &self.text[start as usize..(start + length) as usize]
+    }
+
+    fn find(&self, series: &str) -> Option<u32> {
+        let hash = xxh3_64(series.as_bytes());
+        self.index.find(hash, |&entry| self.text_of(entry) == series.as_bytes()).copied()
+    }
+
+    /// Takes apart, relabels and registers a series that was not on the last pages.
+    fn learn(
+        &mut self,
+        sample: &Sample<'_>,
+        kind: MetricType,
+        store: &dyn Append,
+    ) -> Result<u32, PageError> {
+        let labels = series_labels(sample.pairs(), kind, &self.target, &self.job)
+            .map_err(PageError::Series)?;
+        let series = labels.map(|labels| store.register(&labels)).transpose()?;
+        let text = sample.series.as_bytes();
+        let index = self.entries.len() as u32;
+        // Longer pages than 4 GiB are never read.
+        let (start, length) = (self.text.len() as u32, text.len() as u32);
+        self.text.extend_from_slice(text);
+        let seen = self.generation.wrapping_sub(1);
+        self.entries.push(Entry {
+            start,
+            length,
+            seen,
+            place: u32::MAX,
+            series,
+            tracked: false,
+            kind,
+        });
+        let Self { index: table, entries, text: arena, .. } = self;
+        table.insert_unique(xxh3_64(text), index, |&entry| {
+            let Entry { start, length, .. } = entries[entry as usize];
+            xxh3_64(&arena[start as usize..(start + length) as usize])
+        });
+        Ok(index)
+    }
+
+    #[inline]
+    fn take(
+        &mut self,
+        index: u32,
+        point: &Point<'_>,
+        time: Timestamp,
+        now: Timestamp,
+        counts: &mut Counts,
+    ) {
+        counts.scraped += 1;
+        let entry = &mut self.entries[index as usize];
+        entry.place = self.next_order.len() as u32;
+        self.next_order.push(index);
+        let seen_before = entry.seen == self.generation;
+        entry.seen = self.generation;
+        let Some(series) = entry.series else { return };
+        counts.kept += 1;
+        let own_time = point.time.filter(|_| self.job.honor_timestamps);
+        entry.tracked = own_time.is_none() || self.job.track_timestamps_staleness;
+        if seen_before && own_time.is_none() {
+            counts.duplicates += 1;
+            return;
+        }
+        let time = own_time.unwrap_or(time);
+        if time > now.saturating_add(MAX_AHEAD) {
+            counts.ahead += 1;
+            return;
+        }
+        self.batch.floats.push(FloatRow { series, time, start_time: 0, value: point.value });
+        self.origins.push(Origin::Entry(index));
+        if let Some(exemplar) = &point.exemplar {
+            self.batch.exemplars.push(ExemplarRow { series, exemplar: exemplar.to_exemplar(time) });
+        }
+    }
+
+    /// Marks what stood on the last page and not on this one, and makes this page the last.
+    fn mark_gone(&mut self, time: Timestamp) {
+        let gone: Vec<SeriesId> = self
+            .order
+            .iter()
+            .map(|&entry| &self.entries[entry as usize])
+            .filter(|entry| entry.seen != self.generation && entry.tracked)
+            .filter_map(|entry| entry.series)
+            .chain(self.carried.drain(..))
+            .collect();
+        if !gone.is_empty() {
+            // Another text, or a former life, may stand for a series that is still there.
+            let here =
+                self.next_order.iter().filter_map(|&entry| self.entries[entry as usize].series);
+            let mut done: HashSet<SeriesId> =
+                here.chain(self.reports.into_iter().flatten()).collect();
+            for series in gone {
+                if done.insert(series) {
+                    self.push_stale(series, time);
+                }
+            }
+        }
+        std::mem::swap(&mut self.order, &mut self.next_order);
+        if self.entries.len() > 2 * self.order.len() + 64 {
+            self.forget_unseen();
+        }
+    }
+
+    fn push_stale(&mut self, series: SeriesId, time: Timestamp) {
+        self.batch.floats.push(FloatRow { series, time, start_time: 0, value: STALE_NAN });
+        self.origins.push(Origin::Stale);
+    }
+
+    /// Drops the texts that are not on the last page. Rows of the batch refer to entries, so they are
+    /// renumbered with them.
+    fn forget_unseen(&mut self) {
+        let mut text = Vec::new();
+        let mut renumbered = vec![u32::MAX; self.entries.len()];
+        let mut entries = Vec::with_capacity(self.order.len());
+        for (old, entry) in self.entries.iter().enumerate() {
+            if entry.seen == self.generation {
+                renumbered[old] = entries.len() as u32;
+                let start = text.len() as u32;
+                let from = entry.start as usize;
+                text.extend_from_slice(&self.text[from..from + entry.length as usize]);
+                entries.push(Entry { start, ..*entry });
+            }
+        }
+        self.order.iter_mut().for_each(|entry| *entry = renumbered[*entry as usize]);
+        for origin in &mut self.origins {
+            if let Origin::Entry(entry) = origin {
+                *entry = renumbered[*entry as usize];
+            }
+        }
+        self.index.clear();
+        let hash = |entry: &Entry| {
+            xxh3_64(&text[entry.start as usize..(entry.start + entry.length) as usize])
+        };
+        for (index, entry) in entries.iter().enumerate() {
+            self.index
+                .insert_unique(hash(entry), index as u32, |&other| hash(&entries[other as usize]));
+        }
+        self.text = text;
+        self.entries = entries;
+    }
+
+    /// A target's former life had the same synthetic series: they go on and are no stale ones.
+    fn keep_reports(&mut self, store: &dyn Append) -> Result<(), PageError> {
+        if !self.carried.is_empty() {
+            for index in 0..REPORTS.len() {
+                self.report_series(index, store)?;
+            }
+            let reports = self.reports;
+            self.carried.retain(|series| !reports.contains(&Some(*series)));
+        }
+        Ok(())
+    }
+
+    /// Puts stale markers of everything that stood on the last page into the batch: the scrape failed.
+    pub fn fail(&mut self, time: Timestamp, store: &dyn Append) {
+        self.clear_batch();
+        // Without the store's answer the markers could not be stored either.
+        let _ = self.keep_reports(store);
+        for series in self.take_live() {
+            self.push_stale(series, time);
+        }
+    }
+
+    /// Ends the page: stale markers of everything, the synthetic series included.
+    pub fn end(&mut self, time: Timestamp, store: &dyn Append) {
+        self.fail(time, store);
+        for series in self.reports.into_iter().flatten() {
+            self.push_stale(series, time);
+        }
+    }
+
+    /// Series that would need a stale marker if the target ended now.
+    pub fn into_live(mut self) -> Vec<SeriesId> {
+        let mut live = self.take_live();
+        live.extend(self.reports.into_iter().flatten());
+        live
+    }
+
+    fn take_live(&mut self) -> Vec<SeriesId> {
+        let order = std::mem::take(&mut self.order);
+        let mut done = HashSet::new();
+        order
+            .into_iter()
+            .map(|entry| &self.entries[entry as usize])
+            .filter(|entry| entry.tracked)
+            .filter_map(|entry| entry.series)
+            .chain(self.carried.drain(..))
+            .filter(|series| done.insert(*series))
+            .collect()
+    }
+
+    /// Adds the synthetic series and stores the batch. Returns what became of the samples themselves;
+    /// the rows of `Outcome` are not meaningful outside.
+    pub fn store(
+        &mut self,
+        report: &Report,
+        time: Timestamp,
+        store: &dyn Append,
+    ) -> Result<Rejected, AppendError> {
+        for (index, value) in report.values().enumerate() {
+            let series = self.report_series(index, store)?;
+            self.batch.floats.push(FloatRow { series, time, start_time: 0, value });
+            self.origins.push(Origin::Report(index as u8));
+        }
+        self.flush(store)
+    }
+
+    /// Stores the batch as it is.
+    pub fn flush(&mut self, store: &dyn Append) -> Result<Rejected, AppendError> {
+        let outcome = store.append(&self.batch)?;
+        let (mut rejected, forgotten) = self.count(&outcome);
+        if !forgotten.is_empty() {
+            // The store forgot them meanwhile: register again, and only these rows once more.
+            let mut again = Batch::default();
+            for row in forgotten {
+                let mut float = self.batch.floats[row as usize];
+                if let Some(series) = self.register_again(self.origins[row as usize], store)? {
+                    float.series = series;
+                    again.floats.push(float);
+                }
+            }
+            let outcome = store.append(&again)?;
+            rejected.other += outcome.rejected_floats.len() as u64;
+        }
+        self.clear_batch();
+        Ok(rejected)
+    }
+
+    fn count(&self, outcome: &Outcome) -> (Rejected, Vec<u32>) {
+        let mut rejected = Rejected::default();
+        let mut forgotten = Vec::new();
+        for (row, reason) in &outcome.rejected_floats {
+            match (reason, self.origins[*row as usize]) {
+                (_, Origin::Stale) => {}
+                (Reject::UnknownSeries, _) => forgotten.push(*row),
+                (Reject::OutOfOrder, _) => rejected.out_of_order += 1,
+                (Reject::DuplicateTimestamp, _) => rejected.duplicates += 1,
+                (Reject::TooOld | Reject::TooFarInFuture, _) => rejected.out_of_bounds += 1,
+                (Reject::Invalid, _) => rejected.other += 1,
+            }
+        }
+        (rejected, forgotten)
+    }
+
+    fn register_again(
+        &mut self,
+        origin: Origin,
+        store: &dyn Append,
+    ) -> Result<Option<SeriesId>, AppendError> {
+        match origin {
+            Origin::Stale => Ok(None),
+            Origin::Report(index) => {
+                self.reports[index as usize] = None;
+                self.report_series(index as usize, store).map(Some)
+            }
+            Origin::Entry(index) => {
+                let series = std::str::from_utf8(self.text_of(index)).unwrap_or_default();
+                let point = Point { value: 0.0, time: None, exemplar: None };
+                let pairs = Sample { series, point }.pairs();
+                let kind = self.entries[index as usize].kind;
+                let labels = series_labels(pairs, kind, &self.target, &self.job);
+                let Ok(Some(labels)) = labels else { return Ok(None) };
+                let series = store.register(&labels)?;
+                self.entries[index as usize].series = Some(series);
+                Ok(Some(series))
+            }
+        }
+    }
+
+    fn report_series(&mut self, index: usize, store: &dyn Append) -> Result<SeriesId, AppendError> {
+        if let Some(series) = self.reports[index] {
+            return Ok(series);
+        }
+        let mut labels = self.target.to_builder();
+        labels.set(METRIC_NAME, REPORTS[index]);
+        let series = store.register(&labels.build())?;
+        self.reports[index] = Some(series);
+        Ok(series)
+    }
+}
+
+/// Samples that the store did not take, by reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Rejected {
+    pub out_of_order: u64,
+    pub duplicates: u64,
+    pub out_of_bounds: u64,
+    pub other: u64,
+}
+
+/// All metadata of a page that was read before.
+fn metadata(body: &[u8], format: Format) -> Vec<MetadataRow> {
+    let mut rows: Vec<MetadataRow> = Vec::new();
+    let mut places: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
+    let mut reader = Reader::new(body, format);
+    while let Ok(Some(item)) = reader.next(b"") {
+        let Item::Comment(line) = item else { continue };
+        let Ok(Some(event)) = reader.describe(line) else { continue };
+        let family = match &event {
+            Event::Help { family, .. }
+            | Event::Type { family, .. }
+            | Event::Unit { family, .. } => family,
+            Event::Sample(_) => continue,
+        };
+        let place = *places.entry(family.to_string()).or_insert_with(|| {
+            let metadata = Metadata::default();
+            rows.push(MetadataRow { family: family.to_string(), metadata });
+            rows.len() - 1
+        });
+        let metadata = &mut rows[place].metadata;
+        match event {
+            Event::Help { help, .. } => metadata.help = help.into_owned(),
+            Event::Type { kind, .. } => metadata.kind = kind,
+            Event::Unit { unit, .. } => unit.clone_into(&mut metadata.unit),
+            Event::Sample(_) => {}
+        }
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Matcher, TimeRange, is_stale};
+    use crate::storage::{Columns, MemoryStore, QuerySymbols, Select};
+
+    /// A target with its page and store; each scrape is ten seconds after the one before.
+    struct Fixture {
+        store: MemoryStore,
+        page: Page,
+        time: Timestamp,
+    }
+
+    fn fixture(job: Job) -> Fixture {
+        let target = Labels::from_pairs([("instance", "i")]);
+        let page = Page::new(Arc::new(job), target, Vec::new());
+        Fixture { store: MemoryStore::default(), page, time: 0 }
+    }
+
+    impl Fixture {
+        fn scrape(&mut self, body: &str) -> (Counts, Option<String>) {
+            self.time += 10_000;
+            let format = Format::Prometheus;
+            let (counts, result) =
+                self.page.read(body.as_bytes(), format, self.time, self.time, &self.store);
+            if result.is_err() {
+                self.page.fail(self.time, &self.store);
+            }
+            let report = Report { up: result.is_ok(), seconds: 0.5, counts, extra: None };
+            self.page.store(&report, self.time, &self.store).unwrap();
+            (counts, result.err().map(|err| err.to_string()))
+        }
+
+        /// Values by time in seconds, in a short notation.
+        fn series(&self, name: &str) -> String {
+            let symbols = QuerySymbols::new(Arc::clone(self.store.symbols()));
+            let matchers = [Matcher::equal("__name__", name)];
+            let found = self.store.select(&matchers, TimeRange::ALL, &symbols).unwrap();
+            let mut lines = Vec::new();
+            for index in 0..found.len() {
+                let mut columns = Columns::default();
+                found.read(index, TimeRange::ALL, &mut columns).unwrap();
+                let labels = found.labels(index).to_labels(&symbols);
+                let labels = labels.iter().filter(|(n, _)| !matches!(*n, "__name__" | "instance"));
+                let labels: Vec<_> =
+                    labels.map(|(name, value)| format!("{name}={value} ")).collect();
+                let values = columns.times.iter().zip(&columns.values).map(|(time, value)| {
+                    let value =
+                        if is_stale(*value) { "stale".to_owned() } else { value.to_string() };
+                    format!("{}:{value}", time / 1000)
+                });
+                lines.push(format!("{}{}", labels.concat(), values.collect::<Vec<_>>().join(" ")));
+            }
+            lines.sort();
+            lines.join(" | ")
+        }
+    }
+
+    fn counts(scraped: u64, kept: u64, added: u64) -> Counts {
+        Counts { scraped, kept, added, ..Counts::default() }
+    }
+
+    #[test]
+    fn a_series_that_disappears_gets_a_stale_marker() {
+        let mut f = fixture(Job::named("j"));
+        assert_eq!(f.scrape("a 1\nb 2\nc 3\n").0, counts(3, 3, 3));
+        assert_eq!(f.scrape("a 1\nc 3\n").0, counts(2, 2, 0));
+        f.scrape("a 1\nc 3\n");
+        assert_eq!(f.scrape("c 4\nb 5\na 6\n").0, counts(3, 3, 0), "b is remembered for a while");
+        assert_eq!(f.series("a"), "10:1 20:1 30:1 40:6");
+        assert_eq!(f.series("b"), "10:2 20:stale 40:5");
+        assert_eq!(f.series("up"), "10:1 20:1 30:1 40:1");
+        assert_eq!(f.series("scrape_series_added"), "10:3 20:0 30:0 40:0");
+    }
+
+    #[test]
+    fn a_failed_scrape_ends_all_series() {
+        let mut f = fixture(Job::named("j"));
+        f.scrape("a 1\nb 2\n");
+        let (_, error) = f.scrape("a 1\nb 2\nnonsense\n");
+        assert_eq!(
+            error.as_deref(),
+            Some("line 3: expected a value after the series, found the end of the line")
+        );
+        f.scrape("a 3\nb 4\n");
+        assert_eq!(f.series("a"), "10:1 20:stale 30:3");
+        assert_eq!(f.series("up"), "10:1 20:0 30:1");
+    }
+
+    #[test]
+    fn own_timestamps_need_no_stale_marker() {
+        let mut f = fixture(Job::named("j"));
+        f.scrape("a 1 5000\nb 2\n");
+        f.scrape("");
+        assert_eq!(f.series("a"), "5:1");
+        assert_eq!(f.series("b"), "10:2 20:stale");
+        f.scrape("a 1 6000\na 2 7000\na 0 1000\n");
+        assert_eq!(
+            f.series("a"),
+            "5:1 6:1 7:2",
+            "one page may bring several; old ones are dropped"
+        );
+        let (brought, _) = f.scrape("a 9 99999999999\n");
+        assert_eq!(brought.ahead, 1, "far in the future");
+
+        let mut job = Job::named("j");
+        job.honor_timestamps = false;
+        let mut f = fixture(job);
+        f.scrape("a 1 5000\n");
+        f.scrape("");
+        assert_eq!(f.series("a"), "10:1 20:stale");
+    }
+
+    #[test]
+    fn the_first_of_two_samples_wins() {
+        let mut f = fixture(Job::named("j"));
+        let (brought, error) = f.scrape("a 1\na 2\na{x=\"\"} 3\n");
+        assert_eq!((brought.duplicates, error), (1, None));
+        assert_eq!(f.series("a"), "10:1");
+    }
+
+    #[test]
+    fn another_text_of_the_same_series_keeps_it_alive() {
+        let mut f = fixture(Job::named("j"));
+        f.scrape("a{x=\"1\",y=\"2\"} 1\n");
+        f.scrape("a{y=\"2\",x=\"1\"} 2\n");
+        assert_eq!(f.series("a"), "x=1 y=2 10:1 20:2");
+    }
+
+    #[test]
+    fn a_limit_stores_nothing_and_still_counts() {
+        let mut job = Job::named("j");
+        job.limits.samples = 2;
+        let mut f = fixture(job);
+        f.scrape("a 1\nb 2\n");
+        let (brought, error) = f.scrape("a 1\nb 2\nc 3\n");
+        assert_eq!(error.as_deref(), Some("sample limit exceeded"));
+        assert_eq!(brought.kept, 3);
+        assert_eq!(f.series("a"), "10:1 20:stale");
+        assert_eq!(f.series("scrape_samples_post_metric_relabeling"), "10:2 20:3");
+    }
+
+    #[test]
+    fn bounds_follow_the_declared_type() {
+        let mut f = fixture(Job::named("j"));
+        f.scrape("# TYPE h histogram\nh_bucket{le=\"1\"} 1\n# TYPE g gauge\ng{le=\"1\"} 1\n");
+        assert_eq!(f.series("h_bucket"), "le=1.0 10:1");
+        assert_eq!(f.series("g"), "le=1 10:1");
+    }
+
+    #[test]
+    fn metadata_is_told_once() {
+        let mut f = fixture(Job::named("j"));
+        let page = "# HELP a What.\n# TYPE a counter\na 1\n";
+        f.page.read(page.as_bytes(), Format::Prometheus, 1, 1, &f.store).1.unwrap();
+        let row = MetadataRow {
+            family: "a".to_owned(),
+            metadata: Metadata {
+                kind: MetricType::Counter,
+                help: "What.".to_owned(),
+                unit: String::new(),
+            },
+        };
+        assert_eq!(f.page.batch.metadata, [row]);
+        f.page.read(page.as_bytes(), Format::Prometheus, 2, 2, &f.store).1.unwrap();
+        assert_eq!(f.page.batch.metadata, []);
+    }
+
+    #[test]
+    fn a_former_life_goes_on() {
+        let mut f = fixture(Job::named("j"));
+        f.scrape("a 1\nb 2\n");
+        let Fixture { store, page, time } = f;
+        let live = page.into_live();
+        let target = Labels::from_pairs([("instance", "i")]);
+        let page = Page::new(Arc::new(Job::named("j")), target, live);
+        let mut f = Fixture { store, page, time };
+        f.scrape("a 3\n");
+        assert_eq!(f.series("a"), "10:1 20:3");
+        assert_eq!(f.series("b"), "10:2 20:stale");
+        assert_eq!(f.series("up"), "10:1 20:1");
+    }
+
+    #[test]
+    fn changing_pages_do_not_grow_the_cache() {
+        let mut f = fixture(Job::named("j"));
+        for round in 0..50 {
+            let body: String = (0..50).map(|n| format!("m{{id=\"{round}-{n}\"}} 1\n")).collect();
+            f.scrape(&format!("{body}steady {round}\n"));
+            assert!(f.page.entries.len() <= 2 * 51 + 64 + 51, "{}", f.page.entries.len());
+        }
+        assert_eq!(f.series("steady").matches(' ').count(), 49);
+    }
+
+    /// A store that forgets a series once.
+    struct Forgetful(MemoryStore, parking_lot::Mutex<HashSet<SeriesId>>);
+
+    impl Append for Forgetful {
+        fn register(&self, labels: &Labels) -> Result<SeriesId, AppendError> {
+            let SeriesId(id) = self.0.register(labels)?;
+            let lives = self.1.lock();
+            Ok(SeriesId(if lives.contains(&SeriesId(id)) { id + 1000 } else { id }))
+        }
+
+        fn append(&self, batch: &Batch) -> Result<Outcome, AppendError> {
+            let gone = self.1.lock();
+            let mut batch = batch.clone();
+            for row in &mut batch.floats {
+                row.series = match row.series {
+                    SeriesId(id) if id >= 1000 => SeriesId(id - 1000),
+                    id if gone.contains(&id) => SeriesId(u64::MAX),
+                    id => id,
+                };
+            }
+            self.0.append(&batch)
+        }
+    }
+
+    #[test]
+    fn a_series_that_the_store_forgot_is_registered_again() {
+        let store = Forgetful(MemoryStore::default(), parking_lot::Mutex::default());
+        let target = Labels::from_pairs([("instance", "i")]);
+        let mut page = Page::new(Arc::new(Job::named("j")), target, Vec::new());
+        let report = Report { up: true, seconds: 0.1, counts: Counts::default(), extra: None };
+        for time in [1, 2, 3] {
+            page.read(b"a{x=\"1\"} 1\n", Format::Prometheus, time, time, &store).1.unwrap();
+            page.store(&report, time, &store).unwrap();
+            store.1.lock().extend([SeriesId(0), SeriesId(1)]);
+        }
+        let f = Fixture { store: store.0, page, time: 0 };
+        assert_eq!(f.series("a"), "x=1 0:1 0:1 0:1");
+        assert_eq!(f.series("up"), "0:1 0:1 0:1");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn pages_in_any_order_store_what_they_say(
+            pages in proptest::collection::vec(
+                proptest::collection::vec((0_u8..12, 0_u8..100), 0..12), 1..8)
+        ) {
+            let mut f = fixture(Job::named("j"));
+            let mut expected = vec![Vec::new(); 12];
+            for (round, page) in pages.iter().enumerate() {
+                let mut body = String::new();
+                let mut said = HashSet::new();
+                for (series, value) in page {
+                    body.push_str(&format!("m{{n=\"{series:02}\"}} {value}\n"));
+                    if said.insert(*series) {
+                        expected[*series as usize].push(format!("{}:{value}", (round + 1) * 10));
+                    }
+                }
+                for (series, lines) in expected.iter_mut().enumerate() {
+                    if !said.contains(&(series as u8)) && lines.last().is_some_and(|l| !l.ends_with("stale")) {
+                        lines.push(format!("{}:stale", (round + 1) * 10));
+                    }
+                }
+                f.scrape(&body);
+            }
+            let expected: Vec<String> = expected
+                .into_iter()
+                .enumerate()
+                .filter(|(_, lines)| !lines.is_empty())
+                .map(|(series, lines)| format!("n={series:02} {}", lines.join(" ")))
+                .collect();
+            proptest::prop_assert_eq!(f.series("m"), expected.join(" | "));
+        }
+    }
+}
