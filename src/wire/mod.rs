@@ -1,0 +1,3 @@
+//! Other people's formats, bare serde without logic.
+
+pub mod rules;
