@@ -8,4 +8,5 @@ pub mod model;
 pub mod promql;
 pub mod scrape;
 pub mod storage;
+pub mod web;
 pub mod wire;
