@@ -9,5 +9,6 @@ pub mod promql;
 pub mod rules;
 pub mod scrape;
 pub mod storage;
+pub mod template;
 pub mod web;
 pub mod wire;
