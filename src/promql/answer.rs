@@ -1,6 +1,7 @@
 //! What a query gives back.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use crate::model::{Histogram, Timestamp};
@@ -84,7 +85,7 @@ pub struct Answer {
 }
 
 /// Limits and settings of one evaluation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct QueryOptions {
     /// How far an instant selector looks back; 5 minutes unless said otherwise.
     pub lookback: Duration,
@@ -94,6 +95,10 @@ pub struct QueryOptions {
     pub max_samples: u64,
     /// When the query must have ended.
     pub deadline: Option<Instant>,
+    /// Set from outside once nobody waits for the answer any more.
+    pub cancel: Option<Arc<AtomicBool>>,
+    /// The query's text: gives annotations their line and column. Without it all is line 1.
+    pub text: Arc<str>,
 }
 
 impl Default for QueryOptions {
@@ -103,6 +108,8 @@ impl Default for QueryOptions {
             default_step: Duration::from_secs(60),
             max_samples: 50_000_000,
             deadline: None,
+            cancel: None,
+            text: Arc::from(""),
         }
     }
 }

@@ -4,11 +4,13 @@
 mod answer;
 pub mod ast;
 mod error;
+mod eval;
 mod function;
 mod parser;
 
 pub use answer::{Answer, MatrixSeries, QueryError, QueryOptions, QueryStats, Value, VectorSample};
 pub use ast::{Expr, Span, ValueType};
 pub use error::{ParseError, ParseErrorKind, ParseErrors};
+pub use eval::{instant, range};
 pub use function::{Arity, FUNCTIONS, Function};
 pub use parser::{ParseOptions, parse, parse_recovering, parse_with};
