@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -13,12 +13,12 @@ use super::life::{Found, Life, Pace, Restoration, Sending};
 use super::manager::Context;
 use super::write::{Point, Written, end, write};
 use super::{
-    Alert, AlertState, Group, GroupStatus, QuerySample, Record, Rule, RuleHealth, RuleKind,
-    RuleStatus, TemplateContext,
+    Alert, AlertState, Group, GroupStatus, Query, Record, Rule, RuleHealth, RuleKind, RuleStatus,
 };
 use crate::model::{Labels, METRIC_NAME, MatchOp, Matcher, TimeRange, Timestamp, is_stale};
-use crate::promql::{self, Expr, Value};
+use crate::promql::{self, Expr, QueryOptions, Value};
 use crate::storage::{Columns, QuerySymbols};
+use crate::template::{AlertData, Expander};
 
 /// Evaluations after which the state before a restart is restored: the first may come before the
 /// first scrapes, the second sees what the recording rules wrote.
@@ -33,6 +33,16 @@ pub struct RunningGroup {
     rules: Vec<Mutex<RuleState>>,
     progress: Mutex<Progress>,
     missed: AtomicU64,
+    busy: AtomicBool,
+}
+
+/// The right to evaluate a group; given back when it is dropped.
+pub(super) struct Turn(Arc<RunningGroup>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.busy.store(false, Ordering::Release);
+    }
 }
 
 #[derive(Default)]
@@ -83,6 +93,7 @@ impl RunningGroup {
             rules,
             progress: Mutex::default(),
             missed: AtomicU64::new(0),
+            busy: AtomicBool::new(false),
         }
     }
 
@@ -103,6 +114,16 @@ impl RunningGroup {
     /// Milliseconds between two evaluations.
     pub(super) fn interval_ms(&self) -> i64 {
         i64::try_from(self.group.interval.as_millis()).unwrap_or(i64::MAX / 4).max(1)
+    }
+
+    /// The right to evaluate it, unless an earlier evaluation is still under way.
+    pub(super) fn begin_turn(self: &Arc<Self>) -> Option<Turn> {
+        (!self.busy.swap(true, Ordering::Acquire)).then(|| Turn(Arc::clone(self)))
+    }
+
+    /// Whether it runs with these settings.
+    pub(super) fn shares(&self, context: &Arc<Context>) -> bool {
+        Arc::ptr_eq(&self.context, context)
     }
 
     /// Counts evaluations that fell out.
@@ -167,7 +188,7 @@ impl RunningGroup {
         let Record { name, query, labels } = record;
         let mut seen = HashSet::new();
         let mut rows = Vec::new();
-        for (series, point) in self.context.vector(&query.expr, at)? {
+        for (series, point) in self.context.query(query, at)? {
             let mut series = series.to_builder();
             series.set(METRIC_NAME, name.as_str());
             for (label, value) in labels {
@@ -199,7 +220,7 @@ impl RunningGroup {
     ) -> Result<u64, RuleError> {
         let found: Vec<Found> = self
             .context
-            .vector(&alert.query.expr, at)?
+            .query(&alert.query, at)?
             .into_iter()
             .map(|(series, point)| self.expand(alert, &series, &point, at))
             .collect();
@@ -242,35 +263,32 @@ impl RunningGroup {
             // What Prometheus shows for a histogram is the value that it does not have.
             Point::Histogram(_) => 0.0,
         };
-        let query = |text: &str| -> Result<Vec<QuerySample>, String> {
+        let query = |text: &str, at: Timestamp| -> Result<Vec<(Labels, f64)>, String> {
             let expr = promql::parse(text).map_err(|error| error.to_string())?;
-            let vector = self.context.vector(&expr, at).map_err(|RuleError(message)| message)?;
-            Ok(vector
-                .into_iter()
-                .map(|(labels, point)| match point {
-                    Point::Float(value) => QuerySample { labels, value },
-                    Point::Histogram(histogram) => QuerySample { labels, value: histogram.sum },
-                })
-                .collect())
+            let vector = self.context.vector(text, &expr, at).map_err(|RuleError(text)| text)?;
+            let sample = |(labels, point)| match point {
+                Point::Float(value) => (labels, value),
+                Point::Histogram(histogram) => (labels, histogram.sum),
+            };
+            Ok(vector.into_iter().map(sample).collect())
         };
         let mut labels = series.to_builder();
         labels.remove(METRIC_NAME);
         let visible = labels.clone().build();
         let options = &self.context.options;
-        let context = TemplateContext {
+        let expander = Expander { query: &query, now: at };
+        let data = AlertData {
             labels: &visible,
-            value,
             external_labels: &options.external_labels,
-            external_url: &options.external_url,
-            now: at,
-            query: &query,
+            external_url: options.external_url.trim_end_matches('/'),
+            value,
         };
         let expand = |text: &str| {
             // Most labels are plain words.
             if !text.contains("{{") {
                 return text.to_owned();
             }
-            self.context.templates.expand(text, &context).unwrap_or_else(|error| {
+            expander.expand(text, &data).unwrap_or_else(|error| {
                 let alert = &alert.name;
                 warn!(%alert, template = %text, "template failed: {error}");
                 format!("<error expanding template: {error}>")
@@ -287,7 +305,8 @@ impl RunningGroup {
     }
 
     fn generator_url(&self, alert: &Alert) -> String {
-        let expr: String = url::form_urlencoded::byte_serialize(alert.query.text.as_bytes()).collect();
+        let expr: String =
+            url::form_urlencoded::byte_serialize(alert.query.text.as_bytes()).collect();
         let base = self.context.options.external_url.trim_end_matches('/');
         format!("{base}/graph?g0.expr={expr}&g0.tab=1")
     }
@@ -304,11 +323,11 @@ impl RunningGroup {
             // An alert with a short hold time waits for it rather than for the grace period.
             if alert.hold >= grace {
                 match self.context.states_before(alert, now) {
-                    Ok(before) => state.life.restore(
-                        alert.pace(),
-                        Restoration { now, grace },
-                        |labels| before.iter().find(|(known, _)| known == labels).map(|(_, at)| *at),
-                    ),
+                    Ok(before) => {
+                        state.life.restore(alert.pace(), Restoration { now, grace }, |labels| {
+                            before.iter().find(|(known, _)| known == labels).map(|(_, at)| *at)
+                        })
+                    }
                     Err(RuleError(error)) => {
                         warn!(alert = %alert.name, "cannot restore the state of alerts: {error}");
                     }
@@ -429,8 +448,18 @@ impl Alert {
 
 impl Context {
     /// Evaluates an expression to a vector; a scalar counts as a series without labels.
-    fn vector(&self, expr: &Expr, at: Timestamp) -> Result<Vec<(Labels, Point)>, RuleError> {
-        let answer = (self.query)(expr, at)?;
+    fn vector(
+        &self,
+        text: &str,
+        expr: &Expr,
+        at: Timestamp,
+    ) -> Result<Vec<(Labels, Point)>, RuleError> {
+        let options = QueryOptions {
+            text: Arc::from(text),
+            deadline: Some(Instant::now() + self.options.timeout),
+            ..self.options.query.clone()
+        };
+        let answer = promql::instant(&*self.store, expr, at, &options)?;
         match answer.value {
             Value::Vector(samples) => Ok(samples
                 .into_iter()
@@ -447,6 +476,10 @@ impl Context {
                 Err(RuleError("rule result is not a vector or scalar".to_owned()))
             }
         }
+    }
+
+    fn query(&self, query: &Query, at: Timestamp) -> Result<Vec<(Labels, Point)>, RuleError> {
+        self.vector(&query.text, &query.expr, at)
     }
 
     /// What `ALERTS_FOR_STATE` says of a rule's alerts: labels as the alert has them, when the last

@@ -332,10 +332,7 @@ mod tests {
         life.step(0, vec![found("a", 1.0)], pace).unwrap();
         let alerts = life.to_send(0, sending(&external));
         assert_eq!((alerts[0].starts_at, alerts[0].ends_at), (0, 240_000));
-        assert_eq!(
-            alerts[0].labels.to_string(),
-            r#"{alertname="Down", dc="eu1", instance="a"}"#
-        );
+        assert_eq!(alerts[0].labels.to_string(), r#"{alertname="Down", dc="eu1", instance="a"}"#);
         life.step(60_000, vec![found("a", 1.0)], pace).unwrap();
         assert!(life.to_send(60_000, sending(&external)).is_empty());
         assert_eq!(life.to_send(60_001, sending(&external)).len(), 1);
@@ -378,10 +375,7 @@ mod tests {
         assert_eq!(
             samples,
             [
-                (
-                    r#"ALERTS{alertname="Down", alertstate="pending", instance="a"}"#.to_owned(),
-                    1.0
-                ),
+                (r#"ALERTS{alertname="Down", alertstate="pending", instance="a"}"#.to_owned(), 1.0),
                 (r#"ALERTS_FOR_STATE{alertname="Down", instance="a"}"#.to_owned(), 5.0),
             ]
         );

@@ -7,9 +7,10 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use regex::Regex;
 
-use super::{Alert, Expand, Group, Query, Record, Rule};
+use super::{Alert, Group, Query, Record, Rule};
 use crate::model::{METRIC_NAME, parse_duration};
 use crate::promql;
+use crate::template;
 use crate::wire::rules as wire;
 
 /// A rule file that was read.
@@ -68,11 +69,7 @@ pub enum LoadError {
 }
 
 /// Settles the groups of all files, in their order.
-pub fn load(
-    files: &[RuleText],
-    defaults: Defaults,
-    templates: &dyn Expand,
-) -> Result<Vec<Group>, Vec<LoadError>> {
+pub fn load(files: &[RuleText], defaults: Defaults) -> Result<Vec<Group>, Vec<LoadError>> {
     let mut groups = Vec::new();
     let mut errors = Vec::new();
     for RuleText { name: file, text } in files {
@@ -93,7 +90,7 @@ pub fn load(
                             message: "the name is used twice in this file".to_owned(),
                         });
                     }
-                    groups.extend(settle_group(file, group, defaults, templates, &mut errors));
+                    groups.extend(settle_group(file, group, defaults, &mut errors));
                 }
             }
         }
@@ -105,7 +102,6 @@ fn settle_group(
     file: &str,
     group: wire::RuleGroup,
     defaults: Defaults,
-    templates: &dyn Expand,
     errors: &mut Vec<LoadError>,
 ) -> Option<Group> {
     let wire::RuleGroup { name, interval, query_offset, limit, labels, rules } = group;
@@ -135,7 +131,7 @@ fn settle_group(
     let mut settled = Vec::with_capacity(rules.len());
     for (index, rule) in rules.into_iter().enumerate() {
         let rule_name = rule.record.clone().or_else(|| rule.alert.clone()).unwrap_or_default();
-        match settle_rule(rule, &labels, templates) {
+        match settle_rule(rule, &labels) {
             Ok(rule) => settled.push(rule),
             Err(messages) => errors.extend(messages.into_iter().map(|message| LoadError::Rule {
                 file: file.to_owned(),
@@ -155,7 +151,6 @@ fn settle_group(
 fn settle_rule(
     rule: wire::Rule,
     group_labels: &IndexMap<String, String>,
-    templates: &dyn Expand,
 ) -> Result<Rule, Vec<String>> {
     let wire::Rule { record, alert, expr, hold, keep_firing_for, labels, annotations } = rule;
     let record = record.filter(|name| !name.is_empty());
@@ -213,8 +208,9 @@ fn settle_rule(
             if let Some((label, _)) = annotations.iter().find(|(name, _)| !is_label_name(name)) {
                 wrong.push(format!("{label:?} is no annotation name"));
             }
-            for (what, text) in all_labels.iter().chain(&annotations) {
-                if let Err(error) = templates.check(text) {
+            let labels = all_labels.iter().map(|(name, text)| (name, text));
+            for (what, text) in labels.chain(&annotations) {
+                if let Err(error) = template::check(text) {
                     wrong.push(format!("template of {what:?}: {error}"));
                 }
             }
@@ -311,15 +307,13 @@ fn wildcard(pattern: &str) -> Option<Regex> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::PlainText;
 
     const DEFAULTS: Defaults =
         Defaults { interval: Duration::from_secs(60), query_offset: Duration::ZERO };
 
     fn check(text: &str) -> Result<Vec<Group>, Vec<String>> {
         let file = RuleText { name: "r.yml".to_owned(), text: text.to_owned() };
-        load(&[file], DEFAULTS, &PlainText)
-            .map_err(|errors| errors.iter().map(ToString::to_string).collect())
+        load(&[file], DEFAULTS).map_err(|errors| errors.iter().map(ToString::to_string).collect())
     }
 
     #[test]

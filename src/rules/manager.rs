@@ -10,9 +10,9 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::{Expand, Group, GroupStatus, RunningGroup};
+use super::{Group, GroupStatus, RunningGroup};
 use crate::model::{self, Labels, Timestamp};
-use crate::promql::{Answer, Expr, QueryError, QueryOptions};
+use crate::promql::QueryOptions;
 use crate::storage::{Append, Select};
 
 /// A store that rules read from and write to.
@@ -27,8 +27,10 @@ pub struct Options {
     pub external_url: String,
     /// Labels of this server: added to alerts that are sent, and known to templates.
     pub external_labels: Labels,
-    /// Limits of each evaluation.
+    /// Lookback and limits of each evaluation; its deadline is set from `timeout`.
     pub query: QueryOptions,
+    /// Longest time an evaluation may take.
+    pub timeout: Duration,
     /// How often a firing alert is sent again.
     pub resend_delay: Duration,
     /// How old `ALERTS_FOR_STATE` may be to be restored after a restart.
@@ -43,6 +45,7 @@ impl Default for Options {
             external_url: String::new(),
             external_labels: Labels::empty(),
             query: QueryOptions::default(),
+            timeout: Duration::from_secs(120),
             resend_delay: Duration::from_secs(60),
             for_outage_tolerance: Duration::from_secs(3600),
             for_grace_period: Duration::from_secs(600),
@@ -54,23 +57,45 @@ impl Default for Options {
 pub(super) struct Context {
     pub store: Arc<dyn Store>,
     pub options: Options,
-    pub templates: Arc<dyn Expand>,
     pub alerts: mpsc::UnboundedSender<Vec<model::Alert>>,
-    pub query: Box<QueryFn>,
 }
-
-pub(super) type QueryFn = dyn Fn(&Expr, Timestamp) -> Result<Answer, QueryError> + Send + Sync;
 
 /// Runs rule groups over a store.
 pub struct Manager {
     context: Mutex<Arc<Context>>,
     groups: Mutex<Vec<Arc<RunningGroup>>>,
+    /// One `apply` after the other.
+    applying: Mutex<()>,
     changed: Notify,
     /// Groups of the first `apply` take up what the store says of their alerts.
     started: AtomicBool,
 }
 
 impl Manager {
+    /// A manager without groups, and where its alerts arrive: each message holds the alerts of one
+    /// rule that are to be told now.
+    pub fn new(
+        store: Arc<dyn Store>,
+        options: Options,
+    ) -> (Self, mpsc::UnboundedReceiver<Vec<model::Alert>>) {
+        let (alerts, receiver) = mpsc::unbounded_channel();
+        let manager = Self {
+            context: Mutex::new(Arc::new(Context { store, options, alerts })),
+            groups: Mutex::default(),
+            applying: Mutex::default(),
+            changed: Notify::new(),
+            started: AtomicBool::new(false),
+        };
+        (manager, receiver)
+    }
+
+    /// Changes the settings; they hold from the next [`Self::apply`] on.
+    pub fn configure(&self, options: Options) {
+        let mut context = self.context.lock();
+        let (store, alerts) = (Arc::clone(&context.store), context.alerts.clone());
+        *context = Arc::new(Context { store, options, alerts });
+    }
+
     /// The groups in their order.
     pub fn groups(&self) -> Vec<Arc<RunningGroup>> {
         self.groups.lock().clone()
@@ -85,13 +110,14 @@ impl Manager {
     /// state of the rules it still has, and the series of what is gone end now. Blocks until changed
     /// groups have finished the evaluation they are in: call it from a computing thread.
     pub fn apply(&self, groups: Vec<Group>, now: Timestamp) {
+        let _one_at_a_time = self.applying.lock();
         let context = Arc::clone(&*self.context.lock());
         let is_first = !self.started.swap(true, Ordering::Relaxed);
-        let mut running = self.groups.lock();
         let mut before: HashMap<(String, String), Arc<RunningGroup>> =
-            running.drain(..).map(|group| (key(group.definition()), group)).collect();
+            self.groups().into_iter().map(|group| (key(group.definition()), group)).collect();
+        let mut running = Vec::with_capacity(groups.len());
         for group in groups {
-            let next = match before.remove(&key(&group)) {
+            running.push(match before.remove(&key(&group)) {
                 Some(old) if *old.definition() == group && old.shares(&context) => old,
                 Some(old) => {
                     let next = RunningGroup::new(group, Arc::clone(&context), false);
@@ -99,10 +125,9 @@ impl Manager {
                     Arc::new(next)
                 }
                 None => Arc::new(RunningGroup::new(group, Arc::clone(&context), is_first)),
-            };
-            running.push(next);
+            });
         }
-        drop(running);
+        *self.groups.lock() = running;
         for gone in before.into_values() {
             gone.retire(now);
         }
@@ -113,7 +138,6 @@ impl Manager {
     /// longer than the interval lets the missed ones fall out.
     pub async fn run(&self, shutdown: CancellationToken) {
         let mut started: HashMap<(String, String), Timestamp> = HashMap::new();
-        let begun = now();
         loop {
             let time = now();
             let mut wake = time + 3_600_000;
@@ -122,7 +146,7 @@ impl Manager {
             for group in groups {
                 let slot = group.slot(time);
                 wake = wake.min(slot + group.interval_ms());
-                let last = started.entry(key(group.definition())).or_insert(begun.max(time - 1));
+                let last = started.entry(key(group.definition())).or_insert(time - 1);
                 if slot <= *last {
                     continue;
                 }

@@ -4,7 +4,6 @@
 //! what they record back into it, and sends alerts into a channel without knowing who listens.
 
 mod definition;
-mod expand;
 mod group;
 mod life;
 mod load;
@@ -13,7 +12,6 @@ mod status;
 mod write;
 
 pub use definition::{Alert, Group, Query, Record, Rule};
-pub use expand::{Expand, PlainText, QuerySample, TemplateContext};
 pub use group::RunningGroup;
 pub use life::AlertState;
 pub use load::{Defaults, LoadError, RuleText, find_files, load};

@@ -96,7 +96,8 @@ fn register_again(
     owners: &[(SeriesId, Labels)],
     now: &mut Written,
 ) -> Result<Batch, AppendError> {
-    let owner: HashMap<SeriesId, &Labels> = owners.iter().map(|(id, labels)| (*id, labels)).collect();
+    let owner: HashMap<SeriesId, &Labels> =
+        owners.iter().map(|(id, labels)| (*id, labels)).collect();
     let mut again = Batch::default();
     let mut register = |series: SeriesId| -> Result<Option<SeriesId>, AppendError> {
         let Some(labels) = owner.get(&series) else { return Ok(None) };
