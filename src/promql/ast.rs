@@ -177,7 +177,7 @@ pub enum At {
 /// An instant selector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VectorSelector {
-    /// The metric name, if written in front of the braces or as a lone quoted string in them.
+    /// The metric name, if written in front of the braces.
     pub name: Option<String>,
     /// All conditions, the metric name included (first, if it stands before the braces).
     pub matchers: Vec<SelectorMatcher>,

@@ -26,6 +26,15 @@ pub struct ParseError {
     pub message: String,
     /// Syntax or type.
     pub kind: ParseErrorKind,
+    /// The parenthesis, bracket or brace that is not closed, if that is the mistake.
+    pub opened: Option<Span>,
+}
+
+impl ParseError {
+    pub(super) fn new(text: &str, span: Span, message: String, kind: ParseErrorKind) -> Self {
+        let (line, column) = span.line_column(text);
+        Self { span, line, column, message, kind, opened: None }
+    }
 }
 
 /// `1:5: parse error: …`, as Prometheus says it.
@@ -37,7 +46,7 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// All mistakes found in one text, in the order of their places; at least one.
+/// All mistakes found in one text, those of the syntax first; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseErrors(pub Vec<ParseError>);
 

@@ -3,14 +3,18 @@
 
 mod answer;
 pub mod ast;
+mod check_types;
 mod error;
 mod eval;
 mod function;
+mod lexer;
+pub mod number;
 mod parser;
+pub mod quote;
 
 pub use answer::{Answer, MatrixSeries, QueryError, QueryOptions, QueryStats, Value, VectorSample};
 pub use ast::{Expr, Span, ValueType};
 pub use error::{ParseError, ParseErrorKind, ParseErrors};
 pub use eval::{instant, range};
 pub use function::{Arity, FUNCTIONS, Function};
-pub use parser::{ParseOptions, parse, parse_recovering, parse_with};
+pub use parser::{ParseOptions, parse, parse_recovering, parse_selector, parse_with};
