@@ -107,6 +107,17 @@ impl Default for Loaded {
     }
 }
 
+/// How far the reading of the log at the start has come, in segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Replay {
+    /// First segment.
+    pub min: u64,
+    /// Last segment.
+    pub max: u64,
+    /// Segment that is read now.
+    pub current: u64,
+}
+
 /// The state behind all handlers of the monitoring server.
 pub struct Prometheus {
     /// Samples.
@@ -126,6 +137,7 @@ pub struct Prometheus {
     reload: Option<Arc<ReloadFn>>,
     metrics: Vec<Arc<MetricsFn>>,
     loaded: RwLock<Arc<Loaded>>,
+    replay: RwLock<Replay>,
     ready: AtomicBool,
     pub(super) pool: Arc<Pool>,
     pub(super) requests: Requests,
@@ -151,6 +163,7 @@ impl Prometheus {
             reload: None,
             metrics: Vec::new(),
             loaded: RwLock::default(),
+            replay: RwLock::default(),
             ready: AtomicBool::new(false),
             requests: Requests::default(),
         }
@@ -182,6 +195,15 @@ impl Prometheus {
     /// The configuration in force.
     pub fn loaded(&self) -> Arc<Loaded> {
         Arc::clone(&self.loaded.read())
+    }
+
+    /// Tells how far the reading of the log has come.
+    pub fn set_replay(&self, replay: Replay) {
+        *self.replay.write() = replay;
+    }
+
+    pub(super) fn replay(&self) -> Replay {
+        *self.replay.read()
     }
 
     /// Until this is called with `true` every answer but `/-/healthy` is 503.

@@ -20,9 +20,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 pub(super) use error::ApiError;
-pub(super) use params::{Params, parse_duration_param, parse_selector, parse_time};
+pub(super) use params::{Params, parse_duration_param, parse_selector};
 pub(super) use reply::{Accepts, compressed};
-pub(super) use status::BUILD;
 
 use super::Prometheus;
 

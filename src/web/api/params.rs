@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::{Accepts, ApiError};
 use crate::model::{Matcher, TimeRange, Timestamp};
-use crate::promql::{self, Expr};
+use crate::promql;
 
 /// Longest form that is read; queries of dashboards are some kilobytes.
 const FORM_LIMIT: usize = 10 << 20;
@@ -161,13 +161,8 @@ pub(in crate::web) fn parse_duration_param(text: &str) -> Result<i64, String> {
 
 /// Matchers of a plain selector (`up{job="node"}`); the error has its place in front.
 pub(in crate::web) fn parse_selector(text: &str) -> Result<Vec<Matcher>, String> {
-    match promql::parse(text) {
-        Ok(Expr::Vector(selector)) if selector.offset.is_none() && selector.at.is_none() => {
-            Ok(selector.plain_matchers().cloned().collect())
-        }
-        Ok(_) => Err("1:1: parse error: expected a series selector without modifiers".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
+    let selector = promql::parse_selector(text).map_err(|error| error.to_string())?;
+    Ok(selector.plain_matchers().cloned().collect())
 }
 
 #[cfg(test)]

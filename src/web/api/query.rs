@@ -223,21 +223,8 @@ fn write_exemplar(out: &mut Vec<u8>, exemplar: &Exemplar) {
 
 fn gather_selectors(expr: &Expr, into: &mut Vec<Vec<Matcher>>) {
     match expr {
-        Expr::Number(_) | Expr::String(_) => {}
         Expr::Vector(node) => into.push(node.plain_matchers().cloned().collect()),
         Expr::Matrix(node) => into.push(node.selector.plain_matchers().cloned().collect()),
-        Expr::Subquery(node) => gather_selectors(&node.expr, into),
-        Expr::Call(node) => node.args.iter().for_each(|arg| gather_selectors(arg, into)),
-        Expr::Aggregate(node) => {
-            node.param.iter().for_each(|param| gather_selectors(param, into));
-            gather_selectors(&node.expr, into);
-        }
-        Expr::Binary(node) => {
-            gather_selectors(&node.lhs, into);
-            gather_selectors(&node.rhs, into);
-        }
-        Expr::Unary(node) => gather_selectors(&node.expr, into),
-        Expr::Paren(node) => gather_selectors(&node.expr, into),
-        Expr::Broken(node) => node.children.iter().for_each(|child| gather_selectors(child, into)),
+        other => other.children().into_iter().for_each(|child| gather_selectors(child, into)),
     }
 }

@@ -10,17 +10,8 @@ use serde_json::{Value, json};
 use super::reply::Reply;
 use super::targets::{host_name, rfc3339};
 use super::{ApiError, Params};
-use crate::web::Prometheus;
+use crate::web::{Prometheus, Replay};
 use crate::web::prometheus::now;
-
-/// What the build knows of itself.
-pub(in crate::web) const BUILD: Build = Build { name: env!("CARGO_PKG_NAME") };
-
-/// Facts of the build.
-pub(in crate::web) struct Build {
-    /// The program.
-    pub name: &'static str,
-}
 
 /// The configuration in force.
 pub(super) async fn config(State(web): State<Arc<Prometheus>>, params: Params) -> Response {
@@ -92,7 +83,8 @@ pub(super) async fn tsdb(
     .await
 }
 
-/// Progress of reading the log: a store is opened before it is served, so all is read.
-pub(super) async fn wal_replay(params: Params) -> Response {
-    Reply::data(&json!({ "min": 0, "max": 0, "current": 0 })).finish(params.accepts)
+/// Progress of reading the log.
+pub(super) async fn wal_replay(State(web): State<Arc<Prometheus>>, params: Params) -> Response {
+    let Replay { min, max, current } = web.replay();
+    Reply::data(&json!({ "min": min, "max": max, "current": current })).finish(params.accepts)
 }
