@@ -125,7 +125,8 @@ pub struct NumberLiteral {
 /// A string.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StringLiteral {
-    /// The text without quotes and escapes.
+    /// The text without quotes and escapes. Escapes that make no UTF-8 (`"\xff"`) became U+FFFD, which
+    /// cannot be written itself: a label's name with it is invalid.
     pub value: String,
     /// Where it stands, with its quotes.
     pub span: Span,

@@ -4,6 +4,7 @@
 mod answer;
 pub mod ast;
 mod check_types;
+mod display;
 mod error;
 mod eval;
 mod function;
@@ -11,6 +12,8 @@ mod lexer;
 pub mod number;
 mod parser;
 pub mod quote;
+pub mod series_notation;
+mod walk;
 
 pub use answer::{Answer, MatrixSeries, QueryError, QueryOptions, QueryStats, Value, VectorSample};
 pub use ast::{Expr, Span, ValueType};
@@ -18,3 +21,4 @@ pub use error::{ParseError, ParseErrorKind, ParseErrors};
 pub use eval::{instant, range};
 pub use function::{Arity, FUNCTIONS, Function};
 pub use parser::{ParseOptions, parse, parse_recovering, parse_selector, parse_with};
+pub use walk::SelectorUse;

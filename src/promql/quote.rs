@@ -33,9 +33,7 @@ fn push_escaped(out: &mut String, c: char, delimiter: char) {
         '\\' => '\\',
         _ if c == delimiter => c,
         ' ' => return out.push(' '),
-        _ if !c.is_control() && !c.is_whitespace() && !('\u{e000}'..='\u{f8ff}').contains(&c) => {
-            return out.push(c);
-        }
+        _ if is_printable(c) => return out.push(c),
         _ => {
             let code = c as u32;
             let written = match code {
@@ -48,6 +46,13 @@ fn push_escaped(out: &mut String, c: char, delimiter: char) {
     };
     out.push('\\');
     out.push(short);
+}
+
+fn is_printable(c: char) -> bool {
+    // The lexer takes U+FFFD for broken UTF-8, so it is always escaped.
+    let replacement = c == char::REPLACEMENT_CHARACTER;
+    let private = ('\u{e000}'..='\u{f8ff}').contains(&c);
+    !(c.is_control() || c.is_whitespace() || private || replacement)
 }
 
 /// Reads a literal with its quotes (`"…"`, `'…'` or `` `…` ``); the lexer has checked that it is
