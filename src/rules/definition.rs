@@ -7,8 +7,10 @@ use crate::promql::Expr;
 /// A parsed expression with its text.
 #[derive(Debug, Clone)]
 pub struct Query {
-    /// As it was written.
+    /// As it was written; errors count their columns in it.
     pub text: String,
+    /// As it is shown: on one line, in the usual layout.
+    pub shown: String,
     /// The tree.
     pub expr: Expr,
 }

@@ -306,7 +306,7 @@ impl RunningGroup {
 
     fn generator_url(&self, alert: &Alert) -> String {
         let expr: String =
-            url::form_urlencoded::byte_serialize(alert.query.text.as_bytes()).collect();
+            url::form_urlencoded::byte_serialize(alert.query.shown.as_bytes()).collect();
         let base = self.context.options.external_url.trim_end_matches('/');
         format!("{base}/graph?g0.expr={expr}&g0.tab=1")
     }
@@ -407,7 +407,7 @@ impl RunningGroup {
             };
             RuleStatus {
                 name: rule.name().to_owned(),
-                query: rule.query().text.clone(),
+                query: rule.query().shown.clone(),
                 labels: rule.labels().to_vec(),
                 health: state.health,
                 last_error: state.last_error.clone(),

@@ -173,7 +173,7 @@ fn settle_rule(
         None
     } else {
         match promql::parse(&expr) {
-            Ok(tree) => Some(Query { text: expr, expr: tree }),
+            Ok(tree) => Some(Query { text: expr, shown: tree.to_string(), expr: tree }),
             Err(error) => {
                 wrong.push(format!("cannot parse the expression: {error}"));
                 None

@@ -55,6 +55,5 @@ fn refuse(web: &Prometheus, method: &Method) -> Option<Response> {
         return Some((StatusCode::METHOD_NOT_ALLOWED, allow, text).into_response());
     }
     let is_enabled = web.options.enable_lifecycle;
-    (!is_enabled)
-        .then(|| (StatusCode::FORBIDDEN, "Lifecycle API is not enabled.").into_response())
+    (!is_enabled).then(|| (StatusCode::FORBIDDEN, "Lifecycle API is not enabled.").into_response())
 }

@@ -26,11 +26,16 @@ struct Handler {
     bytes: Distribution<8>,
 }
 
-#[derive(Default)]
 struct Distribution<const N: usize> {
     buckets: [u64; N],
     count: u64,
     sum: f64,
+}
+
+impl<const N: usize> Default for Distribution<N> {
+    fn default() -> Self {
+        Self { buckets: [0; N], count: 0, sum: 0.0 }
+    }
 }
 
 impl<const N: usize> Distribution<N> {

@@ -12,8 +12,6 @@ mod prometheus;
 mod routes;
 mod serve;
 
-pub use prometheus::{
-    Loaded, MetricsFn, Options, Prometheus, ReloadFn, Replay, TargetsFn,
-};
+pub use prometheus::{Loaded, MetricsFn, Options, Prometheus, ReloadFn, Replay, TargetsFn};
 pub use routes::router;
 pub use serve::serve;

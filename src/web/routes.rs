@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -34,9 +35,7 @@ pub fn router(web: Arc<Prometheus>) -> Router {
             Router::new().nest(prefix, routes).route("/", get(to_home))
         }
     };
-    routes
-        .layer(from_fn_with_state(Arc::clone(&web), count))
-        .with_state(web)
+    routes.layer(from_fn_with_state(Arc::clone(&web), count)).with_state(web)
 }
 
 async fn only_when_ready(
@@ -60,7 +59,7 @@ async fn count(State(web): State<Arc<Prometheus>>, request: Request, next: Next)
     let response = next.run(request).await;
     let length = response.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
-    let length = length.or_else(|| http_body::Body::size_hint(response.body()).exact());
+    let length = length.or_else(|| response.body().size_hint().exact());
     web.requests.count(&handler, response.status().as_u16(), begun.elapsed(), length);
     response
 }

@@ -129,8 +129,8 @@ fn function(function: &Function) -> Value {
     let kinds: Vec<&str> = function.arg_types.iter().map(|kind| kind.api_name()).collect();
     let variadic = match function.arity {
         Arity::Exact => 0,
-        Arity::Optional(count) => i64::from(count),
-        Arity::Many => -1,
+        Arity::Between { min, max } => (max - min) as i64,
+        Arity::AtLeast(_) => -1,
     };
     json!({
         "name": function.name,

@@ -20,8 +20,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 pub(super) use error::ApiError;
-pub(super) use params::{Params, parse_duration_param, parse_selector};
+pub(super) use params::{Params, parse_duration_param, parse_selector, parse_time};
 pub(super) use reply::{Accepts, compressed};
+pub(super) use targets::health;
 
 use super::Prometheus;
 
@@ -57,7 +58,11 @@ async fn nothing() -> impl IntoResponse {
 }
 
 /// Lets pages of the allowed origins read the answers.
-async fn allow_origin(State(web): State<Arc<Prometheus>>, request: Request, next: Next) -> Response {
+async fn allow_origin(
+    State(web): State<Arc<Prometheus>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let mut response = next.run(request).await;
     let Some(origin) = origin else { return response };

@@ -51,7 +51,8 @@ fn decode(text: &[u8]) -> Vec<(String, String)> {
 impl Params {
     /// First value of a parameter; empty where it is missing.
     pub fn get(&self, name: &str) -> &str {
-        self.all(name).next().unwrap_or_default()
+        let first = self.pairs.iter().find(|(key, _)| key == name);
+        first.map_or("", |(_, value)| value.as_str())
     }
 
     /// All values of a parameter.
@@ -114,8 +115,8 @@ impl Params {
     pub fn selectors(&self) -> Result<Vec<Vec<Matcher>>, ApiError> {
         self.all("match[]")
             .map(|text| {
-                let matchers = parse_selector(text)
-                    .map_err(|error| ApiError::parameter("match[]", error))?;
+                let matchers =
+                    parse_selector(text).map_err(|error| ApiError::parameter("match[]", error))?;
                 if matchers.iter().all(Matcher::matches_empty) {
                     let why = "match[] must contain at least one non-empty matcher";
                     return Err(ApiError::parameter("match[]", why));

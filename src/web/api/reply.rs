@@ -41,11 +41,7 @@ impl Accepts {
 
 /// A body, compressed if the client can read it and it is worth it. Takes time: for long bodies call
 /// it on a computing thread.
-pub(in crate::web) fn compressed(
-    body: Vec<u8>,
-    kind: &'static str,
-    accepts: Accepts,
-) -> Response {
+pub(in crate::web) fn compressed(body: Vec<u8>, kind: &'static str, accepts: Accepts) -> Response {
     let (encoding, body) = compress(body, accepts);
     let mut response = Body::from(body).into_response();
     let headers = response.headers_mut();
@@ -94,7 +90,8 @@ impl Reply {
     /// Begins with a value as `data`.
     pub fn data(data: &impl Serialize) -> Self {
         Self::written(|out| {
-            serde_json::to_writer(out, data).expect("answers have string keys and no failing parts");
+            serde_json::to_writer(out, data)
+                .expect("answers have string keys and no failing parts");
         })
     }
 

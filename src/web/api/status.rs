@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::reply::Reply;
 use super::targets::{host_name, rfc3339};
 use super::{ApiError, Params};
-use crate::web::{Prometheus, Replay};
 use crate::web::prometheus::now;
+use crate::web::{Prometheus, Replay};
 
 /// The configuration in force.
 pub(super) async fn config(State(web): State<Arc<Prometheus>>, params: Params) -> Response {

@@ -61,9 +61,10 @@ pub(super) async fn targets(
     pools.retain(|candidate| pool.is_empty() || candidate.job == pool);
     pools.sort_by(|a, b| a.job.cmp(&b.job));
     let host = host_name();
-    let active = pools.iter().filter(|_| show_active).flat_map(|pool| {
-        pool.active.iter().map(|target| active_target(pool, target, &host))
-    });
+    let active = pools
+        .iter()
+        .filter(|_| show_active)
+        .flat_map(|pool| pool.active.iter().map(|target| active_target(pool, target, &host)));
     let dropped = pools.iter().filter(|_| show_dropped).flat_map(|pool| {
         pool.dropped.iter().map(|target| Dropped {
             discovered_labels: &target.discovered_labels,
