@@ -34,7 +34,7 @@ pub(super) fn draw(chart: &Chart<'_>) -> String {
     let span = (chart.end - chart.start).max(1) as f64;
     let x = |time: Timestamp| LEFT + (time - chart.start) as f64 / span * (WIDTH - LEFT - RIGHT);
     let y = |value: f64| {
-        let share = (value - scale.low) / (scale.high - scale.low);
+        let share = (value.clamp(scale.low, scale.high) - scale.low) / (scale.high - scale.low);
         HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
     };
     let mut svg = format!(
