@@ -1,11 +1,13 @@
 //! The shared words: what every engine, every wire format and every test speaks of.
 
+mod alert;
 mod duration;
 mod histogram;
 mod labels;
 mod matcher;
 mod sample;
 
+pub use alert::Alert;
 pub use duration::{DurationError, PromDuration, format_duration, parse_duration};
 pub use histogram::{BucketSpan, CounterReset, Histogram};
 pub use labels::{Labels, LabelsBuilder};

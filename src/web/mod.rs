@@ -1,0 +1,17 @@
+//! What is spoken over HTTP: the API of Prometheus, the plain pages, and how a router is served.
+
+mod api;
+mod federate;
+mod json;
+mod lifecycle;
+mod measure;
+mod metrics;
+mod pages;
+mod pool;
+mod prometheus;
+mod routes;
+mod serve;
+
+pub use prometheus::{Loaded, MetricsFn, Options, Prometheus, ReloadFn, Replay, TargetsFn};
+pub use routes::router;
+pub use serve::serve;
