@@ -4,6 +4,7 @@
 //! ARCHITECTURE.md has the map and the journeys through it.
 
 pub mod catalogue;
+pub mod exporters;
 pub mod model;
 pub mod promql;
 pub mod scrape;
