@@ -64,8 +64,7 @@ impl Server {
 pub fn get(address: SocketAddr, path: &str, headers: &str) -> (u16, String, Vec<u8>) {
     let mut stream = TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(Duration::from_secs(30))).expect("set");
-    let request =
-        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).expect("sent");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("an answer");
@@ -73,8 +72,6 @@ pub fn get(address: SocketAddr, path: &str, headers: &str) -> (u16, String, Vec<
     let head = String::from_utf8_lossy(&answer[..at]).into_owned();
     let body = answer.split_off(at + 4);
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-    assert!(!chunked, "small answers have a length");
     (status, head, body)
 }
 
@@ -206,6 +203,7 @@ fn node_samples_equal_the_recorded_ones() {
             "--collector.cpu.info.bugs-include=^(cpu_meltdown|spectre_.*|mds)$",
             "--collector.stat.softirq",
             "--collector.netclass.ignored-devices=(dmz|int)",
+            "--collector.netclass.ignore-invalid-speed",
         ]
         .map(str::to_owned),
     );

@@ -195,7 +195,7 @@ fn describe(host: &Host, major: &str, minor: &str, device: &str, out: &mut Famil
         ];
         out.put(&MAPPER, &labels, 1.0);
     }
-    if let Some(kind) = property("ID_FS_TYPE") {
+    if let Some(kind) = property("ID_FS_TYPE").filter(|kind| !kind.is_empty()) {
         let labels = [device, kind, text("ID_FS_USAGE"), text("ID_FS_UUID"), text("ID_FS_VERSION")];
         out.put(&FILESYSTEM, &labels, 1.0);
     }

@@ -107,18 +107,34 @@ fn show(name: &str, found: Found, out: &mut Families) {
             sample.labels.entry(label.clone()).or_default();
         }
     }
-    // Parts of one histogram or summary stay together and in their order.
-    let composed = |sample: &Sample| {
-        let mut labels = sample.labels.clone();
-        labels.retain(|label, _| !special.contains(&label.as_str()));
-        labels
-    };
-    family.samples.sort_by_cached_key(composed);
-    for Sample { suffix, labels, value } in &family.samples {
-        let labels = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        out.put_part(name, family.kind, &help, suffix, labels, *value);
+    // Parts of one histogram or summary stay together: the buckets in their order, sum and count.
+    let mut groups: BTreeMap<BTreeMap<String, String>, Vec<Sample>> = BTreeMap::new();
+    for sample in family.samples {
+        let mut group = sample.labels.clone();
+        group.retain(|label, _| !special.contains(&label.as_str()));
+        groups.entry(group).or_default().push(sample);
+    }
+    let composed = matches!(family.kind, MetricType::Histogram | MetricType::Summary);
+    let rank = |sample: &Sample| SUFFIXES.iter().position(|suffix| *suffix == sample.suffix);
+    for (group, mut samples) in groups {
+        if composed {
+            // Either part may be missing in the file, and is 0 then.
+            for suffix in ["_sum", "_count"] {
+                if samples.iter().all(|sample| sample.suffix != suffix) {
+                    samples.push(Sample { suffix, labels: group.clone(), value: 0.0 });
+                }
+            }
+            samples.sort_by_key(rank);
+        }
+        for Sample { suffix, labels, value } in &samples {
+            let labels = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            out.put_part(name, family.kind, &help, suffix, labels, *value);
+        }
     }
 }
+
+/// What may follow the name of a family, in the order of the exposition.
+const SUFFIXES: [&str; 4] = ["", "_bucket", "_sum", "_count"];
 
 /// Folders a pattern names; a pattern that matches nothing stands for itself.
 fn folders(pattern: &str) -> Vec<PathBuf> {
