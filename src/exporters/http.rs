@@ -85,21 +85,12 @@ impl Scrapes {
             families.put(&ERRORS, &["encoding"], 0.0);
             families.put(&ERRORS, &["gathering"], count(&self.duplicates));
         }
-        let mut text = String::with_capacity(128 * 1024);
-        let duplicates = write_text(&families, &mut text);
+        let (response, duplicates) = page(&families, headers);
         if duplicates > 0 {
             self.duplicates.fetch_add(1, Ordering::Relaxed);
-            tracing::debug!(duplicates, "series that came twice were left out");
         }
         self.well.fetch_add(1, Ordering::Relaxed);
-        let mut response = HeaderMap::new();
-        response.insert(header::CONTENT_TYPE, HeaderValue::from_static(TEXT_FORMAT));
-        response.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-        if accepts_gzip(headers) {
-            response.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            return (response, gzip(text.as_bytes())).into_response();
-        }
-        (response, text).into_response()
+        response
     }
 
     /// Answers 500 with a reason.
@@ -119,6 +110,24 @@ impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.scrapes.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Writes an exposition, with gzip if the scraper takes it; also tells how many series came twice and
+/// were left out.
+pub fn page(families: &Families, headers: &HeaderMap) -> (Response, usize) {
+    let mut text = String::with_capacity(128 * 1024);
+    let duplicates = write_text(families, &mut text);
+    if duplicates > 0 {
+        tracing::debug!(duplicates, "series that came twice were left out");
+    }
+    let mut response = HeaderMap::new();
+    response.insert(header::CONTENT_TYPE, HeaderValue::from_static(TEXT_FORMAT));
+    response.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    if !accepts_gzip(headers) {
+        return ((response, text).into_response(), duplicates);
+    }
+    response.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    ((response, gzip(text.as_bytes())).into_response(), duplicates)
 }
 
 /// Answers 400 with a reason.

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 mod exporters;
+mod mariadb;
 mod support;
 
 use std::process::ExitCode;
