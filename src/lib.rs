@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod check;
 pub mod cli;
 pub mod diag;
+pub mod exporters;
 pub mod manifest;
 pub mod model;
 pub mod promql;

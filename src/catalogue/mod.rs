@@ -20,22 +20,35 @@ pub struct Metric {
     pub help: &'static str,
     /// Label names in the order of the values given to [`Families::put`]; without `job`, `instance`.
     pub labels: &'static [&'static str],
+    /// The name is a prefix: what follows comes from the kernel or the server (`node_vmstat_…`), so
+    /// that any name beginning with it may exist, and may carry labels beyond the declared ones.
+    pub open: bool,
 }
 
 impl Metric {
     /// A gauge without labels.
     pub const fn gauge(name: &'static str, help: &'static str) -> Self {
-        Self { name, kind: MetricType::Gauge, help, labels: &[] }
+        Self { name, kind: MetricType::Gauge, help, labels: &[], open: false }
     }
 
     /// A counter without labels.
     pub const fn counter(name: &'static str, help: &'static str) -> Self {
-        Self { name, kind: MetricType::Counter, help, labels: &[] }
+        Self { name, kind: MetricType::Counter, help, labels: &[], open: false }
     }
 
     /// A metric of unknown type (`untyped` in the text format) without labels.
     pub const fn untyped(name: &'static str, help: &'static str) -> Self {
-        Self { name, kind: MetricType::Unknown, help, labels: &[] }
+        Self { name, kind: MetricType::Unknown, help, labels: &[], open: false }
+    }
+
+    /// The same as a prefix of names that are only known at run time.
+    pub const fn open(self) -> Self {
+        Self { open: true, ..self }
+    }
+
+    /// Whether this declaration covers a metric of that name.
+    pub fn covers(&self, name: &str) -> bool {
+        if self.open { name.starts_with(self.name) } else { name == self.name }
     }
 
     /// The same with labels.

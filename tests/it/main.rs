@@ -6,6 +6,8 @@
 mod promql;
 mod promql_parse;
 mod rules;
+mod exporters;
+mod mariadb;
 mod support;
 
 use std::process::ExitCode;
@@ -15,6 +17,7 @@ fn main() -> ExitCode {
     let parts: &[(&str, &[support::Test])] = &[("promql_parse", promql_parse::TESTS)];
     let mut trials: Vec<libtest_mimic::Trial> = parts
     let parts: &[(&str, &[support::Test])] = &[("promql", promql::TESTS), ("promql_parse", promql_parse::TESTS)];
+    let parts: [(&str, &[support::Test]); 1] = [("exporters", exporters::TESTS)];
     let trials = parts
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))

@@ -1,0 +1,399 @@
+//! The node exporter's settings as plain values, and the reference program's flags that fill them in.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgMatches, Command};
+use regex::Regex;
+
+use super::COLLECTORS;
+use crate::exporters::Start;
+use crate::exporters::flags::{self, Flag, FlagError, Values, bad};
+
+const DISKS: &str = r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$";
+const MOUNT_POINTS: &str =
+    "^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)";
+const FS_TYPES: &str = "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|\
+    hugetlbfs|iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|\
+    squashfs|erofs|sysfs|tracefs)$";
+const NETSTAT: &str = "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|\
+    Icmp6?_(InMsgs|OutMsgs)|TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|\
+    TCPRcvQDrop)|Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)|\
+    Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$";
+const VMSTAT: &str = "^(oom_kill|pgpg|pswp|pg.*fault).*";
+
+/// How the node exporter is set up. Regular expressions are text and empty when there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// `--web.listen-address`: addresses as `127.0.0.1:9100` or `:9100`.
+    pub listen: Vec<String>,
+    /// `--web.telemetry-path`.
+    pub telemetry_path: String,
+    /// False with `--web.disable-exporter-metrics`.
+    pub exporter_metrics: bool,
+    /// `--web.max-requests`; 0 for no limit.
+    pub max_requests: u64,
+    /// `--log.level`: debug, info, warn or error.
+    pub log_level: String,
+    /// `--log.format`: logfmt or json.
+    pub log_format: String,
+    /// `--path.procfs`.
+    pub procfs: PathBuf,
+    /// `--path.sysfs`.
+    pub sysfs: PathBuf,
+    /// `--path.rootfs`.
+    pub rootfs: PathBuf,
+    /// `--path.udev.data`.
+    pub udev: PathBuf,
+    /// Names of the collectors that run.
+    pub collectors: BTreeSet<&'static str>,
+    /// `--collector.deadline`, ours: how long a scrape waits for its collectors.
+    pub deadline: Duration,
+    /// `--collector.arp.device-include` and `-exclude`.
+    pub arp_devices: Devices,
+    /// `--collector.arp.netlink`: ask the kernel instead of reading `net/arp`.
+    pub arp_netlink: bool,
+    /// `--collector.cpu.guest`.
+    pub cpu_guest: bool,
+    /// `--collector.cpu.info`; also on when one of the two filters is given.
+    pub cpu_info: bool,
+    /// `--collector.cpu.info.flags-include`.
+    pub cpu_flags: String,
+    /// `--collector.cpu.info.bugs-include`.
+    pub cpu_bugs: String,
+    /// `--collector.diskstats.device-include` and `-exclude`.
+    pub disks: Devices,
+    /// `--collector.filesystem.mount-points-include` and `-exclude`.
+    pub mount_points: Devices,
+    /// `--collector.filesystem.fs-types-include` and `-exclude`.
+    pub fs_types: Devices,
+    /// `--collector.filesystem.mount-timeout`.
+    pub mount_timeout: Duration,
+    /// `--collector.netclass.ignored-devices`.
+    pub netclass_ignored: String,
+    /// `--collector.netclass.ignore-invalid-speed`.
+    pub netclass_ignore_invalid_speed: bool,
+    /// `--collector.netdev.device-include` and `-exclude`.
+    pub netdev_devices: Devices,
+    /// `--collector.netdev.netlink`: ask the kernel instead of reading `net/dev`.
+    pub netdev_netlink: bool,
+    /// `--collector.netdev.enable-detailed-metrics`.
+    pub netdev_detailed: bool,
+    /// `--collector.netstat.fields`.
+    pub netstat_fields: String,
+    /// `--collector.stat.softirq`.
+    pub stat_softirq: bool,
+    /// `--collector.textfile.directory`: folders, with `*` and `?` in their names.
+    pub textfile_directories: Vec<String>,
+    /// `--collector.vmstat.fields`.
+    pub vmstat_fields: String,
+}
+
+/// A pair of regular expressions of which at most one is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Devices {
+    /// Only names that match; empty for all.
+    pub include: String,
+    /// No names that match; empty for none.
+    pub exclude: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::from_args(&[]).expect("the defaults are well-formed")
+    }
+}
+
+/// Flags of filters: name, default, help.
+const FILTERS: &[(&str, &str, &str)] = &[
+    ("collector.arp.device-include", "", "Only these devices."),
+    ("collector.arp.device-exclude", "", "Not these devices."),
+    ("collector.cpu.info.flags-include", "", "CPU flags to show one by one."),
+    ("collector.cpu.info.bugs-include", "", "CPU bugs to show one by one."),
+    ("collector.diskstats.device-include", "", "Only these block devices."),
+    ("collector.diskstats.device-exclude", DISKS, "Not these block devices."),
+    ("collector.filesystem.mount-points-include", "", "Only these mount points."),
+    ("collector.filesystem.mount-points-exclude", MOUNT_POINTS, "Not these mount points."),
+    ("collector.filesystem.fs-types-include", "", "Only file systems of these types."),
+    ("collector.filesystem.fs-types-exclude", FS_TYPES, "No file systems of these types."),
+    ("collector.netclass.ignored-devices", "^$", "Not these network devices."),
+    ("collector.netdev.device-include", "", "Only these network devices."),
+    ("collector.netdev.device-exclude", "", "Not these network devices."),
+    ("collector.netstat.fields", NETSTAT, "Which network counters to show."),
+    ("collector.vmstat.fields", VMSTAT, "Which memory counters to show."),
+];
+
+fn all_flags() -> Vec<Flag> {
+    let mut all = vec![
+        Flag::values("web.listen-address", ":9100", "Address to serve on; may be given again."),
+        Flag::value("web.telemetry-path", "/metrics", "Path of the metrics."),
+        Flag::switch(
+            "web.disable-exporter-metrics",
+            false,
+            "Leave out the exporter's own metrics.",
+        ),
+        Flag::value("web.max-requests", "40", "How many scrapes run at once; 0 for any number."),
+        Flag::value("log.level", "info", "Least severity to log: debug, info, warn or error."),
+        Flag::value("log.format", "logfmt", "How to log: logfmt or json."),
+        Flag::value("path.procfs", "/proc", "Where procfs is mounted."),
+        Flag::value("path.sysfs", "/sys", "Where sysfs is mounted."),
+        Flag::value("path.rootfs", "/", "Where the host's root file system is mounted."),
+        Flag::value("path.udev.data", "/run/udev/data", "Where udev keeps its data."),
+        Flag::switch("collector.disable-defaults", false, "Start no collector by itself."),
+        Flag::value("collector.deadline", "8s", "How long a scrape waits for its collectors."),
+        Flag::switch("collector.arp.netlink", true, "Ask the kernel instead of reading net/arp."),
+        Flag::switch("collector.cpu.guest", true, "Show the time spent for guests."),
+        Flag::switch("collector.cpu.info", false, "Show model and features of each CPU."),
+        Flag::value("collector.filesystem.mount-timeout", "5s", "How long to wait for a mount."),
+        Flag::switch(
+            "collector.netclass.ignore-invalid-speed",
+            false,
+            "Leave out the speed of devices that do not know it.",
+        ),
+        Flag::switch(
+            "collector.netdev.netlink",
+            true,
+            "Ask the kernel instead of reading net/dev.",
+        ),
+        Flag::switch("collector.netdev.enable-detailed-metrics", false, "Show each kind of error."),
+        Flag::switch("collector.stat.softirq", false, "Show software interrupts by vector."),
+        Flag::values(
+            "collector.textfile.directory",
+            "",
+            "Folder of *.prom files; may be repeated.",
+        ),
+    ];
+    let help = |text: &str| format!("{text} A regular expression.");
+    all.extend(FILTERS.iter().map(|(name, default, text)| Flag::value(name, default, &help(text))));
+    all.extend(COLLECTORS.iter().map(|collector| {
+        let on = collector.start == Start::On;
+        let default = if on { "on" } else { "off" };
+        let help = format!("Collector `{}` (by itself {default}).", collector.name);
+        Flag::switch(&format!("collector.{}", collector.name), on, &help)
+    }));
+    all
+}
+
+/// The command that reads the node exporter's flags.
+pub fn command() -> Command {
+    flags::command("node-exporter", "Exposes this host's metrics.", all_flags())
+}
+
+impl Config {
+    /// Reads a command line without the program's name, as compose and units give it.
+    pub fn from_args(arguments: &[String]) -> Result<Self, FlagError> {
+        Self::from_matches(&flags::parse(command(), arguments)?)
+    }
+
+    /// Reads what [`command`] parsed.
+    pub fn from_matches(matches: &ArgMatches) -> Result<Self, FlagError> {
+        let values = Values(matches);
+        let path = |name: &str| PathBuf::from(values.text(name));
+        let text = |name: &str| values.text(name).to_owned();
+        let by_default = !values.on("collector.disable-defaults", false);
+        let collectors = COLLECTORS
+            .iter()
+            .filter(|collector| {
+                let on = by_default && collector.start == Start::On;
+                values.on(&format!("collector.{}", collector.name), on)
+            })
+            .map(|collector| collector.name)
+            .collect();
+        let devices = |prefix: &str| -> Result<Devices, FlagError> {
+            let (include, exclude) = (format!("{prefix}-include"), format!("{prefix}-exclude"));
+            if values.given(&include) && values.given(&exclude) {
+                return Err(FlagError::Together(include, exclude));
+            }
+            // An inclusion stands for itself: the default exclusion does not apply on top of it.
+            let narrowed = !values.text(&include).is_empty();
+            let exclude = if narrowed { String::new() } else { text(&exclude) };
+            Ok(Devices { include: text(&include), exclude })
+        };
+        for (name, choices) in [
+            ("log.level", &["debug", "info", "warn", "error"][..]),
+            ("log.format", &["logfmt", "json"]),
+        ] {
+            if !choices.contains(&values.text(name)) {
+                let problem = format!("one of {}", choices.join(", "));
+                return Err(bad(name, values.text(name), &problem));
+            }
+        }
+        let telemetry_path = text("web.telemetry-path");
+        if !telemetry_path.starts_with('/') || telemetry_path.contains(['{', '}', '*']) {
+            return Err(bad("web.telemetry-path", &telemetry_path, "a path such as `/metrics`"));
+        }
+        let config = Self {
+            listen: values.list("web.listen-address"),
+            telemetry_path,
+            exporter_metrics: !values.on("web.disable-exporter-metrics", false),
+            max_requests: values.parsed("web.max-requests")?,
+            log_level: text("log.level"),
+            log_format: text("log.format"),
+            procfs: path("path.procfs"),
+            sysfs: path("path.sysfs"),
+            rootfs: path("path.rootfs"),
+            udev: path("path.udev.data"),
+            collectors,
+            deadline: values.duration("collector.deadline")?,
+            arp_devices: devices("collector.arp.device")?,
+            arp_netlink: values.on("collector.arp.netlink", true),
+            cpu_guest: values.on("collector.cpu.guest", true),
+            cpu_info: values.on("collector.cpu.info", false),
+            cpu_flags: text("collector.cpu.info.flags-include"),
+            cpu_bugs: text("collector.cpu.info.bugs-include"),
+            disks: devices("collector.diskstats.device")?,
+            mount_points: devices("collector.filesystem.mount-points")?,
+            fs_types: devices("collector.filesystem.fs-types")?,
+            mount_timeout: values.duration("collector.filesystem.mount-timeout")?,
+            netclass_ignored: text("collector.netclass.ignored-devices"),
+            netclass_ignore_invalid_speed: values
+                .on("collector.netclass.ignore-invalid-speed", false),
+            netdev_devices: devices("collector.netdev.device")?,
+            netdev_netlink: values.on("collector.netdev.netlink", true),
+            netdev_detailed: values.on("collector.netdev.enable-detailed-metrics", false),
+            netstat_fields: text("collector.netstat.fields"),
+            stat_softirq: values.on("collector.stat.softirq", false),
+            textfile_directories: values.list("collector.textfile.directory"),
+            vmstat_fields: text("collector.vmstat.fields"),
+        };
+        for (name, _, _) in FILTERS {
+            values.regex(name)?;
+        }
+        Ok(config)
+    }
+}
+
+/// The settings ready for use: regular expressions compiled once.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub arp_devices: Filter,
+    pub arp_netlink: bool,
+    pub cpu_guest: bool,
+    pub cpu_info: bool,
+    pub cpu_flags: Option<Regex>,
+    pub cpu_bugs: Option<Regex>,
+    pub cpufreq: bool,
+    pub disks: Filter,
+    pub mount_points: Filter,
+    pub fs_types: Filter,
+    pub mount_timeout: Duration,
+    pub netclass: Filter,
+    pub netclass_ignore_invalid_speed: bool,
+    pub netdev: Filter,
+    pub netdev_netlink: bool,
+    pub netdev_detailed: bool,
+    pub netstat_fields: Filter,
+    pub stat_softirq: bool,
+    pub textfile_directories: Vec<String>,
+    pub vmstat_fields: Filter,
+}
+
+impl Settings {
+    pub(super) fn new(config: &Config) -> Result<Self, FlagError> {
+        let exclude = |text: &str, flag| Filter::new("", text, flag);
+        let include = |text: &str, flag| Filter::new(text, "", flag);
+        let devices = |devices: &Devices, flag: &str| {
+            if !devices.include.is_empty() && !devices.exclude.is_empty() {
+                let (include, exclude) = (format!("{flag}-include"), format!("{flag}-exclude"));
+                return Err(FlagError::Together(include, exclude));
+            }
+            Filter::new(&devices.include, &devices.exclude, flag)
+        };
+        let cpu_flags = compile(&config.cpu_flags, "collector.cpu.info.flags-include")?;
+        let cpu_bugs = compile(&config.cpu_bugs, "collector.cpu.info.bugs-include")?;
+        Ok(Self {
+            arp_devices: devices(&config.arp_devices, "collector.arp.device")?,
+            arp_netlink: config.arp_netlink,
+            cpu_guest: config.cpu_guest,
+            cpu_info: config.cpu_info || cpu_flags.is_some() || cpu_bugs.is_some(),
+            cpu_flags,
+            cpu_bugs,
+            cpufreq: config.collectors.contains("cpufreq"),
+            disks: devices(&config.disks, "collector.diskstats.device")?,
+            mount_points: devices(&config.mount_points, "collector.filesystem.mount-points")?,
+            fs_types: devices(&config.fs_types, "collector.filesystem.fs-types")?,
+            mount_timeout: config.mount_timeout,
+            netclass: exclude(&config.netclass_ignored, "collector.netclass.ignored-devices")?,
+            netclass_ignore_invalid_speed: config.netclass_ignore_invalid_speed,
+            netdev: devices(&config.netdev_devices, "collector.netdev.device")?,
+            netdev_netlink: config.netdev_netlink,
+            netdev_detailed: config.netdev_detailed,
+            netstat_fields: include(&config.netstat_fields, "collector.netstat.fields")?,
+            stat_softirq: config.stat_softirq,
+            textfile_directories: config.textfile_directories.clone(),
+            vmstat_fields: include(&config.vmstat_fields, "collector.vmstat.fields")?,
+        })
+    }
+}
+
+/// Which names pass: those that match an inclusion, if any, and do not match an exclusion, if any.
+#[derive(Debug)]
+pub(super) struct Filter {
+    include: Option<Regex>,
+    exclude: Option<Regex>,
+}
+
+impl Filter {
+    fn new(include: &str, exclude: &str, flag: &str) -> Result<Self, FlagError> {
+        Ok(Self { include: compile(include, flag)?, exclude: compile(exclude, flag)? })
+    }
+
+    pub(super) fn takes(&self, name: &str) -> bool {
+        self.include.as_ref().is_none_or(|include| include.is_match(name))
+            && !self.exclude.as_ref().is_some_and(|exclude| exclude.is_match(name))
+    }
+}
+
+fn compile(text: &str, flag: &str) -> Result<Option<Regex>, FlagError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Regex::new(text).map(Some).map_err(|err| bad(flag, text, &err.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(arguments: &[&str]) -> Result<Config, FlagError> {
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        Config::from_args(&arguments)
+    }
+
+    #[test]
+    fn collectors_are_chosen_by_flags() {
+        let all = read(&[]).expect("no flags");
+        assert!(all.collectors.contains("cpu") && all.collectors.len() > 25);
+        let config = read(&["--collector.disable-defaults", "--collector.cpu"]).expect("fine");
+        assert_eq!(config.collectors.into_iter().collect::<Vec<_>>(), ["cpu"]);
+        let config = read(&["--no-collector.arp"]).expect("fine");
+        assert!(!config.collectors.contains("arp"));
+        assert!(read(&["--collector.nonsense"]).is_err());
+    }
+
+    #[test]
+    fn an_inclusion_excludes_an_exclusion() {
+        let include = "--collector.netdev.device-include=eth.*";
+        assert!(read(&[include, "--collector.netdev.device-exclude=lo"]).is_err());
+        let disks = read(&["--collector.diskstats.device-include=sda1"]).expect("fine").disks;
+        assert_eq!(disks, Devices { include: "sda1".into(), exclude: String::new() });
+    }
+
+    #[test]
+    fn bad_values_name_their_flag() {
+        for flag in ["--collector.vmstat.fields=(", "--web.max-requests=x", "--log.level=loud"] {
+            let name = flag[2..].split_once('=').expect("a value").0;
+            let err = read(&[flag]).expect_err("refused").to_string();
+            assert!(err.contains(name), "{err}");
+        }
+    }
+
+    #[test]
+    fn the_default_disk_filter_leaves_out_partitions_and_loops() {
+        let settings = Settings::new(&Config::default()).expect("fine");
+        let taken = ["sda", "nvme0n1", "dm-0", "zram0", "sda1", "loop3", "nvme0n1p2"]
+            .map(|disk| settings.disks.takes(disk));
+        assert_eq!(taken, [true, true, true, false, false, false, false]);
+    }
+}

@@ -1,0 +1,290 @@
+//! The host as the collectors see it: the roots of its file systems, reading with reused buffers, and
+//! what has to be remembered from one scrape to the next.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use parking_lot::Mutex;
+
+use super::config::{Config, Settings};
+use super::{cpu, filesystem, timex};
+use crate::exporters::flags::FlagError;
+
+/// Why a collector has nothing, or not everything, to show.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// A file could not be read; where the kernel lacks a feature it does not exist.
+    #[error("reading {}: {source}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file does not look as its documentation says.
+    #[error("{0} does not have the expected form")]
+    Malformed(&'static str),
+    /// A system call failed.
+    #[error("{call}: {source}")]
+    Call {
+        /// Which one.
+        call: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Something in particular.
+    #[error("{0}")]
+    Other(String),
+    /// An earlier collection still hangs, so that none was begun.
+    #[error("an earlier collection has not come back yet")]
+    Hanging,
+}
+
+impl CollectError {
+    /// Whether the host simply does not have, or does not show, what the collector reads.
+    pub fn is_no_data(&self) -> bool {
+        match self {
+            Self::Read { source, .. } | Self::Call { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// One host.
+#[derive(Debug)]
+pub struct Host {
+    procfs: PathBuf,
+    sysfs: PathBuf,
+    pub(super) rootfs: PathBuf,
+    udev: PathBuf,
+    pub(super) settings: Settings,
+    pub(super) cpus: Mutex<cpu::Seen>,
+    pub(super) mounts: filesystem::Watch,
+    pub(super) clock: timex::Overflows,
+    buffers: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Host {
+    /// A host below the configured roots; fails on a regular expression that does not parse and on
+    /// filters that exclude each other.
+    pub fn new(config: &Config) -> Result<Self, FlagError> {
+        Ok(Self {
+            procfs: config.procfs.clone(),
+            sysfs: config.sysfs.clone(),
+            rootfs: config.rootfs.clone(),
+            udev: config.udev.clone(),
+            settings: Settings::new(config)?,
+            cpus: Mutex::default(),
+            mounts: filesystem::Watch::default(),
+            clock: timex::Overflows::default(),
+            buffers: Mutex::default(),
+        })
+    }
+
+    /// Where `proc/…`, `sys/…`, `root/…` or `udev/…` is.
+    pub(super) fn path(&self, path: &str) -> PathBuf {
+        let (root, rest) = path.split_once('/').unwrap_or((path, ""));
+        let root = match root {
+            "proc" => &self.procfs,
+            "sys" => &self.sysfs,
+            "udev" => &self.udev,
+            _ => &self.rootfs,
+        };
+        root.join(rest)
+    }
+
+    /// The text of a file; broken UTF-8 becomes U+FFFD.
+    pub(super) fn read(&self, path: &str) -> Result<Text<'_>, CollectError> {
+        let path = self.path(path);
+        let mut buffer = self.buffers.lock().pop().unwrap_or_default();
+        match read_into(&path, &mut buffer) {
+            Ok(()) => {
+                let text = String::from_utf8(buffer)
+                    .unwrap_or_else(|err| String::from_utf8_lossy(err.as_bytes()).into_owned());
+                Ok(Text { text, host: self })
+            }
+            Err(source) => {
+                buffer.clear();
+                self.buffers.lock().push(buffer);
+                Err(CollectError::Read { path, source })
+            }
+        }
+    }
+
+    /// The text of a file that need not exist.
+    pub(super) fn read_if_any(&self, path: &str) -> Result<Option<Text<'_>>, CollectError> {
+        match self.read(path) {
+            Ok(text) => Ok(Some(text)),
+            Err(CollectError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(None)
+            }
+            Err(err) => Err(err),
+        }
+    }
+
+    /// The content of a one-line file without blanks around it; `None` when it cannot be read, which
+    /// attributes of devices often cannot.
+    pub(super) fn line(&self, path: &str) -> Option<String> {
+        self.read(path).ok().map(|text| text.trim().to_owned())
+    }
+
+    /// The number in a one-line file, decimal or `0x…`; `None` when there is none.
+    pub(super) fn number(&self, path: &str) -> Option<f64> {
+        let text = self.read(path).ok()?;
+        let text = text.trim();
+        match text.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16).ok().map(|value| value as f64),
+            None => text.parse().ok(),
+        }
+    }
+
+    /// Names in a folder, sorted.
+    pub(super) fn list(&self, path: &str) -> Result<Vec<String>, CollectError> {
+        let path = self.path(path);
+        let read = || -> io::Result<Vec<String>> {
+            let mut names = Vec::new();
+            for entry in fs::read_dir(&path)? {
+                names.push(entry?.file_name().to_string_lossy().into_owned());
+            }
+            names.sort_unstable();
+            Ok(names)
+        };
+        read().map_err(|source| CollectError::Read { path: path.clone(), source })
+    }
+}
+
+fn read_into(path: &std::path::Path, buffer: &mut Vec<u8>) -> io::Result<()> {
+    let mut file = File::open(path)?;
+    let mut filled = 0;
+    // The kernel makes these files up as they are read and tells no length, so nothing is asked.
+    loop {
+        if buffer.len() < filled + 1024 {
+            buffer.resize((filled + 4096).max(buffer.capacity()), 0);
+        }
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            Err(err) => return Err(err),
+        }
+    }
+    buffer.truncate(filled);
+    Ok(())
+}
+
+/// A file's text; its buffer goes back to the host.
+#[derive(Debug)]
+pub(super) struct Text<'a> {
+    text: String,
+    host: &'a Host,
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Drop for Text<'_> {
+    fn drop(&mut self) {
+        let mut buffer = std::mem::take(&mut self.text).into_bytes();
+        // A rare large file does not keep its room for good.
+        if buffer.capacity() <= 256 * 1024 {
+            buffer.clear();
+            self.host.buffers.lock().push(buffer);
+        }
+    }
+}
+
+/// The next blank-separated field as a number.
+pub(super) fn next<'a, T: FromStr>(fields: &mut impl Iterator<Item = &'a str>) -> Option<T> {
+    fields.next()?.parse().ok()
+}
+
+/// Blank-separated decimal numbers; `None` if one of them is something else.
+pub(super) fn numbers(text: &str) -> Option<Vec<f64>> {
+    text.split_ascii_whitespace().map(|field| field.parse().ok()).collect()
+}
+
+/// A list of CPUs as the kernel writes it: `0-3,8`.
+pub(super) fn cpu_list(text: &str) -> Option<Vec<u32>> {
+    let mut cpus = Vec::new();
+    for range in text.trim().split(',').filter(|range| !range.is_empty()) {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
+        if last.checked_sub(first)? > 65_536 {
+            return None;
+        }
+        cpus.extend(first..=last);
+    }
+    Some(cpus)
+}
+
+/// What tests need: the fixture trees and a check of a collector's exposition.
+#[cfg(test)]
+pub(super) mod fixture {
+    use std::path::Path;
+
+    use super::*;
+    use crate::catalogue::{Families, write_text};
+
+    /// A host whose files are a small tree of our own.
+    pub(in super::super) fn host() -> Host {
+        host_with(|_| {})
+    }
+
+    /// The same with other settings.
+    pub(in super::super) fn host_with(change: impl FnOnce(&mut Config)) -> Host {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/host");
+        let mut config = Config {
+            procfs: root.join("proc"),
+            sysfs: root.join("sys"),
+            rootfs: root.join("root"),
+            udev: root.join("udev"),
+            ..Config::default()
+        };
+        change(&mut config);
+        Host::new(&config).expect("the default settings are well-formed")
+    }
+
+    /// The samples a collector exposes, as text without the comments.
+    pub(in super::super) fn samples(collector: &super::super::Collector, host: &Host) -> String {
+        let mut families = Families::default();
+        (collector.collect)(host, &mut families).expect("the fixture is complete");
+        for (name, _) in families.iter() {
+            assert!(
+                collector.metrics.iter().any(|metric| metric.covers(name)),
+                "{name} is not declared by {}",
+                collector.name
+            );
+        }
+        let mut text = String::new();
+        write_text(&families, &mut text);
+        text.lines().filter(|line| !line.starts_with('#')).flat_map(|line| [line, "\n"]).collect()
+    }
+
+    #[test]
+    fn buffers_are_used_again() {
+        let host = host();
+        for _ in 0..3 {
+            assert!(host.read("proc/loadavg").expect("it is there").starts_with("0.21"));
+            assert!(host.read("proc/none").is_err_and(|err| err.is_no_data()));
+        }
+        assert_eq!(host.buffers.lock().len(), 1);
+    }
+
+    #[test]
+    fn cpu_lists_are_ranges() {
+        assert_eq!(cpu_list("0-2,5\n"), Some(vec![0, 1, 2, 5]));
+        assert_eq!(cpu_list("\n"), Some(vec![]));
+        assert_eq!(cpu_list("3-1"), None);
+        assert_eq!(cpu_list("x"), None);
+    }
+}

@@ -1,0 +1,128 @@
+//! The node exporter: a Linux host as metrics, read from procfs, sysfs, udev's data and netlink.
+//!
+//! A collector is a file of its own and a row in [`COLLECTORS`]; its flag, its word in the manifest,
+//! its `node_scrape_collector_success` and its rows in the metric catalogue come from that list.
+
+mod arp;
+mod config;
+mod conntrack;
+mod cpu;
+mod cpufreq;
+mod diskstats;
+mod dmi;
+mod entropy;
+mod exporter;
+mod filefd;
+mod filesystem;
+mod host;
+mod kernel_hung;
+mod loadavg;
+mod meminfo;
+mod netclass;
+mod netdev;
+mod netlink;
+mod netstat;
+mod nvme;
+mod os;
+mod pressure;
+mod schedstat;
+mod selinux;
+mod sockstat;
+mod softnet;
+mod stat;
+mod textfile;
+mod time;
+mod timex;
+mod udp_queues;
+mod uname;
+mod vmstat;
+
+pub use config::{Config, command};
+pub use exporter::Exporter;
+pub use host::{CollectError, Host};
+
+use super::Start::{self, On};
+use crate::catalogue::{Families, Metric};
+
+/// One collector: what it is called, whether it runs by itself, what it may expose, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Collector {
+    /// Word after `--collector.` and in the manifest.
+    pub name: &'static str,
+    /// Whether it runs when no flag says otherwise.
+    pub start: Start,
+    /// Every metric it may expose.
+    pub metrics: &'static [Metric],
+    /// Reads the host; what was put before an error is exposed all the same.
+    collect: fn(&Host, &mut Families) -> Result<(), CollectError>,
+}
+
+/// All collectors by name.
+pub const COLLECTORS: &[Collector] = &[
+    arp::COLLECTOR,
+    conntrack::COLLECTOR,
+    cpu::COLLECTOR,
+    cpufreq::COLLECTOR,
+    diskstats::COLLECTOR,
+    dmi::COLLECTOR,
+    entropy::COLLECTOR,
+    filefd::COLLECTOR,
+    filesystem::COLLECTOR,
+    kernel_hung::COLLECTOR,
+    loadavg::COLLECTOR,
+    meminfo::COLLECTOR,
+    netclass::COLLECTOR,
+    netdev::COLLECTOR,
+    netstat::COLLECTOR,
+    nvme::COLLECTOR,
+    os::COLLECTOR,
+    pressure::COLLECTOR,
+    schedstat::COLLECTOR,
+    selinux::COLLECTOR,
+    sockstat::COLLECTOR,
+    softnet::COLLECTOR,
+    stat::COLLECTOR,
+    textfile::COLLECTOR,
+    time::COLLECTOR,
+    timex::COLLECTOR,
+    udp_queues::COLLECTOR,
+    uname::COLLECTOR,
+    vmstat::COLLECTOR,
+];
+
+/// Names of all collectors, for the manifest's check.
+pub fn collector_names() -> impl Iterator<Item = &'static str> {
+    COLLECTORS.iter().map(|collector| collector.name)
+}
+
+/// Every metric the node exporter may expose, for the metric catalogue.
+pub fn declared_metrics() -> impl Iterator<Item = &'static Metric> {
+    COLLECTORS
+        .iter()
+        .flat_map(|collector| collector.metrics)
+        .chain(exporter::METRICS)
+        .chain(super::process::METRICS)
+        .chain(super::http::METRICS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_sorted_and_names_no_metric_twice() {
+        assert!(COLLECTORS.is_sorted_by(|a, b| a.name < b.name));
+        let mut names: Vec<&str> = declared_metrics().map(|metric| metric.name).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+
+    #[test]
+    fn every_help_text_is_a_sentence() {
+        for metric in declared_metrics() {
+            assert!(metric.help.len() > 10 && metric.help.ends_with('.'), "{}", metric.name);
+        }
+    }
+}
