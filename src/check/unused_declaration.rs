@@ -2,7 +2,6 @@
 
 use super::{Input, Rule, undefined_volume, values};
 use crate::diag::{Findings, Severity, Spanned, most_similar};
-use crate::manifest::Value;
 
 pub(super) const RULE: Rule = Rule {
     code: "S010",

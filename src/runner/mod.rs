@@ -8,7 +8,7 @@ pub mod place;
 pub mod ports;
 pub mod probe;
 pub mod process;
-//TMP pub mod prometheus;
+pub mod prometheus;
 pub mod simulate;
 pub mod supervise;
 //TMP pub mod up;

@@ -3,22 +3,24 @@
 // Not every helper is used by every part.
 #![allow(dead_code)]
 
+mod exporters;
+mod mariadb;
 mod promql;
 mod promql_parse;
 mod rules;
-mod exporters;
-mod mariadb;
 mod support;
 
 use std::process::ExitCode;
 
+const PARTS: &[(&str, &[support::Test])] = &[
+    ("exporters", exporters::TESTS),
+    ("promql", promql::TESTS),
+    ("promql_parse", promql_parse::TESTS),
+];
+
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let parts: &[(&str, &[support::Test])] = &[("promql_parse", promql_parse::TESTS)];
-    let mut trials: Vec<libtest_mimic::Trial> = parts
-    let parts: &[(&str, &[support::Test])] = &[("promql", promql::TESTS), ("promql_parse", promql_parse::TESTS)];
-    let parts: [(&str, &[support::Test]); 1] = [("exporters", exporters::TESTS)];
-    let trials = parts
+    let mut trials: Vec<libtest_mimic::Trial> = PARTS
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))
         .collect();
