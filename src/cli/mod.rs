@@ -6,7 +6,7 @@ mod hash_password;
 mod printer;
 mod query;
 //TMP mod render;
-//TMP mod run;
+mod run;
 mod schema;
 mod telemetry;
 //TMP mod up;
@@ -65,8 +65,8 @@ enum Command {
     /// Drain and stop a running stack.
     Down(control::Which),
     /// Run one part alone, with the flags of the reference program.
-    //TMP #[command(subcommand)]
-    //TMP Run(run::Run),
+    #[command(subcommand)]
+    Run(run::Run),
     /// Ask a running Prometheus-compatible server.
     Query(query::Query),
     /// Explain a rule: what it finds, why it matters, how to mend it.
@@ -137,7 +137,7 @@ fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
         Command::Logs(logs) => small_runtime()?.block_on(logs.run()),
         Command::Reload(which) => small_runtime()?.block_on(control::reload(which)),
         Command::Down(which) => small_runtime()?.block_on(control::down(which)),
-        //TMP Command::Run(run) => run.run(verbose),
+        Command::Run(run) => run.run(verbose),
         Command::Query(query) => small_runtime()?.block_on(query.run()),
         Command::Explain(explain) => explain.run(),
         Command::Schema => schema::run(),

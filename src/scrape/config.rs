@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use load::{ConfigError, load, settle};
+pub use load::{ConfigError, Locate, load, load_located, settle};
 
 use super::relabel::Rule;
 use super::text::Format;

@@ -2,6 +2,7 @@
 //! flags and the configuration file, as Prometheus is. `up` and `stackctl run prometheus` share it.
 
 mod flags;
+mod store;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
-use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -104,7 +104,7 @@ pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()>
     let (wanted, mut asked) = mpsc::channel(4);
     let state = Arc::new(web_state(&flags, &external_url, &store, &rules, &scraper, Reloader(wanted))?);
 
-    let part = Running { flags, rules, scraper, store, state, locate };
+    let part = Running { flags: &flags, rules, scraper, store, state, locate };
     part.apply(configuration, &rule_options).await;
     part.state.set_ready(true);
     let served = serve(listeners, Arc::clone(&part.state), stop.clone())?;
@@ -145,8 +145,8 @@ pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()>
     Ok(())
 }
 
-struct Running {
-    flags: Flags,
+struct Running<'a> {
+    flags: &'a Flags,
     rules: Arc<rules::Manager>,
     scraper: Arc<scrape::Manager>,
     store: Arc<Tsdb>,
@@ -154,12 +154,12 @@ struct Running {
     locate: Arc<dyn Fn(&str) -> Option<PathBuf> + Send + Sync>,
 }
 
-impl Running {
+impl Running<'_> {
     async fn reload(
         &self,
-        rule_options: &impl Fn(&Configuration) -> rules::Options,
+        rule_options: &(impl Fn(&Configuration) -> rules::Options + Sync),
     ) -> Result<(), String> {
-        match load(&self.flags, &*self.locate) {
+        match load(self.flags, &*self.locate) {
             Ok(configuration) => {
                 self.apply(configuration, rule_options).await;
                 info!("configuration loaded again");
@@ -176,7 +176,7 @@ impl Running {
     async fn apply(
         &self,
         configuration: Configuration,
-        rule_options: &impl Fn(&Configuration) -> rules::Options,
+        rule_options: &(impl Fn(&Configuration) -> rules::Options + Sync),
     ) {
         self.rules.configure(rule_options(&configuration));
         let Configuration { scrape, groups } = configuration;
@@ -194,7 +194,7 @@ impl Running {
         if let Err(err) = tokio::task::spawn_blocking(move || rules.apply(groups, now())).await {
             error!("applying the rule groups failed: {err}");
         }
-        self.scraper.apply(scrape);
+        self.scraper.apply(&scrape).await;
     }
 }
 
@@ -273,8 +273,8 @@ fn web_state(
         let reloader = reloader.clone();
         Box::pin(async move { reloader.reload().await })
     }))
-    .with_metrics(Arc::new(move |out| scrape_metrics.counters().expose(out)))
-    .with_metrics(Arc::new(move |out| store_metrics.metrics(out))))
+    .with_metrics(Arc::new(move |out| scrape_metrics.expose(out)))
+    .with_metrics(Arc::new(move |out| store::expose(&store_metrics.metrics(), out))))
 }
 
 fn serve(
@@ -302,7 +302,7 @@ async fn maintain(store: Arc<Tsdb>, stop: CancellationToken) {
         let store = Arc::clone(&store);
         let done = tokio::task::spawn_blocking(move || store.maintain(now())).await;
         match done {
-            Ok(Ok(())) => {}
+            Ok(Ok(_)) => {}
             Ok(Err(err)) => error!("the store could not do its work, and tries again: {err}"),
             Err(err) => error!("the store's maintenance ended early: {err}"),
         }

@@ -49,10 +49,18 @@ fn place(line: usize, column: usize) -> String {
     if line == 0 { String::new() } else { format!("line {line}, column {column}: ") }
 }
 
+/// Says where a path that the file names lies; `None` for one that is what it says.
+pub type Locate<'a> = &'a dyn Fn(&str) -> Option<PathBuf>;
+
 /// Reads and settles a file. Relative paths in it are relative to its folder.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    load_located(path, &|_| None)
+}
+
+/// The same for a file that was written for another place, such as a container.
+pub fn load_located(path: &Path, locate: Locate<'_>) -> Result<Config, ConfigError> {
     let written: wire::Config = read(path)?;
-    settle(written, path)
+    settle_located(written, path, locate)
 }
 
 fn read<T: serde::de::DeserializeOwned + Default>(path: &Path) -> Result<T, ConfigError> {
@@ -90,13 +98,21 @@ fn explain(message: &str) -> String {
 
 /// Checks a file that was read and applies its defaults. `path` names it in errors, and its folder is
 /// the base of relative paths.
-pub fn settle(mut written: wire::Config, path: &Path) -> Result<Config, ConfigError> {
+pub fn settle(written: wire::Config, path: &Path) -> Result<Config, ConfigError> {
+    settle_located(written, path, &|_| None)
+}
+
+fn settle_located(
+    mut written: wire::Config,
+    path: &Path,
+    locate: Locate<'_>,
+) -> Result<Config, ConfigError> {
     let invalid = |reason: String| ConfigError::Invalid { path: path.to_owned(), reason };
     let folder = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let folder = folder.parent().unwrap_or(Path::new("/")).to_owned();
+    let base = Base { folder: folder.parent().unwrap_or(Path::new("/")), locate };
 
     for pattern in &written.scrape_config_files.clone() {
-        let pattern = folder.join(pattern);
+        let pattern = base.path(pattern);
         let files = crate::scrape::discover::glob(&pattern);
         for file in files.map_err(|err| invalid(err.to_string()))? {
             let more: wire::ScrapeConfigFile = read(&file)?;
@@ -120,7 +136,7 @@ pub fn settle(mut written: wire::Config, path: &Path) -> Result<Config, ConfigEr
 
     let mut jobs: Vec<Job> = Vec::new();
     for scrape in &written.scrape_configs {
-        let job = settle_job(scrape, global, scrape_interval, &folder).map_err(invalid)?;
+        let job = settle_job(scrape, global, scrape_interval, &base).map_err(invalid)?;
         if jobs.iter().any(|other| other.name == job.name) {
             let reason = format!("found multiple scrape configs with job name {:?}", job.name);
             return Err(invalid(reason));
@@ -133,7 +149,7 @@ pub fn settle(mut written: wire::Config, path: &Path) -> Result<Config, ConfigEr
         evaluation_interval: nonzero(global.evaluation_interval).unwrap_or(DEFAULT_INTERVAL),
         rule_query_offset: nonzero(global.rule_query_offset).unwrap_or_default(),
         external_labels,
-        rule_files: written.rule_files.iter().map(|file| folder.join(file)).collect(),
+        rule_files: written.rule_files.iter().map(|file| base.path(file)).collect(),
         written,
     })
 }
@@ -174,7 +190,7 @@ fn settle_job(
     scrape: &wire::ScrapeConfig,
     global: &wire::Global,
     global_interval: Duration,
-    folder: &Path,
+    base: &Base<'_>,
 ) -> Result<Job, String> {
     if scrape.job_name.is_empty() {
         return Err("job_name is empty".to_owned());
@@ -207,8 +223,8 @@ fn settle_job(
     let bytes = |size: Option<wire::ByteSize>| size.map(|size| size.0);
     let mut http = scrape.http_client();
     check::http_client(&http).map_err(of_job)?;
-    resolve_paths(&mut http, folder);
-    let discovery = settle_discovery(scrape, folder).map_err(of_job)?;
+    resolve_paths(&mut http, base);
+    let discovery = settle_discovery(scrape, base).map_err(of_job)?;
     let legacy = scrape.metric_name_validation_scheme.or(global.metric_name_validation_scheme);
     Ok(Job {
         name: name.clone(),
@@ -253,7 +269,7 @@ fn settle_job(
     })
 }
 
-fn settle_discovery(scrape: &wire::ScrapeConfig, folder: &Path) -> Result<Discovery, String> {
+fn settle_discovery(scrape: &wire::ScrapeConfig, base: &Base<'_>) -> Result<Discovery, String> {
     let mut discovery = Discovery {
         fixed: scrape.static_configs.clone(),
         file: scrape.file_sd_configs.clone(),
@@ -262,12 +278,12 @@ fn settle_discovery(scrape: &wire::ScrapeConfig, folder: &Path) -> Result<Discov
     };
     check::discovery(&discovery)?;
     for source in &mut discovery.file {
-        source.files.iter_mut().for_each(|file| absolute(file, folder));
+        source.files.iter_mut().for_each(|file| base.settle(file));
     }
     for source in &mut discovery.http {
         let mut client = source.http_client();
         check::http_client(&client)?;
-        resolve_paths(&mut client, folder);
+        resolve_paths(&mut client, base);
         source.basic_auth = client.basic_auth;
         source.authorization = client.authorization;
         source.bearer_token_file = client.bearer_token_file;
@@ -278,17 +294,29 @@ fn settle_discovery(scrape: &wire::ScrapeConfig, folder: &Path) -> Result<Discov
     Ok(discovery)
 }
 
-fn absolute(path: &mut String, folder: &Path) {
-    *path = folder.join(&*path).to_string_lossy().into_owned();
+/// What paths in the file are relative to.
+struct Base<'a> {
+    folder: &'a Path,
+    locate: Locate<'a>,
 }
 
-fn resolve_paths(client: &mut wire::HttpClient, folder: &Path) {
+impl Base<'_> {
+    fn path(&self, written: &str) -> PathBuf {
+        (self.locate)(written).unwrap_or_else(|| self.folder.join(written))
+    }
+
+    fn settle(&self, path: &mut String) {
+        *path = self.path(path).to_string_lossy().into_owned();
+    }
+}
+
+fn resolve_paths(client: &mut wire::HttpClient, base: &Base<'_>) {
     let tls = |tls: &mut Option<wire::TlsConfig>| {
         if let Some(tls) = tls {
             for file in
                 [&mut tls.ca_file, &mut tls.cert_file, &mut tls.key_file].into_iter().flatten()
             {
-                absolute(file, folder);
+                base.settle(file);
             }
         }
     };
@@ -307,7 +335,7 @@ fn resolve_paths(client: &mut wire::HttpClient, folder: &Path) {
         files.extend(&mut oauth.client_secret_file);
     }
     files.extend(client.http_headers.values_mut().flat_map(|header| &mut header.files));
-    files.into_iter().for_each(|file| absolute(file, folder));
+    files.into_iter().for_each(|file| base.settle(file));
 }
 
 impl Job {

@@ -1,0 +1,163 @@
+//! `run`: one part alone, with the flags of the reference program.
+
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::telemetry;
+use crate::exporters::{http, mysql, node};
+use crate::runner::ports;
+use crate::runner::prometheus::{self, Flags, Reloader, Surroundings};
+use crate::{scrape, web};
+
+/// Which part.
+#[derive(Debug, Subcommand)]
+pub enum Run {
+    /// Scrape, store, answer queries and evaluate rules, as Prometheus does.
+    Prometheus(Box<Prometheus>),
+    /// Expose the machine's metrics, as node_exporter does.
+    #[command(disable_help_flag = true)]
+    NodeExporter(Rest),
+    /// Expose a MySQL server's metrics, as mysqld_exporter does.
+    #[command(disable_help_flag = true)]
+    MysqldExporter(Rest),
+}
+
+/// Flags of the monitoring server.
+#[derive(Debug, Args)]
+pub struct Prometheus {
+    #[command(flatten)]
+    flags: Flags,
+    /// Least severity to log: debug, info, warn or error.
+    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info")]
+    level: String,
+}
+
+/// Flags that the part itself reads.
+#[derive(Debug, Args)]
+pub struct Rest {
+    /// Flags of the part; `--help` lists them.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]
+    arguments: Vec<String>,
+}
+
+impl Run {
+    /// Runs until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
+    pub fn run(self, verbose: u8) -> anyhow::Result<ExitCode> {
+        let runtime = tokio::runtime::Runtime::new()?;
+        match self {
+            Self::Prometheus(part) => {
+                start_logging(&part.level, verbose)?;
+                runtime.block_on(run_prometheus(part.flags))
+            }
+            Self::NodeExporter(Rest { arguments }) => {
+                let Some(matches) = matches(node::command(), &arguments)? else {
+                    return Ok(ExitCode::SUCCESS);
+                };
+                let config = node::Config::from_matches(&matches)?;
+                start_logging(&config.log_level, verbose)?;
+                let exporter = node::Exporter::new(&config)?;
+                runtime.block_on(run_exporter(exporter.router(), &config.listen))
+            }
+            Self::MysqldExporter(Rest { arguments }) => {
+                let Some(matches) = matches(mysql::command(), &arguments)? else {
+                    return Ok(ExitCode::SUCCESS);
+                };
+                let config = mysql::Config::from_matches(&matches)?.with_environment();
+                start_logging(&config.log_level, verbose)?;
+                let exporter = mysql::Exporter::new(&config)?;
+                runtime.block_on(run_exporter(exporter.router(), &config.listen))
+            }
+        }
+    }
+}
+
+/// Reads a part's own flags; `None` after `--help` was answered.
+fn matches(
+    command: clap::Command,
+    arguments: &[String],
+) -> anyhow::Result<Option<clap::ArgMatches>> {
+    match command.no_binary_name(true).try_get_matches_from(arguments) {
+        Ok(matches) => Ok(Some(matches)),
+        Err(err) if !err.use_stderr() => {
+            err.print()?;
+            Ok(None)
+        }
+        Err(err) => bail!("{}", err.to_string().trim_start_matches("error: ").trim_end()),
+    }
+}
+
+fn start_logging(level: &str, verbose: u8) -> anyhow::Result<()> {
+    let level = LevelFilter::from_str(level)
+        .with_context(|| format!("--log.level: `{level}` is none of debug, info, warn, error"))?;
+    telemetry::init(telemetry::level(level, verbose), None);
+    Ok(())
+}
+
+async fn run_prometheus(flags: Flags) -> anyhow::Result<ExitCode> {
+    let bound: Result<Vec<_>, _> =
+        flags.listen.iter().map(|address| ports::bind("prometheus", *address)).collect();
+    let (ask, asked) = tokio::sync::mpsc::channel(4);
+    let stop = stop_on_signals()?;
+    tokio::spawn(reload_on_hang_up(Reloader(ask))?);
+    let surroundings = Surroundings {
+        listeners: bound?,
+        resolver: scrape::Resolver::default(),
+        locate: Arc::new(|_| None),
+        reloads: Arc::new(tokio::sync::Mutex::new(asked)),
+        ready: {
+            let addresses: Vec<String> = flags.listen.iter().map(ToString::to_string).collect();
+            Box::new(move || info!(address = addresses.join(","), "ready"))
+        },
+        stop,
+    };
+    prometheus::run(flags, surroundings).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run_exporter(router: axum::Router, addresses: &[String]) -> anyhow::Result<ExitCode> {
+    let stop = stop_on_signals()?;
+    let mut servers = tokio::task::JoinSet::new();
+    for address in addresses {
+        let listener = http::bind(address).with_context(|| format!("listening on {address}"))?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        info!(address = %listener.local_addr()?, "ready");
+        servers.spawn(web::serve(listener, router.clone(), stop.clone()));
+    }
+    servers.join_all().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Cancelled by SIGTERM or Ctrl-C.
+fn stop_on_signals() -> anyhow::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        token.cancel();
+    });
+    Ok(stop)
+}
+
+fn reload_on_hang_up(reloader: Reloader) -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hang_up = signal(SignalKind::hangup())?;
+    Ok(async move {
+        while hang_up.recv().await.is_some() {
+            // The server itself logs what came of it.
+            let _ = reloader.reload().await;
+        }
+    })
+}
