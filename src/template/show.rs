@@ -41,7 +41,9 @@ pub(super) fn printing(template: Template) -> Template {
     template
         .func(SHOW, |args| {
             let mut out = String::new();
-            args.iter().for_each(|value| write_value(&mut out, value));
+            for value in args {
+                write_value(&mut out, value);
+            }
             Ok(Value::from(out))
         })
         .func("print", |args| {

@@ -220,9 +220,11 @@ fn second_parser_agrees() {
         strip(&mut ours);
         strip(&mut theirs);
         // Numbers are printed differently (durations as seconds); the structure is what counts.
-        if skeleton(&ours) != skeleton(&theirs) {
-            panic!("{place}: {text}\nours:   {ours}\ntheirs: {printed}");
-        }
+        assert_eq!(
+            skeleton(&ours),
+            skeleton(&theirs),
+            "{place}: {text}\nours:   {ours}\ntheirs: {printed}"
+        );
         compared += 1;
     }
     assert!(compared > 1000, "only {compared} expressions were compared");
