@@ -30,11 +30,10 @@ pub(super) fn check_blocks(text: &str) -> Result<(), TemplateError> {
             "if" | "range" | "with" | "block" | "define" => {
                 open.push(Open { keyword, offset, len, has_else: false });
             }
-            "end" => {
-                if open.pop().is_none() {
-                    return fail("unexpected {{end}}");
-                }
-            }
+            "end" => match open.pop() {
+                Some(_) => {}
+                None => return fail("unexpected {{end}}"),
+            },
             "else" => match open.last_mut() {
                 Some(block) if matches!(block.keyword, "if" | "range" | "with") => {
                     if block.has_else {

@@ -1,6 +1,8 @@
 //! Results as Go prints them. The engine writes floats as Rust does (`1234567` for `1.234567e+06`), so
 //! every action that prints gets a last command that makes text of its result.
 
+use std::collections::BTreeMap;
+
 use gotmpl::parse::{CommandNode, Expr, ListNode, Node};
 use gotmpl::{Template, Value};
 
@@ -39,7 +41,9 @@ pub(super) fn printing(template: Template) -> Template {
     template
         .func(SHOW, |args| {
             let mut out = String::new();
-            args.iter().for_each(|value| write_value(&mut out, value));
+            for value in args {
+                write_value(&mut out, value);
+            }
             Ok(Value::from(out))
         })
         .func("print", |args| {
@@ -65,6 +69,56 @@ pub(super) fn printing(template: Template) -> Template {
             out.push('\n');
             Ok(Value::from(out))
         })
+        .func("printf", printf)
+}
+
+/// The engine's `printf`, but `%v` of a float is what Go makes of it, `%g`.
+fn printf(args: &[Value]) -> gotmpl::Result<Value> {
+    let Some((format, operands)) = args.split_first() else {
+        let name = "printf".to_owned();
+        return Err(gotmpl::TemplateError::ArgCount { name, expected: 1, got: 0 });
+    };
+    let format = match format.as_str() {
+        Some(format) => Value::from(general_floats(format, operands)),
+        None => format.clone(),
+    };
+    // The engine gives its own `printf` to templates alone.
+    let mut call = String::from("{{printf .f");
+    let mut data = BTreeMap::from([("f".to_owned(), format)]);
+    for (index, operand) in operands.iter().enumerate() {
+        let name = format!("a{index}");
+        call.push_str(" .");
+        call.push_str(&name);
+        data.insert(name, operand.clone());
+    }
+    call.push_str("}}");
+    Template::new("").parse(&call)?.execute_to_string(&Value::from(data)).map(Value::from)
+}
+
+/// The format with `%g` for every `%v` whose operand is a float.
+fn general_floats(format: &str, operands: &[Value]) -> String {
+    let mut out = String::with_capacity(format.len());
+    let mut operands = operands.iter();
+    let mut chars = format.chars();
+    while let Some(c) = chars.next() {
+        out.push(c);
+        if c != '%' {
+            continue;
+        }
+        for c in chars.by_ref() {
+            let operand = match c {
+                '+' | '-' | '#' | ' ' | '.' | '%' | '0'..='9' => None,
+                // A verb, or a width that is an operand.
+                _ => operands.next(),
+            };
+            let float = c == 'v' && matches!(operand, Some(Value::Float(_)));
+            out.push(if float { 'g' } else { c });
+            if c == '%' || c.is_alphabetic() {
+                break;
+            }
+        }
+    }
+    out
 }
 
 fn write_value(out: &mut String, value: &Value) {

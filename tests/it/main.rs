@@ -9,6 +9,7 @@ mod promql;
 mod promql_parse;
 mod rules;
 mod support;
+mod template;
 
 use std::process::ExitCode;
 
@@ -21,6 +22,9 @@ const PARTS: &[(&str, &[support::Test])] = &[
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
     let mut trials: Vec<libtest_mimic::Trial> = PARTS
+    let parts: &[(&str, &[support::Test])] =
+        &[("promql_parse", promql_parse::TESTS), ("template", template::TESTS)];
+    let trials = parts
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))
         .collect();
