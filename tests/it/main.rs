@@ -11,7 +11,8 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let parts: &[(&str, &[support::Test])] = &[("promql", promql::TESTS), ("promql_parse", promql_parse::TESTS)];
+    let parts: &[(&str, &[support::Test])] =
+        &[("promql", promql::TESTS), ("promql_parse", promql_parse::TESTS)];
     let trials = parts
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))

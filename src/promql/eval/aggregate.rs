@@ -29,9 +29,7 @@ impl Grouper {
         let mut names = evaluator.label_symbols(&aggregate.grouping.labels);
         if !aggregate.grouping.without {
             // Groups keep their labels sorted by name.
-            names.sort_by(|a, b| {
-                evaluator.symbols.resolve(*a).cmp(evaluator.symbols.resolve(*b))
-            });
+            names.sort_by(|a, b| evaluator.symbols.resolve(*a).cmp(evaluator.symbols.resolve(*b)));
             names.dedup();
         }
         Self {
@@ -50,9 +48,7 @@ impl Grouper {
             });
         }
         let pairs = self.names.iter().map(|name| (*name, labels.get(*name)));
-        LabelSet::from_sorted(
-            pairs.filter(|pair| pair.1 != Symbol::EMPTY).collect::<Vec<_>>(),
-        )
+        LabelSet::from_sorted(pairs.filter(|pair| pair.1 != Symbol::EMPTY).collect::<Vec<_>>())
     }
 
     fn group(&mut self, evaluator: &Evaluator, head: &Head) -> usize {
@@ -171,13 +167,13 @@ impl Evaluator<'_> {
             Some(param) => self.eval_string(param, steps)?,
             None => String::new(),
         };
-        if label.is_empty() {
+        if !super::vector::is_label_name(&label) {
             return Err(QueryError::Execution(format!("invalid label name {label:?}")));
         }
         let name = self.symbols.intern(&label);
         let matrix = self.eval_vector(&aggregate.expr, steps)?;
         let groups = Grouper::new(self, aggregate);
-        let mut rows: HashMap<(LabelSet, Symbol), usize> = HashMap::new();
+        let mut rows: HashMap<LabelSet, usize> = HashMap::new();
         let mut result = Matrix::new(steps.count);
         for row in matrix.rows() {
             let key = groups.key(self, &row.head.labels);
@@ -188,8 +184,9 @@ impl Evaluator<'_> {
                     Cell::Hist(histogram) => format::histogram(&Hist::from(&**histogram)),
                 };
                 let value = self.symbols.intern(&text);
-                let at = *rows.entry((key.clone(), value)).or_insert_with(|| {
-                    let labels = labels::with(&key, name, value, &self.symbols);
+                let labels = labels::with(&key, name, value, &self.symbols);
+                let at = *rows.entry(labels).or_insert_with_key(|labels| {
+                    let labels = labels.clone();
                     result.push_absent(Head { labels, drop_name: row.head.drop_name })
                 });
                 let slot = &mut result.values_mut(at)[step];
@@ -250,11 +247,7 @@ impl Evaluator<'_> {
                     }
                     _ if op == AggregateOp::LimitRatio => {
                         let ratio = k.clamp(-1.0, 1.0);
-                        if ratio >= 0.0 {
-                            hashes[row] < ratio
-                        } else {
-                            hashes[row] >= 1.0 + ratio
-                        }
+                        if ratio >= 0.0 { hashes[row] < ratio } else { hashes[row] >= 1.0 + ratio }
                     }
                     _ if op == AggregateOp::Limitk => (chosen[group].len() as f64) < k.trunc(),
                     _ => true,
@@ -398,7 +391,13 @@ impl Fold {
         Ok(())
     }
 
-    fn hist(&mut self, evaluator: &mut Evaluator, group: usize, step: usize, hist: &Arc<Histogram>) {
+    fn hist(
+        &mut self,
+        evaluator: &mut Evaluator,
+        group: usize,
+        step: usize,
+        hist: &Arc<Histogram>,
+    ) {
         let slot = group * self.steps + step;
         match self.op {
             AggregateOp::Count | AggregateOp::Group => {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::super::ast::{Binary, BinaryOp, Cardinality, Span, Unary, VectorMatching};
 use super::super::QueryError;
+use super::super::ast::{Binary, BinaryOp, Cardinality, Span, Unary, VectorMatching};
 use super::hist::Hist;
 use super::matrix::{ABSENT, Cell, Head, Matrix, Row, Steps};
 use super::{Evaluated, Evaluator, Result, labels};
@@ -22,6 +22,11 @@ enum Outcome {
     Filtered,
     /// The operator has no meaning for these kinds of samples.
     Nothing,
+}
+
+/// Comparisons and trimming leave the samples' names alone.
+fn keeps_name(op: BinaryOp) -> bool {
+    op.is_comparison() || matches!(op, BinaryOp::TrimLower | BinaryOp::TrimUpper)
 }
 
 /// Arithmetic on floats.
@@ -200,7 +205,7 @@ impl Evaluator<'_> {
     ) -> Result<Matrix> {
         let (op, span) = (binary.op, binary.span);
         let compare = op.is_comparison();
-        if !compare || binary.return_bool {
+        if !keeps_name(op) || binary.return_bool {
             vector.heads.iter_mut().for_each(|head| head.drop_name = true);
         }
         if vector.has_hists() || matches!(op, BinaryOp::TrimLower | BinaryOp::TrimUpper) {
@@ -337,25 +342,28 @@ impl Evaluator<'_> {
     ) -> Result<Matrix> {
         let steps = left.steps;
         let mut result = Matrix::new(steps);
-        let fills = [matching.fill_left, matching.fill_right];
-        if left.is_empty() && fills[0].is_none() || right.is_empty() && fills[1].is_none() {
+        // With `group_right` the sides are swapped before anything is filled: "left" is then the
+        // right operand.
+        let swapped = matching.cardinality == Cardinality::OneToMany;
+        let (many, one) = if swapped { (right, left) } else { (left, right) };
+        let (fill_many, fill_one) = (matching.fill_left, matching.fill_right);
+        if many.is_empty() && fill_many.is_none() || one.is_empty() && fill_one.is_none() {
             return Ok(result);
         }
-        let swapped = matching.cardinality == Cardinality::OneToMany;
         let groups = self.groups(left, right, matching);
         let mut pairing = Pairing {
             binary,
             matching,
             swapped,
-            many: if swapped { right } else { left },
-            one: if swapped { left } else { right },
-            fill_many: fills[usize::from(swapped)],
-            fill_one: fills[usize::from(!swapped)],
+            many,
+            one,
+            fill_many,
+            fill_one,
             names: self.label_symbols(&matching.labels),
             include: self.label_symbols(&matching.include),
             heads: HashMap::new(),
         };
-        let plain = fills == [None, None]
+        let plain = (fill_many, fill_one) == (None, None)
             && !left.has_hists()
             && !right.has_hists()
             && !matches!(binary.op, BinaryOp::TrimLower | BinaryOp::TrimUpper);
@@ -364,8 +372,11 @@ impl Evaluator<'_> {
         for group in &groups.0 {
             let (many, one) = if swapped { (&group[1], &group[0]) } else { (&group[0], &group[1]) };
             if let (true, [many], [one]) = (plain, &many[..], &one[..]) {
-                let (left, right) =
-                    if swapped { (left.row(*one), right.row(*many)) } else { (left.row(*many), right.row(*one)) };
+                let (left, right) = if swapped {
+                    (left.row(*one), right.row(*many))
+                } else {
+                    (left.row(*many), right.row(*one))
+                };
                 if columns(binary, left.values, right.values, &mut buffer) {
                     let head = pairing.head(self, Some(*many), Some(*one));
                     let known = matching.cardinality != Cardinality::OneToOne
@@ -505,7 +516,7 @@ impl Pairing<'_> {
                 labels::retain(&kept, |name| name != Symbol::METRIC_NAME)
             }
         };
-        let compare = self.binary.op.is_comparison();
+        let compare = keeps_name(self.binary.op);
         if !compare {
             result = evaluator.reserved.strip(&result);
         }

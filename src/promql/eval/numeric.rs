@@ -178,8 +178,11 @@ pub(super) fn double_exponential_smoothing(values: &[f64], smoothing: f64, trend
     level
 }
 
-/// Median of the distances to the median.
+/// Median of the distances to the median; NaN if any value is.
 pub(super) fn median_absolute_deviation(values: &mut [f64]) -> f64 {
+    if values.iter().any(|value| value.is_nan()) {
+        return f64::NAN;
+    }
     let median = quantile(0.5, values);
     for value in values.iter_mut() {
         *value = (*value - median).abs();

@@ -199,7 +199,7 @@ impl Evaluator<'_> {
                 "invalid regular expression in label_replace(): {pattern}"
             ))
         })?;
-        if target.is_empty() {
+        if !is_label_name(&target) {
             let message = format!("invalid destination label name in label_replace(): {target}");
             return Err(QueryError::Execution(message));
         }
@@ -233,23 +233,21 @@ impl Evaluator<'_> {
         let mut sources = Vec::new();
         for arg in &args[3..] {
             let name = self.eval_string(arg, steps)?;
-            if name.is_empty() {
+            if !is_label_name(&name) {
                 let message = format!("invalid source label name in label_join(): {name}");
                 return Err(QueryError::Execution(message));
             }
             sources.push(self.symbols.intern(&name));
         }
-        if target.is_empty() {
+        if !is_label_name(&target) {
             let message = format!("invalid destination label name in label_join(): {target}");
             return Err(QueryError::Execution(message));
         }
         let target = self.symbols.intern(&target);
         let mut matrix = self.eval_vector(&args[0], steps)?;
         for head in &mut matrix.heads {
-            let parts: Vec<&str> = sources
-                .iter()
-                .map(|name| self.symbols.resolve(head.labels.get(*name)))
-                .collect();
+            let parts: Vec<&str> =
+                sources.iter().map(|name| self.symbols.resolve(head.labels.get(*name))).collect();
             let joined = self.symbols.intern(&parts.join(&separator));
             head.labels = labels::with(&head.labels, target, joined, &self.symbols);
             if target == Symbol::METRIC_NAME {
@@ -262,11 +260,14 @@ impl Evaluator<'_> {
     /// `histogram_quantile(q, v)` and `histogram_quantiles(v, label, q…)`.
     pub(super) fn histogram_quantile(&mut self, call: &Call, steps: Steps) -> Result<Matrix> {
         let several = call.function.name == "histogram_quantiles";
-        let (vector, q_args) =
-            if several { (&call.args[0], &call.args[2..]) } else { (&call.args[1], &call.args[..1]) };
+        let (vector, q_args) = if several {
+            (&call.args[0], &call.args[2..])
+        } else {
+            (&call.args[1], &call.args[..1])
+        };
         let label = if several {
             let label = self.eval_string(&call.args[1], steps)?;
-            if label.is_empty() {
+            if !is_label_name(&label) {
                 let message = format!("invalid label name {label:?}");
                 return Err(QueryError::Execution(message));
             }
@@ -408,9 +409,8 @@ impl Evaluator<'_> {
         for row in matrix.rows() {
             let has_floats = row.values.iter().any(|value| !is_stale(*value));
             let text = row.head.labels.get(le);
-            let upper = *bounds
-                .entry(text)
-                .or_insert_with(|| parse_bound(self.symbols.resolve(text)));
+            let upper =
+                *bounds.entry(text).or_insert_with(|| parse_bound(self.symbols.resolve(text)));
             if has_floats && upper.is_none() {
                 let metric = self.name_of(&row.head.labels);
                 let message = format!(
@@ -461,6 +461,11 @@ impl BucketGroup {
         let present = self.buckets.iter().filter(|bucket| !is_stale(bucket.1[step]));
         into.extend(present.map(|bucket| Classic { upper: bucket.0, count: bucket.1[step] }));
     }
+}
+
+/// Whether a text can name a label: anything but nothing, and what was no UTF-8 when it was read.
+pub(super) fn is_label_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(char::REPLACEMENT_CHARACTER)
 }
 
 /// Value of a label `le`, as Go reads floats.
