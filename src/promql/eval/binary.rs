@@ -62,7 +62,9 @@ impl Evaluator<'_> {
         }
         Ok(match value {
             Evaluated::Scalar(mut values) => {
-                values.iter_mut().for_each(|value| *value = -*value);
+                for value in &mut values {
+                    *value = -*value;
+                }
                 Evaluated::Scalar(values)
             }
             Evaluated::Vector(mut matrix) => {
@@ -100,21 +102,23 @@ impl Evaluator<'_> {
                 Evaluated::Scalar(left)
             }
             (Evaluated::Vector(vector), Evaluated::Scalar(scalar)) => {
-                Evaluated::Vector(self.with_scalar(binary, vector, &scalar, false)?)
+                Evaluated::Vector(self.with_scalar(binary, vector, &scalar, false))
             }
             (Evaluated::Scalar(scalar), Evaluated::Vector(vector)) => {
-                Evaluated::Vector(self.with_scalar(binary, vector, &scalar, true)?)
+                Evaluated::Vector(self.with_scalar(binary, vector, &scalar, true))
             }
             (Evaluated::Vector(left), Evaluated::Vector(right)) => {
                 let default = VectorMatching::default();
                 let matching = binary.matching.as_ref().unwrap_or(&default);
                 let held = [left.len(), right.len()];
                 let result = if op.is_set() {
-                    self.set_operator(op, &left, &right, matching)?
+                    self.set_operator(op, &left, &right, matching)
                 } else {
                     self.pair(binary, &left, &right, matching)?
                 };
-                held.iter().for_each(|rows| self.release(*rows, steps.count));
+                for rows in held {
+                    self.release(rows, steps.count);
+                }
                 self.charge(result.len(), steps.count)?;
                 Evaluated::Vector(result)
             }
@@ -202,7 +206,7 @@ impl Evaluator<'_> {
         mut vector: Matrix,
         scalar: &[f64],
         swapped: bool,
-    ) -> Result<Matrix> {
+    ) -> Matrix {
         let (op, span) = (binary.op, binary.span);
         let compare = op.is_comparison();
         if !keeps_name(op) || binary.return_bool {
@@ -224,7 +228,7 @@ impl Evaluator<'_> {
                 }
             }
             result.drop_empty_rows();
-            return Ok(result);
+            return result;
         }
         let steps = vector.steps;
         let mut apply = |value: &mut dyn FnMut(f64, f64) -> f64| {
@@ -249,7 +253,7 @@ impl Evaluator<'_> {
         } else {
             apply(&mut |value, number| arithmetic(op, value, number));
         }
-        Ok(vector)
+        vector
     }
 
     /// Names of labels as symbols.
@@ -289,7 +293,7 @@ impl Evaluator<'_> {
         left: &Matrix,
         right: &Matrix,
         matching: &VectorMatching,
-    ) -> Result<Matrix> {
+    ) -> Matrix {
         let steps = left.steps;
         let groups = self.groups(left, right, matching);
         let mut result = Matrix::new(steps);
@@ -319,7 +323,7 @@ impl Evaluator<'_> {
         }
         if op != BinaryOp::Or {
             kept.drop_empty_rows();
-            return Ok(kept);
+            return kept;
         }
         let mut merger = Merger::new(&mut result);
         for matrix in [left, &kept] {
@@ -329,7 +333,7 @@ impl Evaluator<'_> {
                 }
             }
         }
-        Ok(result)
+        result
     }
 
     /// Pairs the series of two vectors and applies the operator.

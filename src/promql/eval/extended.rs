@@ -242,7 +242,7 @@ fn hist_change(
     if kind.counter && samples.iter().any(gauge) {
         told.notes.not_a_counter(told.span, told.metric);
     }
-    if !kind.counter && !(gauge(&samples[0]) && gauge(&samples[last])) {
+    if !kind.counter && [&samples[0], &samples[last]].into_iter().any(|end| !gauge(end)) {
         told.notes.not_a_gauge(told.span, told.metric);
     }
     let mut left = samples[0].clone();
@@ -262,15 +262,16 @@ fn hist_change(
     }
     if kind.counter {
         // The anchor's layout does not matter if the counter started anew after it.
-        if let Some(next) = inner.first() {
-            if left.is_custom() != next.is_custom() && next.is_custom() == right.is_custom() {
-                left = Hist {
-                    schema: next.schema,
-                    custom: next.custom.clone(),
-                    zero_threshold: next.zero_threshold,
-                    ..Hist::default()
-                };
-            }
+        if let Some(next) = inner.first()
+            && left.is_custom() != next.is_custom()
+            && next.is_custom() == right.is_custom()
+        {
+            left = Hist {
+                schema: next.schema,
+                custom: next.custom.clone(),
+                zero_threshold: next.zero_threshold,
+                ..Hist::default()
+            };
         }
     }
     let mut change = right.clone();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
-use super::super::ast::{Call, Edges, VectorSelector};
+use super::super::ast::{Call, Edges, Span, VectorSelector};
 use super::super::{Expr, QueryError};
 use super::labels;
 use super::matrix::{Cell, Head, Matrix, Steps};
@@ -97,7 +97,7 @@ impl Evaluator<'_> {
                     }
                 };
                 let Some(labels) = labels else { continue };
-                self.put(&mut result, &mut rows, labels, row.head.drop_name, step, cell)?;
+                Self::put(&mut result, &mut rows, labels, row.head.drop_name, step, cell)?;
             }
         }
         self.release(base.len(), steps.count);
@@ -106,7 +106,6 @@ impl Evaluator<'_> {
     }
 
     fn put(
-        &self,
         result: &mut Matrix,
         rows: &mut HashMap<LabelSet, usize>,
         labels: LabelSet,
@@ -197,15 +196,15 @@ impl Evaluator<'_> {
                 .into_iter()
                 .map(|matcher| super::super::ast::SelectorMatcher {
                     matcher,
-                    span: Default::default(),
-                    value_span: Default::default(),
+                    span: Span::default(),
+                    value_span: Span::default(),
                 })
                 .collect(),
             offset: None,
             at: None,
             edges: Edges::Plain,
             info_labels: false,
-            span: Default::default(),
+            span: Span::default(),
         };
         let shifted = match reference.at {
             Some(at) => Steps::once(at.saturating_sub(reference.offset)),

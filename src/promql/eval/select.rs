@@ -314,13 +314,13 @@ fn note_resets(columns: &mut Columns) {
             continue;
         }
         let mut now = Hist::from(&**histogram);
-        if now.hint == CounterReset::Unknown {
-            if let Some(before) = &before {
-                let reset = now.is_reset_after(before);
-                now.hint = if reset { CounterReset::Reset } else { CounterReset::NotReset };
-                *histogram =
-                    Arc::new(Histogram { counter_reset: now.hint, ..Histogram::clone(histogram) });
-            }
+        if now.hint == CounterReset::Unknown
+            && let Some(before) = &before
+        {
+            let reset = now.is_reset_after(before);
+            now.hint = if reset { CounterReset::Reset } else { CounterReset::NotReset };
+            *histogram =
+                Arc::new(Histogram { counter_reset: now.hint, ..Histogram::clone(histogram) });
         }
         before = Some(Hist { hint: CounterReset::Unknown, ..now });
     }
@@ -373,14 +373,14 @@ fn latest(
         let start_of =
             |starts: &[Timestamp], at: usize| starts.get(at).map_or(0.0, |start| seconds(*start));
         match (float_found, hist_found) {
-            (Some((time, at)), other) if other.is_none_or(|other| other.0 < time) => {
-                if !is_stale(columns.values[at]) {
-                    *value = match wanted {
-                        Wanted::Value => columns.values[at],
-                        Wanted::Time => seconds(time),
-                        Wanted::StartTime => start_of(&columns.start_times, at),
-                    };
-                }
+            (Some((time, at)), other)
+                if other.is_none_or(|other| other.0 < time) && !is_stale(columns.values[at]) =>
+            {
+                *value = match wanted {
+                    Wanted::Value => columns.values[at],
+                    Wanted::Time => seconds(time),
+                    Wanted::StartTime => start_of(&columns.start_times, at),
+                };
             }
             (_, Some((time, at))) => {
                 let histogram = &columns.histograms[at];
