@@ -73,7 +73,10 @@ impl Append for MemoryStore {
         let mut state = self.state.write();
         let mut outcome = Outcome::default();
         for (row, sample) in batch.floats.iter().enumerate() {
-            let columns = state.series.get_mut(sample.series.0 as usize).map(|s| Arc::make_mut(&mut s.columns));
+            let columns = state
+                .series
+                .get_mut(sample.series.0 as usize)
+                .map(|s| Arc::make_mut(&mut s.columns));
             let verdict = match columns {
                 None => Err(Reject::UnknownSeries),
                 Some(columns) => match columns.times.last() {
@@ -97,7 +100,10 @@ impl Append for MemoryStore {
             }
         }
         for (row, sample) in batch.histograms.iter().enumerate() {
-            let columns = state.series.get_mut(sample.series.0 as usize).map(|s| Arc::make_mut(&mut s.columns));
+            let columns = state
+                .series
+                .get_mut(sample.series.0 as usize)
+                .map(|s| Arc::make_mut(&mut s.columns));
             let verdict = match columns {
                 None => Err(Reject::UnknownSeries),
                 Some(columns) => match columns.histogram_times.last() {

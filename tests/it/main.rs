@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     let mut trials: Vec<libtest_mimic::Trial> = PARTS
     let parts: &[(&str, &[support::Test])] =
         &[("promql_parse", promql_parse::TESTS), ("template", template::TESTS)];
+        &[("promql", promql::TESTS), ("promql_parse", promql_parse::TESTS)];
     let trials = parts
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))
