@@ -4,12 +4,13 @@
 #![allow(dead_code)]
 
 mod support;
+mod tsdb;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let parts: [(&str, &[support::Test]); 0] = [];
+    let parts: [(&str, &[support::Test]); 1] = [("tsdb", tsdb::TESTS)];
     let trials = parts
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))
