@@ -167,7 +167,9 @@ impl Inner {
                 Ok(any)
             }
             Err(err) => {
-                series.iter().for_each(|series| series.unseal(number));
+                for series in &series {
+                    series.unseal(number);
+                }
                 self.writer.lock().windows.insert(window);
                 error!(window, "a window cannot be sealed, its samples stay in the log: {err}");
                 Err(err)

@@ -61,7 +61,7 @@ fn stored(store: &Tsdb) -> Vec<i64> {
     let symbols = QuerySymbols::new(Arc::clone(store.symbols()));
     let found = store.select(&[], TimeRange::ALL, &symbols).unwrap();
     let mut columns = Columns::default();
-    if found.len() > 0 {
+    if !found.is_empty() {
         found.read(0, TimeRange::ALL, &mut columns).unwrap();
     }
     columns.times
