@@ -116,8 +116,13 @@ impl Inner {
         let segment = {
             let mut writer = self.writer.lock();
             writer.windows.remove(&window);
+            let oldest = writer.log.oldest();
+            upkeep.sealed.retain(|_, until| *until >= oldest);
             writer.log.rotate()
         };
+        // With the other windows that the log still has: their partitions may be gone before it is.
+        let mut sealed = upkeep.sealed.clone();
+        sealed.insert(window, segment);
         let mut series: Vec<Arc<Series>> = self.registry.read().iter().cloned().collect();
         let mut scratch = Scratch::default();
         series.retain(|series| series.seal(self.window, window, number, &mut scratch));
@@ -132,7 +137,7 @@ impl Inner {
                 window: self.window,
                 first_window: window,
                 slots: 1,
-                sealed: vec![(window, segment)],
+                sealed: sealed.into_iter().collect(),
                 ..Meta::default()
             };
             let content = Content { meta, symbols: &self.symbols, series: &labels };
@@ -162,7 +167,9 @@ impl Inner {
                 Ok(any)
             }
             Err(err) => {
-                series.iter().for_each(|series| series.unseal(number));
+                for series in &series {
+                    series.unseal(number);
+                }
                 self.writer.lock().windows.insert(window);
                 error!(window, "a window cannot be sealed, its samples stay in the log: {err}");
                 Err(err)

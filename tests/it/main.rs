@@ -10,6 +10,7 @@ mod promql_parse;
 mod rules;
 mod support;
 mod template;
+mod tsdb;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let parts: &[(&str, &[support::Test])] =
         &[("promql_parse", promql_parse::TESTS), ("template", template::TESTS)];
         &[("promql", promql::TESTS), ("promql_parse", promql_parse::TESTS)];
+    let parts: [(&str, &[support::Test]); 1] = [("tsdb", tsdb::TESTS)];
     let trials = parts
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))

@@ -139,10 +139,14 @@ fn put_packed(out: &mut Vec<u8>, values: &[f64], exponent: usize, scratch: &mut 
     steps.extend(integers.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])));
     let first = integers[0];
     let divisor = greatest_common_divisor(steps).max(1);
-    integers.iter_mut().for_each(|integer| *integer -= first);
+    for integer in integers.iter_mut() {
+        *integer -= first;
+    }
     if divisor > 1 {
         let divisor = divisor as i64;
-        integers.iter_mut().chain(steps.iter_mut()).for_each(|integer| *integer /= divisor);
+        for integer in integers.iter_mut().chain(steps.iter_mut()) {
+            *integer /= divisor;
+        }
     }
     let by_steps = cost(steps) <= cost(integers);
     let kind = if by_steps { PACKED_STEPS } else { PACKED_VALUES };

@@ -28,6 +28,8 @@ struct State {
     first: Timestamp,
     step: i64,
     /// Times of the open frame as soon as they are not `first + n * step`.
+    // Boxed, because hardly any series has them and every series would carry the larger field.
+    #[expect(clippy::box_collection)]
     irregular: Option<Box<Vec<Timestamp>>>,
     values: Vec<f64>,
     rare: Option<Box<Rare>>,

@@ -1,8 +1,6 @@
 //! What one frame of the log says: new series, and the accepted rows of one batch
 //! (docs/format/log.md). A frame needs no other frame but those that name its series.
 
-use std::sync::Arc;
-
 use hashbrown::HashMap;
 
 use crate::model::{Exemplar, Labels, Metadata, MetricType};
@@ -170,7 +168,7 @@ impl Frame {
         for ((&series, &time), &start_time) in ids.iter().zip(&times).zip(&starts) {
             one.clear();
             histograms::read(reader, 1, &mut one)?;
-            let value = one.pop().unwrap_or_else(|| Arc::new(Default::default()));
+            let value = one.pop().unwrap_or_default();
             histograms.push(HistogramRow { series, time, start_time, value });
         }
         for _ in 0..reader.count(MOST)? {
@@ -254,6 +252,8 @@ fn read_runs(reader: &mut Reader<'_>, count: usize) -> Result<Vec<i64>, Damaged>
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use super::*;

@@ -205,6 +205,12 @@ impl Log {
         }
     }
 
+    /// Number of the oldest segment there is, or of the next.
+    pub fn oldest(&self) -> u64 {
+        let current = self.current.as_ref().map(|current| current.number);
+        self.closed.keys().next().copied().or(current).unwrap_or(self.next)
+    }
+
     /// Bytes of all segments.
     pub fn bytes(&self) -> u64 {
         self.current.as_ref().map_or(0, |current| current.length)

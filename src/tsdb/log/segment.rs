@@ -122,7 +122,8 @@ mod tests {
             bytes[at] ^= 0x10;
             let (count, found) = frames(&bytes);
             assert_eq!((count, found.torn), (3, None));
-            assert_eq!(found.damaged, [ends[1]..ends[2]]);
+            let [damaged] = &found.damaged[..] else { panic!("{found:?}") };
+            assert_eq!(*damaged, ends[1]..ends[2]);
         }
     }
 
@@ -131,7 +132,7 @@ mod tests {
         let (mut bytes, _) = segment();
         bytes[2] ^= 1;
         let (count, found) = frames(&bytes);
-        assert_eq!((count, found.damaged), (4, vec![0..HEADER.len()]));
+        assert_eq!((count, found.damaged.first()), (4, Some(&(0..HEADER.len()))));
     }
 
     proptest! {

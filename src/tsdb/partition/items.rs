@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn an_item_larger_than_a_block_has_one_of_its_own() {
-        let noise: Vec<u8> = (0..30_000u64).map(|i| (i * i * 31 >> 7) as u8).collect();
+        let noise: Vec<u8> = (0..30_000u64).map(|i| ((i * i * 31) >> 7) as u8).collect();
         check(&[vec![1], noise, vec![2], vec![]], Target { bytes: 1000, level: 1 });
     }
 

@@ -182,7 +182,9 @@ impl Meta {
     /// The number in a file name of this form.
     pub fn number_in(file_name: &str) -> Option<u64> {
         let stem = file_name.strip_prefix("p-")?.strip_suffix(".redb")?;
-        stem.rsplit_once('-')?.1.parse().ok()
+        let (range, number) = stem.rsplit_once('-')?;
+        let (start, _) = range.rsplit_once('-')?;
+        if start.is_empty() { None } else { number.parse().ok() }
     }
 
     /// Key of the chunks of a series in a window.

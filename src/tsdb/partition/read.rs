@@ -60,7 +60,7 @@ impl std::fmt::Debug for Partition {
     }
 }
 
-fn corrupt(path: &Path, reason: impl ToString) -> SelectError {
+fn corrupt(path: &Path, reason: impl std::fmt::Display) -> SelectError {
     SelectError::Corrupt { what: path.display().to_string(), reason: reason.to_string() }
 }
 
@@ -318,7 +318,7 @@ impl Partition {
     /// Values of a label.
     pub fn label_values(&self, name: &str, mut each: impl FnMut(&str)) -> Result<(), SelectError> {
         for place in self.places(name)? {
-            let value = self.item(Table::Postings, place, |reader| reader.varint())?;
+            let value = self.item(Table::Postings, place, number)?;
             self.with_string(value, &mut each)?;
         }
         Ok(())
@@ -385,6 +385,11 @@ impl Partition {
     }
 }
 
+/// The number that an item begins with.
+fn number(reader: &mut Reader<'_>) -> Result<u64, Damaged> {
+    reader.varint()
+}
+
 /// The inverse of how ordinals are written.
 fn read_ordinals(reader: &mut Reader<'_>, most: u32, out: &mut Vec<u32>) -> Result<(), Damaged> {
     let mut next = 0u64;
@@ -415,7 +420,7 @@ impl Postings for Partition {
         let (mut low, mut high) = (places.start, places.end);
         while low < high {
             let middle = u64::midpoint(low, high);
-            let other = self.item(Table::Postings, middle, |reader| reader.varint())?;
+            let other = self.item(Table::Postings, middle, number)?;
             match other.cmp(&value) {
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
@@ -438,7 +443,7 @@ impl Postings for Partition {
     ) -> Result<Vec<u32>, SelectError> {
         let mut found = Vec::new();
         for place in self.places(name)? {
-            let value = self.item(Table::Postings, place, |reader| reader.varint())?;
+            let value = self.item(Table::Postings, place, number)?;
             if self.with_string(value, &mut *passes)? {
                 self.item(Table::Postings, place, |reader| {
                     reader.varint()?;

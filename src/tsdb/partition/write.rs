@@ -231,7 +231,7 @@ fn write_series(
     series: &[LabelSet],
 ) -> Result<HashMap<Symbol, u32>, TsdbError> {
     let mut numbers: HashMap<Symbol, u32> = HashMap::new();
-    for pair in series.iter().flat_map(|labels| labels.pairs()) {
+    for pair in series.iter().flat_map(LabelSet::pairs) {
         numbers.insert(pair.0, 0);
         numbers.insert(pair.1, 0);
     }
