@@ -307,7 +307,9 @@ fn resolve_paths(client: &mut wire::HttpClient, folder: &Path) {
         files.extend(&mut oauth.client_secret_file);
     }
     files.extend(client.http_headers.values_mut().flat_map(|header| &mut header.files));
-    files.into_iter().for_each(|file| absolute(file, folder));
+    for file in files {
+        absolute(file, folder);
+    }
 }
 
 impl Job {
