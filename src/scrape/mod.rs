@@ -19,4 +19,5 @@ pub use config::{Config, ConfigError, Job};
 pub use http::{FetchError, Resolution, Resolver};
 pub use manager::{Manager, Options};
 pub use metrics::{Counter, Counters, METRICS};
+pub use page::{Counts, Page, PageError, Rejected, Report};
 pub use status::{DroppedTarget, Health, PoolStatus, TargetStatus};

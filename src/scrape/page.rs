@@ -24,7 +24,7 @@ const MAX_AHEAD: i64 = 10 * 60_000;
 
 /// A page that cannot be taken; nothing of it is stored.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PageError {
+pub enum PageError {
     /// A line cannot be read.
     #[error("{0}")]
     Text(#[from] TextError),
@@ -41,7 +41,7 @@ pub(super) enum PageError {
 
 /// What a scrape brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Counts {
+pub struct Counts {
     /// Sample lines.
     pub scraped: u64,
     /// Those that relabelling kept.
@@ -91,9 +91,12 @@ const REPORTS: [&str; 8] = [
 
 /// What is stored of every scrape, also of a failed one.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Report {
+pub struct Report {
+    /// Whether the scrape succeeded.
     pub up: bool,
+    /// How long it took.
     pub seconds: f64,
+    /// What it brought.
     pub counts: Counts,
     /// Timeout, sample limit and body size, where they are asked for.
     pub extra: Option<[f64; 3]>,
@@ -110,7 +113,7 @@ impl Report {
 }
 
 /// Cache and batch of one target.
-pub(super) struct Page {
+pub struct Page {
     job: Arc<Job>,
     target: Labels,
     text: Vec<u8>,
@@ -229,7 +232,7 @@ impl Page {
                     let hash = xxh3_64(line);
                     match self.comments.get(comment) {
                         Some((known, declared)) if *known == hash => {
-                            kind = declared.unwrap_or(kind)
+                            kind = declared.unwrap_or(kind);
                         }
                         _ => {
                             let declared = match reader.describe(line)? {
@@ -541,10 +544,14 @@ impl Page {
 
 /// Samples that the store did not take, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Rejected {
+pub struct Rejected {
+    /// Older than the newest of their series.
     pub out_of_order: u64,
+    /// Another value at the same time.
     pub duplicates: u64,
+    /// Too old or too far in the future.
     pub out_of_bounds: u64,
+    /// Malformed, or of a series that the store does not want.
     pub other: u64,
 }
 
@@ -580,6 +587,8 @@ fn metadata(body: &[u8], format: Format) -> Vec<MetadataRow> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use super::*;
     use crate::model::{Matcher, TimeRange, is_stale};
     use crate::storage::{Columns, MemoryStore, QuerySymbols, Select};
@@ -765,7 +774,8 @@ mod tests {
     fn changing_pages_do_not_grow_the_cache() {
         let mut f = fixture(Job::named("j"));
         for round in 0..50 {
-            let body: String = (0..50).map(|n| format!("m{{id=\"{round}-{n}\"}} 1\n")).collect();
+            let line = |n| format!("m{{id=\"{round}-{n}\"}} 1\n");
+            let body = (0..50).map(line).collect::<Vec<_>>().concat();
             f.scrape(&format!("{body}steady {round}\n"));
             assert!(f.page.entries.len() <= 2 * 51 + 64 + 51, "{}", f.page.entries.len());
         }
@@ -824,7 +834,7 @@ mod tests {
                 let mut body = String::new();
                 let mut said = HashSet::new();
                 for (series, value) in page {
-                    body.push_str(&format!("m{{n=\"{series:02}\"}} {value}\n"));
+                    writeln!(body, "m{{n=\"{series:02}\"}} {value}").unwrap();
                     if said.insert(*series) {
                         expected[*series as usize].push(format!("{}:{value}", (round + 1) * 10));
                     }

@@ -263,9 +263,10 @@ impl Rule {
     fn replace(&self, labels: &mut LabelsBuilder) -> bool {
         let source = self.source(labels);
         if let Some(found) = self.regex.captures(&source) {
-            let target = match self.target_label.contains('$') {
-                true => Cow::Owned(expand(&self.target_label, &found)),
-                false => Cow::Borrowed(self.target_label.as_str()),
+            let target = if self.target_label.contains('$') {
+                Cow::Owned(expand(&self.target_label, &found))
+            } else {
+                Cow::Borrowed(self.target_label.as_str())
             };
             if is_label_name(&target) {
                 labels.set(target.as_ref(), expand(&self.replacement, &found));

@@ -72,10 +72,10 @@ pub(super) fn accept(protocols: &[ScrapeProtocol]) -> String {
             // Not read here, so not asked for.
             ScrapeProtocol::PrometheusProto => continue,
         };
-        out.push_str(&format!("{text};q=0.{weight},"));
+        out.extend([text, ";q=0.", itoa::Buffer::new().format(weight), ","]);
         weight -= 1;
     }
-    out.push_str(&format!("*/*;q=0.{weight}"));
+    out.extend(["*/*;q=0.", itoa::Buffer::new().format(weight)]);
     out
 }
 

@@ -91,10 +91,10 @@ fn finish(job: &Job, discovered: Labels, mut labels: LabelsBuilder) -> Result<Ta
         let text = labels.get(name).unwrap_or_default();
         let duration =
             parse_duration(text).map_err(|err| format!("error parsing scrape {what}: {err}"))?;
-        match duration.is_zero() {
-            true => Err(format!("scrape {what} cannot be 0")),
-            false => Ok(duration),
+        if duration.is_zero() {
+            return Err(format!("scrape {what} cannot be 0"));
         }
+        Ok(duration)
     };
     let interval = duration("__scrape_interval__", "interval")?;
     let timeout = duration("__scrape_timeout__", "timeout")?;

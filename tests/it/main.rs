@@ -8,6 +8,7 @@ mod mariadb;
 mod promql;
 mod promql_parse;
 mod rules;
+mod scrape;
 mod support;
 mod template;
 mod tsdb;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         &[("promql_parse", promql_parse::TESTS), ("template", template::TESTS)];
         &[("promql", promql::TESTS), ("promql_parse", promql_parse::TESTS)];
     let parts: [(&str, &[support::Test]); 1] = [("tsdb", tsdb::TESTS)];
+    let parts: [(&str, &[support::Test]); 1] = [("scrape", scrape::TESTS)];
     let trials = parts
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))

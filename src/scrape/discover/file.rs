@@ -65,7 +65,7 @@ impl Source {
             match read(path) {
                 Ok(groups) => drop(self.groups.insert(path.clone(), groups)),
                 Err(reason) => {
-                    warn!(path = %path.display(), "target file keeps its old targets: {reason}")
+                    warn!(path = %path.display(), "target file keeps its old targets: {reason}");
                 }
             }
         }

@@ -31,7 +31,7 @@ pub(super) async fn watch(config: HttpSd, options: Options, publish: impl Fn(Vec
             Ok(Ok(groups)) => publish(groups),
             Ok(Err(err)) => warn!(url = %config.url, "discovery keeps its old targets: {err}"),
             Err(_) => {
-                warn!(url = %config.url, "discovery keeps its old targets: no answer in time")
+                warn!(url = %config.url, "discovery keeps its old targets: no answer in time");
             }
         }
         tokio::time::sleep(refresh).await;

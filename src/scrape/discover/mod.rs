@@ -99,7 +99,9 @@ pub fn glob(pattern: &Path) -> std::io::Result<Vec<PathBuf>> {
     for part in pattern.components() {
         let text = part.as_os_str().to_string_lossy();
         if !text.contains(['*', '?', '[']) {
-            found.iter_mut().for_each(|path| path.push(part));
+            for path in &mut found {
+                path.push(part);
+            }
             continue;
         }
         let regex = part_regex(&text).ok_or_else(|| {
@@ -131,7 +133,7 @@ fn part_regex(part: &str) -> Option<regex::Regex> {
             '?' => pattern.push('.'),
             '[' => {
                 let class: String = chars.by_ref().take_while(|c| *c != ']').collect();
-                pattern.push_str(&format!("[{}]", class.replace('[', "\\[").replace("&&", "&")));
+                pattern.extend(["[", &class.replace('[', "\\[").replace("&&", "&"), "]"]);
             }
             c => pattern.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
         }

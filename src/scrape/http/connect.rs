@@ -275,11 +275,11 @@ fn lookup_reason(err: &io::Error) -> String {
 async fn tunnel(stream: &mut TcpStream, proxy: &Proxy, target: &str) -> io::Result<()> {
     let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
     for (name, value) in &proxy.headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
+        request.extend([name, ": ", value, "\r\n"]);
     }
     if let Some(credentials) = proxy.authorization().as_ref().and_then(|value| value.to_str().ok())
     {
-        request.push_str(&format!("Proxy-Authorization: {credentials}\r\n"));
+        request.extend(["Proxy-Authorization: ", credentials, "\r\n"]);
     }
     request.push_str("\r\n");
     stream.write_all(request.as_bytes()).await?;
@@ -313,6 +313,7 @@ pub(in crate::scrape) fn explain(err: &(dyn std::error::Error + 'static)) -> Str
     if lower.contains("connection closed before message completed")
         || lower.contains("unexpected end of file")
         || lower.contains("unexpected eof")
+        || lower.contains("end of file before message length reached")
     {
         return "unexpected EOF".to_owned();
     }

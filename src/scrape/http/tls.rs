@@ -69,10 +69,10 @@ fn versions(
         .filter(|(version, _)| (lowest..=highest).contains(version))
         .map(|(_, version)| version)
         .collect();
-    match chosen.is_empty() {
-        true => Err(FetchError::Setting("TLS versions below 1.2 are not supported".to_owned())),
-        false => Ok(chosen),
+    if chosen.is_empty() {
+        return Err(FetchError::Setting("TLS versions below 1.2 are not supported".to_owned()));
     }
+    Ok(chosen)
 }
 
 fn pem(text: Option<&str>, file: Option<&str>) -> Result<Option<Vec<u8>>, FetchError> {
@@ -88,10 +88,10 @@ fn pem(text: Option<&str>, file: Option<&str>) -> Result<Option<Vec<u8>>, FetchE
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, FetchError> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let found = found.map_err(|err| FetchError::Setting(format!("broken certificate: {err}")))?;
-    match found.is_empty() {
-        true => Err(FetchError::Setting("no certificate in the file".to_owned())),
-        false => Ok(found),
+    if found.is_empty() {
+        return Err(FetchError::Setting("no certificate in the file".to_owned()));
     }
+    Ok(found)
 }
 
 /// `insecure_skip_verify`: the signatures are checked, the certificate is taken as it is.

@@ -288,9 +288,8 @@ fn open_comment(comment: &[u8]) -> Fallible<Option<Event<'_>>> {
         return Err("expected HELP, TYPE, UNIT or EOF after #".to_owned());
     };
     let (family, tail) = family(rest, std::str::from_utf8(keyword).unwrap_or_default())?;
-    let text = match tail.split_first() {
-        Some((b' ', text)) => text,
-        _ => return Err(format!("expected a blank after the metric name, found {}", shown(tail))),
+    let Some((b' ', text)) = tail.split_first() else {
+        return Err(format!("expected a blank after the metric name, found {}", shown(tail)));
     };
     match keyword {
         b"HELP" => help(family, text).map(Some),
@@ -340,10 +339,7 @@ fn family<'a>(text: &'a [u8], keyword: &str) -> Fallible<(Cow<'a, str>, &'a [u8]
 fn help<'a>(family: Cow<'a, str>, text: &'a [u8]) -> Fallible<Event<'a>> {
     let text =
         std::str::from_utf8(text).map_err(|_| "the help text is not valid UTF-8".to_owned())?;
-    let help = match text.contains('\\') {
-        true => Cow::Owned(unescape(text)),
-        false => Cow::Borrowed(text),
-    };
+    let help = if text.contains('\\') { Cow::Owned(unescape(text)) } else { Cow::Borrowed(text) };
     Ok(Event::Help { family, help })
 }
 
