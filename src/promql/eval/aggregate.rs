@@ -29,9 +29,7 @@ impl Grouper {
         let mut names = evaluator.label_symbols(&aggregate.grouping.labels);
         if !aggregate.grouping.without {
             // Groups keep their labels sorted by name.
-            names.sort_by(|a, b| {
-                evaluator.symbols.resolve(*a).cmp(evaluator.symbols.resolve(*b))
-            });
+            names.sort_by(|a, b| evaluator.symbols.resolve(*a).cmp(evaluator.symbols.resolve(*b)));
             names.dedup();
         }
         Self {
@@ -50,9 +48,7 @@ impl Grouper {
             });
         }
         let pairs = self.names.iter().map(|name| (*name, labels.get(*name)));
-        LabelSet::from_sorted(
-            pairs.filter(|pair| pair.1 != Symbol::EMPTY).collect::<Vec<_>>(),
-        )
+        LabelSet::from_sorted(pairs.filter(|pair| pair.1 != Symbol::EMPTY).collect::<Vec<_>>())
     }
 
     fn group(&mut self, evaluator: &Evaluator, head: &Head) -> usize {
@@ -250,11 +246,7 @@ impl Evaluator<'_> {
                     }
                     _ if op == AggregateOp::LimitRatio => {
                         let ratio = k.clamp(-1.0, 1.0);
-                        if ratio >= 0.0 {
-                            hashes[row] < ratio
-                        } else {
-                            hashes[row] >= 1.0 + ratio
-                        }
+                        if ratio >= 0.0 { hashes[row] < ratio } else { hashes[row] >= 1.0 + ratio }
                     }
                     _ if op == AggregateOp::Limitk => (chosen[group].len() as f64) < k.trunc(),
                     _ => true,
@@ -398,7 +390,13 @@ impl Fold {
         Ok(())
     }
 
-    fn hist(&mut self, evaluator: &mut Evaluator, group: usize, step: usize, hist: &Arc<Histogram>) {
+    fn hist(
+        &mut self,
+        evaluator: &mut Evaluator,
+        group: usize,
+        step: usize,
+        hist: &Arc<Histogram>,
+    ) {
         let slot = group * self.steps + step;
         match self.op {
             AggregateOp::Count | AggregateOp::Group => {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::super::ast::{Binary, BinaryOp, Cardinality, Span, Unary, VectorMatching};
 use super::super::QueryError;
+use super::super::ast::{Binary, BinaryOp, Cardinality, Span, Unary, VectorMatching};
 use super::hist::Hist;
 use super::matrix::{ABSENT, Cell, Head, Matrix, Row, Steps};
 use super::{Evaluated, Evaluator, Result, labels};
@@ -364,8 +364,11 @@ impl Evaluator<'_> {
         for group in &groups.0 {
             let (many, one) = if swapped { (&group[1], &group[0]) } else { (&group[0], &group[1]) };
             if let (true, [many], [one]) = (plain, &many[..], &one[..]) {
-                let (left, right) =
-                    if swapped { (left.row(*one), right.row(*many)) } else { (left.row(*many), right.row(*one)) };
+                let (left, right) = if swapped {
+                    (left.row(*one), right.row(*many))
+                } else {
+                    (left.row(*many), right.row(*one))
+                };
                 if columns(binary, left.values, right.values, &mut buffer) {
                     let head = pairing.head(self, Some(*many), Some(*one));
                     let known = matching.cardinality != Cardinality::OneToOne

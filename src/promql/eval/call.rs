@@ -31,7 +31,8 @@ impl Evaluator<'_> {
             "step" => scalar(seconds(self.step)),
             "range" => scalar(seconds(self.end - self.start)),
             "min_of" | "max_of" => {
-                let (a, b) = (self.eval_scalar(&args[0], steps)?, self.eval_scalar(&args[1], steps)?);
+                let (a, b) =
+                    (self.eval_scalar(&args[0], steps)?, self.eval_scalar(&args[1], steps)?);
                 let choose = if name == "min_of" { vector::min } else { vector::max };
                 Ok(Evaluated::Scalar(a.iter().zip(b).map(|(a, b)| choose(*a, b)).collect()))
             }
@@ -62,8 +63,8 @@ impl Evaluator<'_> {
                 let mut values = vec![1.0; steps.count];
                 self.each_range(&args[0], steps, |_, _, columns, windows| {
                     for (value, bounds) in values.iter_mut().zip(windows.bounds(columns, steps)) {
-                        let any = bounds.floats.1 > bounds.floats.0
-                            || bounds.hists.1 > bounds.hists.0;
+                        let any =
+                            bounds.floats.1 > bounds.floats.0 || bounds.hists.1 > bounds.hists.0;
                         if any {
                             *value = ABSENT;
                         }
@@ -211,7 +212,8 @@ fn one_row(head: Head, values: Vec<f64>) -> Matrix {
 /// One series without labels.
 fn alone(values: Vec<f64>) -> Matrix {
     let mut matrix = Matrix::new(values.len());
-    let head = Head { labels: LabelSet::from_sorted(Vec::<(Symbol, Symbol)>::new()), drop_name: false };
+    let head =
+        Head { labels: LabelSet::from_sorted(Vec::<(Symbol, Symbol)>::new()), drop_name: false };
     matrix.push(head, &values, Vec::new());
     matrix
 }

@@ -86,11 +86,7 @@ pub(super) fn count(
 /// allows, up to its end or, smoothed, to the first one behind it.
 fn reach(times: &[Timestamp], window: &Bounds, job: &Job) -> (usize, usize) {
     let oldest = window.start.saturating_sub(job.lookback);
-    let newest = if job.smoothed {
-        window.end.saturating_add(job.lookback)
-    } else {
-        window.end
-    };
+    let newest = if job.smoothed { window.end.saturating_add(job.lookback) } else { window.end };
     let from = times.partition_point(|time| *time <= oldest);
     let inside = times.partition_point(|time| *time <= window.start);
     let mut to = times.partition_point(|time| *time <= window.end);
@@ -331,24 +327,23 @@ impl Evaluator<'_> {
                 };
             } else if hist_from < hist_here {
                 let old = &columns.histograms[hist_here - 1];
-                let histogram = if columns.histogram_times[hist_here - 1] == at
-                    || hist_here == hist_to
-                {
-                    Arc::clone(old)
-                } else {
-                    let (left, right) = (
-                        columns.histogram_times[hist_here - 1],
-                        columns.histogram_times[hist_here],
-                    );
-                    let new = Hist::from(&*columns.histograms[hist_here]);
-                    let mut told = Told { notes: &mut self.notes, span, metric: &metric };
-                    let share = share(left, right, at);
-                    let both = (false, false);
-                    match hist_between(&Hist::from(&**old), &new, share, both, &mut told) {
-                        Some(hist) => Arc::new(Histogram::from(&hist)),
-                        None => continue,
-                    }
-                };
+                let histogram =
+                    if columns.histogram_times[hist_here - 1] == at || hist_here == hist_to {
+                        Arc::clone(old)
+                    } else {
+                        let (left, right) = (
+                            columns.histogram_times[hist_here - 1],
+                            columns.histogram_times[hist_here],
+                        );
+                        let new = Hist::from(&*columns.histograms[hist_here]);
+                        let mut told = Told { notes: &mut self.notes, span, metric: &metric };
+                        let share = share(left, right, at);
+                        let both = (false, false);
+                        match hist_between(&Hist::from(&**old), &new, share, both, &mut told) {
+                            Some(hist) => Arc::new(Histogram::from(&hist)),
+                            None => continue,
+                        }
+                    };
                 if cells.is_empty() {
                     cells.resize(steps.count, None);
                 }

@@ -36,8 +36,7 @@ pub(super) fn float_open_metrics(value: f64) -> String {
 
 /// A histogram as the label value of `count_values`.
 pub(super) fn histogram(hist: &Hist) -> String {
-    let mut text =
-        format!("{{count:{}, sum:{}", float_g(hist.count), float_g(hist.sum));
+    let mut text = format!("{{count:{}, sum:{}", float_g(hist.count), float_g(hist.sum));
     let zero = hist.zero_threshold;
     for range in hist.ranges().filter(|range| range.count != 0.0) {
         let (open, close) = if range.lower == -zero && range.upper == zero {

@@ -137,7 +137,11 @@ fn push(list: &mut Vec<Bucket>, index: i32, count: f64) {
     }
 }
 
-fn merge(left: &[Bucket], right: &[Bucket], mut combine: impl FnMut(f64, f64) -> f64) -> Vec<Bucket> {
+fn merge(
+    left: &[Bucket],
+    right: &[Bucket],
+    mut combine: impl FnMut(f64, f64) -> f64,
+) -> Vec<Bucket> {
     let mut merged = Vec::with_capacity(left.len().max(right.len()));
     let (mut l, mut r) = (0, 0);
     loop {

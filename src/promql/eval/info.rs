@@ -48,8 +48,7 @@ impl Evaluator<'_> {
         // A series that the positive and negative name matchers select is an info series itself.
         let is_info = |labels: &LabelSet, evaluator: &Self| {
             let name = labels::metric_name(labels, &evaluator.symbols);
-            let positive =
-                names.iter().any(|m| matches!(m.op, MatchOp::Equal | MatchOp::Regex));
+            let positive = names.iter().any(|m| matches!(m.op, MatchOp::Equal | MatchOp::Regex));
             positive && names.iter().all(|matcher| matcher.matches(name))
         };
         let sources: Vec<bool> =
@@ -104,11 +103,9 @@ impl Evaluator<'_> {
         step: usize,
         cell: Cell,
     ) -> Result<()> {
-        let at = *rows
-            .entry(labels)
-            .or_insert_with_key(|labels| {
-                result.push_absent(Head { labels: labels.clone(), drop_name })
-            });
+        let at = *rows.entry(labels).or_insert_with_key(|labels| {
+            result.push_absent(Head { labels: labels.clone(), drop_name })
+        });
         if result.row(at).is_present(step) {
             return Err(super::same_labels());
         }

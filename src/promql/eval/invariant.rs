@@ -29,8 +29,7 @@ pub(super) fn is_invariant(expr: &Expr) -> bool {
         Expr::Unary(unary) => is_invariant(&unary.expr),
         Expr::Binary(binary) => is_invariant(&binary.lhs) && is_invariant(&binary.rhs),
         Expr::Aggregate(aggregate) => {
-            is_invariant(&aggregate.expr)
-                && aggregate.param.as_deref().is_none_or(is_invariant)
+            is_invariant(&aggregate.expr) && aggregate.param.as_deref().is_none_or(is_invariant)
         }
         Expr::Call(call) => timeless(call.function.name, &call.args),
         Expr::Broken(_) => false,

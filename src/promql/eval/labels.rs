@@ -71,9 +71,7 @@ pub(super) fn compare(a: &LabelSet, b: &LabelSet, symbols: &QuerySymbols) -> Ord
         if left == right {
             continue;
         }
-        return text(left.0)
-            .cmp(text(right.0))
-            .then_with(|| text(left.1).cmp(text(right.1)));
+        return text(left.0).cmp(text(right.0)).then_with(|| text(left.1).cmp(text(right.1)));
     }
     a.pairs().len().cmp(&b.pairs().len())
 }

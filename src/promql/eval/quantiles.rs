@@ -249,11 +249,8 @@ pub(super) fn native_fraction(lower: f64, upper: f64, hist: &Hist) -> f64 {
         return 0.0;
     }
     // NaN observations are in the count and in no bucket.
-    let total = if hist.sum.is_nan() {
-        hist.ranges().map(|range| range.count).sum()
-    } else {
-        hist.count
-    };
+    let total =
+        if hist.sum.is_nan() { hist.ranges().map(|range| range.count).sum() } else { hist.count };
     let linear = |range: &Range| hist.is_custom() || (range.lower <= 0.0 && range.upper >= 0.0);
     let rank = |value: f64| {
         let ranges = hist.ranges().map(|range| one_sided(hist, range));

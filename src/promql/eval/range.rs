@@ -232,8 +232,10 @@ impl Job<'_> {
                 Function::Deriv | Function::PredictLinear | Function::Smoothing => 1,
                 _ => 0,
             };
-            let mixed = |b: &Bounds| b.floats.1 - b.floats.0 > needed && b.hists.1 > b.hists.0
-                || b.floats.1 > b.floats.0 && b.hists.1 > b.hists.0;
+            let mixed = |b: &Bounds| {
+                b.floats.1 - b.floats.0 > needed && b.hists.1 > b.hists.0
+                    || b.floats.1 > b.floats.0 && b.hists.1 > b.hists.0
+            };
             if self.bounds.iter().any(mixed) {
                 told.notes.histograms_ignored_in_range(told.span, told.metric);
             }
@@ -254,24 +256,33 @@ impl Job<'_> {
             Function::Count => self.each(out, |b| {
                 Some((b.floats.1 - b.floats.0 + b.hists.1 - b.hists.0) as f64).filter(|n| *n > 0.0)
             }),
-            Function::Present => self.each(out, |b| {
-                (b.floats.1 > b.floats.0 || b.hists.1 > b.hists.0).then_some(1.0)
-            }),
-            Function::Last => self.edge(out, |b| {
-                [
-                    (b.floats.1 > b.floats.0).then(|| b.floats.1 - 1),
-                    (b.hists.1 > b.hists.0).then(|| b.hists.1 - 1),
-                ]
-            }, |a, b| a > b),
-            Function::First => self.edge(out, |b| {
-                [
-                    (b.floats.1 > b.floats.0).then_some(b.floats.0),
-                    (b.hists.1 > b.hists.0).then_some(b.hists.0),
-                ]
-            }, |a, b| a < b),
+            Function::Present => self
+                .each(out, |b| (b.floats.1 > b.floats.0 || b.hists.1 > b.hists.0).then_some(1.0)),
+            Function::Last => self.edge(
+                out,
+                |b| {
+                    [
+                        (b.floats.1 > b.floats.0).then(|| b.floats.1 - 1),
+                        (b.hists.1 > b.hists.0).then(|| b.hists.1 - 1),
+                    ]
+                },
+                |a, b| a > b,
+            ),
+            Function::First => self.edge(
+                out,
+                |b| {
+                    [
+                        (b.floats.1 > b.floats.0).then_some(b.floats.0),
+                        (b.hists.1 > b.hists.0).then_some(b.hists.0),
+                    ]
+                },
+                |a, b| a < b,
+            ),
             Function::Changes => self.counted(out, extended::What::Changes),
             Function::Resets => self.counted(out, extended::What::Resets),
-            Function::Stdvar => self.floats_each(out, |_, _, v| Some(numeric::variance_over_time(v))),
+            Function::Stdvar => {
+                self.floats_each(out, |_, _, v| Some(numeric::variance_over_time(v)))
+            }
             Function::Stddev => {
                 self.floats_each(out, |_, _, v| Some(numeric::variance_over_time(v).sqrt()));
             }
@@ -445,7 +456,10 @@ impl Job<'_> {
         &self,
         out: &mut Out,
         told: &mut Told,
-        add: impl Fn(&mut HistSum, Hist) -> std::result::Result<super::hist::Combined, super::hist::Incompatible>,
+        add: impl Fn(
+            &mut HistSum,
+            Hist,
+        ) -> std::result::Result<super::hist::Combined, super::hist::Incompatible>,
         finish: impl Fn(&HistSum) -> Hist,
     ) {
         if self.columns.histograms.is_empty() {
@@ -559,9 +573,7 @@ impl Job<'_> {
                 if at > 0 {
                     let (old, new) = (values[at - 1], values[at]);
                     let hit = match what {
-                        extended::What::Changes => {
-                            new != old && !(new.is_nan() && old.is_nan())
-                        }
+                        extended::What::Changes => new != old && !(new.is_nan() && old.is_nan()),
                         _ => new < old || rate::restarted(start_times, times, at),
                     };
                     count += f64::from(u8::from(hit));

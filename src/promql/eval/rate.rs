@@ -61,14 +61,25 @@ pub(super) fn restarted(starts: &[Timestamp], times: &[Timestamp], at: usize) ->
 }
 
 /// The start timestamp of the first sample of a window, where it can stand for a sample of 0.
-fn origin(starts: &[Timestamp], times: &[Timestamp], first: usize, end: usize, left: Timestamp) -> Option<Timestamp> {
+fn origin(
+    starts: &[Timestamp],
+    times: &[Timestamp],
+    first: usize,
+    end: usize,
+    left: Timestamp,
+) -> Option<Timestamp> {
     let start = *starts.get(first)?;
     let at_sample = start == times[first] && (first + 1 == end || starts[first + 1] == start);
     (start != 0 && start >= left && (start < times[first] || at_sample)).then_some(start)
 }
 
 /// Warns of samples that start before the one before was taken.
-fn warn_of_overlap(starts: &[Timestamp], times: &[Timestamp], window: (usize, usize), told: &mut Told) {
+fn warn_of_overlap(
+    starts: &[Timestamp],
+    times: &[Timestamp],
+    window: (usize, usize),
+    told: &mut Told,
+) {
     if starts.is_empty() {
         return;
     }
@@ -87,9 +98,7 @@ fn warn_of_overlap(starts: &[Timestamp], times: &[Timestamp], window: (usize, us
 /// must be added to the change between them. `None` if there is no reset at all.
 pub(super) fn reset_sums(columns: &Columns) -> Option<Vec<f64>> {
     let Columns { times, values, start_times, .. } = columns;
-    let is_reset = |at: usize| {
-        values[at] < values[at - 1] || restarted(start_times, times, at)
-    };
+    let is_reset = |at: usize| values[at] < values[at - 1] || restarted(start_times, times, at);
     let first = (1..values.len()).find(|at| is_reset(*at))?;
     let mut sums = vec![0.0; first];
     let mut sum = 0.0;
@@ -175,10 +184,8 @@ pub(super) fn float_change(
         return None;
     }
     let last = end - 1;
-    let origin = kind
-        .counter
-        .then(|| origin(starts, &columns.times, first, end, window.start))
-        .flatten();
+    let origin =
+        kind.counter.then(|| origin(starts, &columns.times, first, end, window.start)).flatten();
     if last == first && origin.is_none() {
         return None;
     }
@@ -214,8 +221,7 @@ pub(super) fn hist_change(
         return None;
     }
     let (times, starts) = (&columns.histogram_times, &columns.histogram_start_times);
-    let origin =
-        kind.counter.then(|| origin(starts, times, first, end, window.start)).flatten();
+    let origin = kind.counter.then(|| origin(starts, times, first, end, window.start)).flatten();
     if end - first < 2 && origin.is_none() {
         return None;
     }
@@ -224,16 +230,14 @@ pub(super) fn hist_change(
     }
     let samples: Vec<Hist> =
         columns.histograms[first..end].iter().map(|h| Hist::from(&**h)).collect();
-    let restarts: Vec<bool> = (first..end)
-        .map(|at| at > first && restarted(starts, times, at))
-        .collect();
+    let restarts: Vec<bool> =
+        (first..end).map(|at| at > first && restarted(starts, times, at)).collect();
     let first_count = samples[0].count;
     let mut change = hist_difference(&samples, &restarts, kind.counter, told)?;
     if origin.is_some() && told.combined(change.add(&samples[0]), "addition").is_err() {
         return None;
     }
-    let extent =
-        Extent { first: times[first], last: times[end - 1], count: end - first, origin };
+    let extent = Extent { first: times[first], last: times[end - 1], count: end - first, origin };
     let factor = extrapolation(&extent, window, kind, first_count, change.count, range);
     change.scale(factor);
     change.hint = CounterReset::Gauge;
@@ -326,8 +330,8 @@ pub(super) fn float_instant(columns: &Columns, at: usize, kind: Kind) -> Option<
     if interval == 0 {
         return None;
     }
-    let reset = kind.counter
-        && (last < before || restarted(&columns.start_times, &columns.times, at));
+    let reset =
+        kind.counter && (last < before || restarted(&columns.start_times, &columns.times, at));
     let change = if reset { last } else { last - before };
     Some(if kind.per_second { change / seconds(interval) } else { change })
 }

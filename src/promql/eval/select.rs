@@ -148,7 +148,8 @@ impl Evaluator<'_> {
         let place = self.place_of(selector)?;
         let matchers: Vec<Matcher> = selector.plain_matchers().cloned().collect();
         if place.at.is_some() && steps.count > 1 {
-            let once = self.select_at(&matchers, selector, place, Steps::once(steps.start), wanted)?;
+            let once =
+                self.select_at(&matchers, selector, place, Steps::once(steps.start), wanted)?;
             self.charge(once.len(), steps.count)?;
             return Ok(once.broadcast(steps.count));
         }
@@ -176,7 +177,14 @@ impl Evaluator<'_> {
             hists.clear();
             if smoothed && wanted == Wanted::Value {
                 drop_stale(columns);
-                evaluator.smooth(head, columns, steps, place, selector.span, (&mut values, &mut hists));
+                evaluator.smooth(
+                    head,
+                    columns,
+                    steps,
+                    place,
+                    selector.span,
+                    (&mut values, &mut hists),
+                );
             } else {
                 latest(columns, steps, place, lookback, wanted, (&mut values, &mut hists));
             }
@@ -209,14 +217,18 @@ impl Evaluator<'_> {
                     lookback: self.lookback,
                 };
                 let matchers: Vec<Matcher> = selector.plain_matchers().cloned().collect();
-                self.each_series(&matchers, windows.read_range(steps), |evaluator, head, columns| {
-                    drop_stale(columns);
-                    let held = columns.len();
-                    evaluator.charge(1, held)?;
-                    each(evaluator, head, columns, windows)?;
-                    evaluator.release(1, held);
-                    Ok(())
-                })
+                self.each_series(
+                    &matchers,
+                    windows.read_range(steps),
+                    |evaluator, head, columns| {
+                        drop_stale(columns);
+                        let held = columns.len();
+                        evaluator.charge(1, held)?;
+                        each(evaluator, head, columns, windows)?;
+                        evaluator.release(1, held);
+                        Ok(())
+                    },
+                )
             }
             Expr::Subquery(subquery) => {
                 let range = self.duration(&subquery.range, true)?;
@@ -301,10 +313,8 @@ fn note_resets(columns: &mut Columns) {
             if let Some(before) = &before {
                 let reset = now.is_reset_after(before);
                 now.hint = if reset { CounterReset::Reset } else { CounterReset::NotReset };
-                *histogram = Arc::new(Histogram {
-                    counter_reset: now.hint,
-                    ..Histogram::clone(histogram)
-                });
+                *histogram =
+                    Arc::new(Histogram { counter_reset: now.hint, ..Histogram::clone(histogram) });
             }
         }
         before = Some(Hist { hint: CounterReset::Unknown, ..now });

@@ -100,11 +100,15 @@ fn exponential_part(lower: f64, high: f64, bucket: f64, cut: f64, upper: bool) -
 fn custom_part(lower: f64, high: f64, bucket: f64, cut: f64, upper: bool) -> Option<Left> {
     let whole = |mean: f64| Some(Left { count: bucket, mean });
     match (lower == f64::NEG_INFINITY, high == f64::INFINITY) {
-        (true, true) => {
-            (cut == if upper { f64::INFINITY } else { f64::NEG_INFINITY })
-                .then_some(Left { count: bucket, mean: 0.0 })
+        (true, true) => (cut == if upper { f64::INFINITY } else { f64::NEG_INFINITY })
+            .then_some(Left { count: bucket, mean: 0.0 }),
+        (false, true) if upper => {
+            if cut == f64::INFINITY {
+                whole(lower)
+            } else {
+                None
+            }
         }
-        (false, true) if upper => if cut == f64::INFINITY { whole(lower) } else { None },
         (false, true) if cut == f64::INFINITY => None,
         (false, true) => whole(lower.max(cut)),
         (true, false) if high < 0.0 => {

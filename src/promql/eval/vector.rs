@@ -246,10 +246,8 @@ impl Evaluator<'_> {
         let target = self.symbols.intern(&target);
         let mut matrix = self.eval_vector(&args[0], steps)?;
         for head in &mut matrix.heads {
-            let parts: Vec<&str> = sources
-                .iter()
-                .map(|name| self.symbols.resolve(head.labels.get(*name)))
-                .collect();
+            let parts: Vec<&str> =
+                sources.iter().map(|name| self.symbols.resolve(head.labels.get(*name))).collect();
             let joined = self.symbols.intern(&parts.join(&separator));
             head.labels = labels::with(&head.labels, target, joined, &self.symbols);
             if target == Symbol::METRIC_NAME {
@@ -262,8 +260,11 @@ impl Evaluator<'_> {
     /// `histogram_quantile(q, v)` and `histogram_quantiles(v, label, q…)`.
     pub(super) fn histogram_quantile(&mut self, call: &Call, steps: Steps) -> Result<Matrix> {
         let several = call.function.name == "histogram_quantiles";
-        let (vector, q_args) =
-            if several { (&call.args[0], &call.args[2..]) } else { (&call.args[1], &call.args[..1]) };
+        let (vector, q_args) = if several {
+            (&call.args[0], &call.args[2..])
+        } else {
+            (&call.args[1], &call.args[..1])
+        };
         let label = if several {
             let label = self.eval_string(&call.args[1], steps)?;
             if label.is_empty() {
@@ -408,9 +409,8 @@ impl Evaluator<'_> {
         for row in matrix.rows() {
             let has_floats = row.values.iter().any(|value| !is_stale(*value));
             let text = row.head.labels.get(le);
-            let upper = *bounds
-                .entry(text)
-                .or_insert_with(|| parse_bound(self.symbols.resolve(text)));
+            let upper =
+                *bounds.entry(text).or_insert_with(|| parse_bound(self.symbols.resolve(text)));
             if has_floats && upper.is_none() {
                 let metric = self.name_of(&row.head.labels);
                 let message = format!(
