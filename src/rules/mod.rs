@@ -9,6 +9,8 @@ mod life;
 mod load;
 mod manager;
 mod status;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use definition::{Alert, Group, Query, Record, Rule};

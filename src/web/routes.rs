@@ -32,7 +32,10 @@ pub fn router(web: Arc<Prometheus>) -> Router {
         prefix => {
             let home = format!("{prefix}/");
             let to_home = move || async move { Redirect::to(&home) };
-            Router::new().nest(prefix, routes).route("/", get(to_home))
+            // A nested `/` answers without the slash at its end only.
+            let with_slash = get(pages::overview);
+            let routes = Router::new().nest(prefix, routes);
+            routes.route(&format!("{prefix}/"), with_slash).route("/", get(to_home))
         }
     };
     routes.layer(from_fn_with_state(Arc::clone(&web), count)).with_state(web)

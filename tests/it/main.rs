@@ -12,6 +12,7 @@ mod scrape;
 mod support;
 mod template;
 mod tsdb;
+mod web;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         &[("promql", promql::TESTS), ("promql_parse", promql_parse::TESTS)];
     let parts: [(&str, &[support::Test]); 1] = [("tsdb", tsdb::TESTS)];
     let parts: [(&str, &[support::Test]); 1] = [("scrape", scrape::TESTS)];
+        &[("promql_parse", promql_parse::TESTS), ("web", web::TESTS)];
     let trials = parts
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))

@@ -13,7 +13,7 @@ use crate::rules::{AlertState, RuleHealth, RuleKind};
 use crate::scrape::Health;
 use crate::web::Prometheus;
 
-pub(super) async fn page(State(web): State<Arc<Prometheus>>) -> Response {
+pub(in crate::web) async fn page(State(web): State<Arc<Prometheus>>) -> Response {
     let pools = (web.targets)();
     let active: Vec<_> = pools
         .iter()

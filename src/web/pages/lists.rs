@@ -28,7 +28,7 @@ pub(super) async fn targets(State(web): State<Arc<Prometheus>>) -> Response {
                         url => &target.scrape_url,
                         labels => pairs(&target.labels),
                         last_scrape => show_time(target.last_scrape),
-                        took => target.last_duration.map(|took| show_seconds(took.as_secs_f64())),
+                        took => target.last_duration.map(|took| show_seconds(took.as_secs_f64())).unwrap_or_default(),
                         error => &target.last_error,
                     }
                 })

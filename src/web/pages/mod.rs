@@ -13,7 +13,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use minijinja::{Environment, Value, context};
+use minijinja::{AutoEscape, Environment, Output, Value, context};
 
 use super::Prometheus;
 use crate::model::Timestamp;
@@ -47,11 +47,42 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.add_filter("urlencode", |text: String| -> String {
         url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
     });
+    environment.set_formatter(|out, state, value| {
+        let is_plain_text = value.as_str().is_some() && !value.is_safe();
+        match value.as_str() {
+            Some(text) if is_plain_text && *state.auto_escape() == AutoEscape::Html => {
+                escape(out, text)
+            }
+            _ => minijinja::escape_formatter(out, state, value),
+        }
+    });
     for (name, source) in TEMPLATES {
         environment.add_template(name, source).expect("the tests render every template");
     }
     environment
 });
+
+/// Escapes what HTML reads, in texts and in quoted attributes; minijinja escapes slashes as well, which
+/// makes every URL unreadable.
+fn escape(out: &mut Output<'_>, text: &str) -> Result<(), minijinja::Error> {
+    let write =
+        |out: &mut Output<'_>, part: &str| out.write_str(part).map_err(minijinja::Error::from);
+    let mut done = 0;
+    for (index, byte) in text.bytes().enumerate() {
+        let entity = match byte {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            b'\'' => "&#39;",
+            _ => continue,
+        };
+        write(out, &text[done..index])?;
+        write(out, entity)?;
+        done = index + 1;
+    }
+    write(out, &text[done..])
+}
 
 /// All pages.
 pub(super) fn router() -> Router<Arc<Prometheus>> {
@@ -66,6 +97,8 @@ pub(super) fn router() -> Router<Arc<Prometheus>> {
         .route("/config", get(status::config))
         .route("/status", get(status::status))
 }
+
+pub(super) use home::page as overview;
 
 /// What every other path gets; endpoints of programs get a plain text.
 pub(super) async fn not_found(State(web): State<Arc<Prometheus>>, uri: Uri) -> Response {
