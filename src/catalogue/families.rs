@@ -1,5 +1,6 @@
 //! Samples gathered under their metric families, and the text format 0.0.4.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::{Metric, write_go_float};
@@ -11,7 +12,7 @@ pub struct FamilySample {
     /// Appended to the family's name: `_bucket`, `_sum`, `_count`, or empty.
     pub suffix: &'static str,
     /// Labels sorted by name; empty values are written.
-    pub labels: Vec<(String, String)>,
+    pub labels: Vec<(Cow<'static, str>, String)>,
     /// The value.
     pub value: f64,
 }
@@ -37,8 +38,15 @@ impl Families {
     /// Adds a sample of a declared metric; `values` are parallel to the declared label names.
     pub fn put(&mut self, metric: &Metric, values: &[&str], value: f64) {
         debug_assert_eq!(metric.labels.len(), values.len(), "labels of {}", metric.name);
-        let labels = metric.labels.iter().copied().zip(values.iter().copied());
-        self.put_dynamic(metric.name, metric.kind, metric.help, labels, value);
+        let mut labels: Vec<(Cow<'static, str>, String)> = metric
+            .labels
+            .iter()
+            .zip(values)
+            .map(|(name, value)| (Cow::Borrowed(*name), (*value).to_owned()))
+            .collect();
+        labels.sort();
+        let sample = FamilySample { suffix: "", labels, value };
+        self.push(metric.name, metric.kind, metric.help, sample);
     }
 
     /// Adds a sample of a metric whose name or labels are only known at run time (vmstat fields,
@@ -64,10 +72,15 @@ impl Families {
         labels: impl IntoIterator<Item = (&'a str, &'a str)>,
         value: f64,
     ) {
-        let mut labels: Vec<(String, String)> =
-            labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let mut labels: Vec<(Cow<'static, str>, String)> = labels
+            .into_iter()
+            .map(|(name, value)| (Cow::Owned(name.to_owned()), value.to_owned()))
+            .collect();
         labels.sort();
-        let sample = FamilySample { suffix, labels, value };
+        self.push(name, kind, help, FamilySample { suffix, labels, value });
+    }
+
+    fn push(&mut self, name: &str, kind: MetricType, help: &str, sample: FamilySample) {
         match self.families.get_mut(name) {
             Some(family) => family.samples.push(sample),
             None => {
@@ -148,6 +161,10 @@ pub fn write_text(families: &Families, out: &mut String) -> usize {
 }
 
 fn escape(out: &mut String, text: &str, quotes: bool) {
+    if !text.contains(['\\', '\n', '"']) {
+        out.push_str(text);
+        return;
+    }
     for c in text.chars() {
         match c {
             '\\' => out.push_str("\\\\"),

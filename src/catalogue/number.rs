@@ -18,6 +18,10 @@ pub fn write_go_float(out: &mut String, value: f64) {
         out.push_str(if value.is_sign_negative() { "-0" } else { "0" });
         return;
     }
+    if value.fract() == 0.0 && value.abs() < 1e6 {
+        out.push_str(itoa::Buffer::new().format(value as i64));
+        return;
+    }
     // `{:e}` gives the shortest digits: d[.ddd]e<exponent>.
     let mut scientific = String::with_capacity(24);
     write!(scientific, "{value:e}").expect("writing to a string");

@@ -351,10 +351,12 @@ fn a_hanging_file_costs_one_collector() {
     std::fs::remove_file(&fifo).expect("removed");
     let made = std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs");
     assert!(made.success());
-    let mut config = node::Config::default();
-    config.procfs = folder.path().to_owned();
-    config.collectors = ["loadavg", "meminfo", "stat"].into_iter().collect();
-    config.deadline = Duration::from_millis(600);
+    let config = node::Config {
+        procfs: folder.path().to_owned(),
+        collectors: ["loadavg", "meminfo", "stat"].into_iter().collect(),
+        deadline: Duration::from_millis(600),
+        ..node::Config::default()
+    };
     let exporter = node::Exporter::new(&config).expect("well-formed");
     let before = threads();
     for _ in 0..3 {

@@ -66,10 +66,9 @@ pub(super) fn parse(text: &str) -> Result<Sections, usize> {
 /// A value without its quotes; without quotes it ends before a comment that follows a blank.
 fn plain(value: &str) -> String {
     for quote in ['"', '\''] {
-        if let Some(rest) = value.strip_prefix(quote) {
-            if let Some((inside, _)) = rest.rsplit_once(quote) {
-                return inside.to_owned();
-            }
+        let inside = value.strip_prefix(quote).and_then(|rest| rest.rsplit_once(quote));
+        if let Some((inside, _)) = inside {
+            return inside.to_owned();
         }
     }
     let comment = [" #", " ;", "\t#", "\t;"].iter().filter_map(|mark| value.find(mark)).min();

@@ -72,9 +72,7 @@ fn neighbours() -> Result<Vec<(String, u16)>, CollectError> {
         let index = Attributes::u32(&head[4..8]);
         let state = u16::from_ne_bytes([head[8], head[9]]);
         if head[0] == FAMILY_IPV4 && state & NOARP == 0 {
-            if let Some(device) = devices.get(&index) {
-                found.push((device.clone(), state));
-            }
+            found.extend(devices.get(&index).map(|device| (device.clone(), state)));
         }
     })
     .map_err(failed)?;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgMatches, Command};
+use hashbrown::HashMap;
+use parking_lot::Mutex;
 use regex::Regex;
 
 use super::COLLECTORS;
@@ -328,20 +330,38 @@ impl Settings {
 }
 
 /// Which names pass: those that match an inclusion, if any, and do not match an exclusion, if any.
+///
+/// A host shows the same few hundred names in each scrape, so the answers are remembered.
 #[derive(Debug)]
 pub(super) struct Filter {
     include: Option<Regex>,
     exclude: Option<Regex>,
+    known: Mutex<HashMap<String, bool>>,
 }
+
+/// Answers a filter remembers; names beyond are matched each time.
+const REMEMBERED: usize = 4096;
 
 impl Filter {
     fn new(include: &str, exclude: &str, flag: &str) -> Result<Self, FlagError> {
-        Ok(Self { include: compile(include, flag)?, exclude: compile(exclude, flag)? })
+        let (include, exclude) = (compile(include, flag)?, compile(exclude, flag)?);
+        Ok(Self { include, exclude, known: Mutex::default() })
     }
 
     pub(super) fn takes(&self, name: &str) -> bool {
-        self.include.as_ref().is_none_or(|include| include.is_match(name))
-            && !self.exclude.as_ref().is_some_and(|exclude| exclude.is_match(name))
+        if self.include.is_none() && self.exclude.is_none() {
+            return true;
+        }
+        let mut known = self.known.lock();
+        if let Some(answer) = known.get(name) {
+            return *answer;
+        }
+        let answer = self.include.as_ref().is_none_or(|include| include.is_match(name))
+            && !self.exclude.as_ref().is_some_and(|exclude| exclude.is_match(name));
+        if known.len() < REMEMBERED {
+            known.insert(name.to_owned(), answer);
+        }
+        answer
     }
 }
 

@@ -192,7 +192,9 @@ fn throttles(host: &Host, cpus: &[u32], out: &mut Families) {
     let mut packages = BTreeMap::new();
     let mut cores = BTreeMap::new();
     for cpu in cpus {
-        let read = |file: &str| host.number(&format!("sys/devices/system/cpu/cpu{cpu}/{file}"));
+        let folder = host.folder(&format!("sys/devices/system/cpu/cpu{cpu}"));
+        let Some(folder) = folder else { continue };
+        let read = |file: &str| folder.number(file);
         // Virtual machines have no thermal interface: one failed read a CPU, not four.
         let Some(core_count) = read("thermal_throttle/core_throttle_count") else { continue };
         let (Some(package), Some(core)) =

@@ -49,17 +49,15 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
         let Some(cpu) = name.strip_prefix("cpu").filter(|cpu| cpu.parse::<u32>().is_ok()) else {
             continue;
         };
-        let folder = format!("sys/devices/system/cpu/{name}/cpufreq");
-        if !host.path(&folder).exists() {
-            continue;
-        }
+        let folder = host.folder(&format!("sys/devices/system/cpu/{name}/cpufreq"));
+        let Some(folder) = folder else { continue };
         for (file, metric) in &FILES {
-            if let Some(kilohertz) = host.number(&format!("{folder}/{file}")) {
+            if let Some(kilohertz) = folder.number(file) {
                 out.put(metric, &[cpu], kilohertz * 1000.0);
             }
         }
-        let chosen = host.line(&format!("{folder}/scaling_governor")).unwrap_or_default();
-        let known = host.line(&format!("{folder}/scaling_available_governors"));
+        let chosen = folder.line("scaling_governor").unwrap_or_default();
+        let known = folder.line("scaling_available_governors");
         for governor in known.unwrap_or_default().split_ascii_whitespace() {
             out.put(&GOVERNOR, &[cpu, governor], f64::from(u8::from(governor == chosen)));
         }

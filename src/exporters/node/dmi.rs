@@ -55,11 +55,15 @@ pub(super) const COLLECTOR: Collector =
     Collector { name: "dmi", start: On, metrics: &[INFO], collect };
 
 fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
-    host.list("sys/class/dmi/id")?;
+    const FOLDER: &str = "sys/class/dmi/id";
+    host.list(FOLDER)?;
+    let Some(folder) = host.folder(FOLDER) else {
+        return Err(CollectError::Malformed(FOLDER));
+    };
     let parts: Vec<(&str, String)> = PARTS
         .into_iter()
         .chain([("system_vendor", "sys_vendor")])
-        .filter_map(|(label, file)| Some((label, host.line(&format!("sys/class/dmi/id/{file}"))?)))
+        .filter_map(|(label, file)| Some((label, folder.line(file)?)))
         .collect();
     let labels = parts.iter().map(|(label, value)| (*label, value.as_str()));
     out.put_dynamic(INFO.name, INFO.kind, INFO.help, labels, 1.0);

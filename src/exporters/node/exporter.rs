@@ -140,7 +140,7 @@ impl Exporter {
         if !collect.is_empty() && !exclude.is_empty() {
             return Err("collect[] and exclude[] cannot be combined".to_owned());
         }
-        for name in collect.iter() {
+        for name in &collect {
             if !COLLECTORS.iter().any(|collector| collector.name == *name) {
                 return Err(format!("there is no collector `{name}`"));
             }

@@ -4,10 +4,12 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::ops::Deref;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use parking_lot::Mutex;
+use rustix::fs::{Mode, OFlags};
 
 use super::config::{Config, Settings};
 use super::{cpu, filesystem, timex};
@@ -101,19 +103,20 @@ impl Host {
     /// The text of a file; broken UTF-8 becomes U+FFFD.
     pub(super) fn read(&self, path: &str) -> Result<Text<'_>, CollectError> {
         let path = self.path(path);
+        self.read_open(File::open(&path)).map_err(|source| CollectError::Read { path, source })
+    }
+
+    fn read_open(&self, file: io::Result<File>) -> io::Result<Text<'_>> {
+        let file = file?;
         let mut buffer = self.buffers.lock().pop().unwrap_or_default();
-        match read_into(&path, &mut buffer) {
-            Ok(()) => {
-                let text = String::from_utf8(buffer)
-                    .unwrap_or_else(|err| String::from_utf8_lossy(err.as_bytes()).into_owned());
-                Ok(Text { text, host: self })
-            }
-            Err(source) => {
-                buffer.clear();
-                self.buffers.lock().push(buffer);
-                Err(CollectError::Read { path, source })
-            }
+        if let Err(err) = read_into(file, &mut buffer) {
+            buffer.clear();
+            self.buffers.lock().push(buffer);
+            return Err(err);
         }
+        let text = String::from_utf8(buffer)
+            .unwrap_or_else(|err| String::from_utf8_lossy(err.as_bytes()).into_owned());
+        Ok(Text { text, host: self })
     }
 
     /// The text of a file that need not exist.
@@ -135,12 +138,14 @@ impl Host {
 
     /// The number in a one-line file, decimal or `0x…`; `None` when there is none.
     pub(super) fn number(&self, path: &str) -> Option<f64> {
-        let text = self.read(path).ok()?;
-        let text = text.trim();
-        match text.strip_prefix("0x") {
-            Some(digits) => u64::from_str_radix(digits, 16).ok().map(|value| value as f64),
-            None => text.parse().ok(),
-        }
+        number(&self.read(path).ok()?)
+    }
+
+    /// A folder whose files are read by their names: the path to it is walked once.
+    pub(super) fn folder(&self, path: &str) -> Option<Folder<'_>> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let handle = rustix::fs::open(self.path(path), flags, Mode::empty()).ok()?;
+        Some(Folder { handle, host: self })
     }
 
     /// Names in a folder, sorted.
@@ -158,8 +163,7 @@ impl Host {
     }
 }
 
-fn read_into(path: &std::path::Path, buffer: &mut Vec<u8>) -> io::Result<()> {
-    let mut file = File::open(path)?;
+fn read_into(mut file: File, buffer: &mut Vec<u8>) -> io::Result<()> {
     let mut filled = 0;
     // The kernel makes these files up as they are read and tells no length, so nothing is asked.
     loop {
@@ -175,6 +179,39 @@ fn read_into(path: &std::path::Path, buffer: &mut Vec<u8>) -> io::Result<()> {
     }
     buffer.truncate(filled);
     Ok(())
+}
+
+/// A folder of attributes, as sysfs has for each device.
+#[derive(Debug)]
+pub(super) struct Folder<'a> {
+    handle: OwnedFd,
+    host: &'a Host,
+}
+
+impl Folder<'_> {
+    fn read(&self, name: &str) -> Option<Text<'_>> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.handle, name, flags, Mode::empty());
+        self.host.read_open(file.map(File::from).map_err(io::Error::from)).ok()
+    }
+
+    /// The content of a one-line file without blanks around it; `None` when it cannot be read.
+    pub(super) fn line(&self, name: &str) -> Option<String> {
+        self.read(name).map(|text| text.trim().to_owned())
+    }
+
+    /// The number in a one-line file, decimal or `0x…`; `None` when there is none.
+    pub(super) fn number(&self, name: &str) -> Option<f64> {
+        number(&self.read(name)?)
+    }
+}
+
+fn number(text: &str) -> Option<f64> {
+    let text = text.trim();
+    match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok().map(|value| value as f64),
+        None => text.parse().ok(),
+    }
 }
 
 /// A file's text; its buffer goes back to the host.

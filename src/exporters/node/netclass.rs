@@ -114,15 +114,15 @@ const FLAG_UP: u64 = 1;
 
 fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
     for device in host.list("sys/class/net")? {
-        let folder = format!("sys/class/net/{device}");
-        // `bonding_masters` is a file among the devices.
-        if !host.settings.netclass.takes(&device) || !host.path(&folder).is_dir() {
+        if !host.settings.netclass.takes(&device) {
             continue;
         }
-        let text = |file: &str| host.line(&format!("{folder}/{file}")).unwrap_or_default();
+        // `bonding_masters` is a file among the devices.
+        let Some(folder) = host.folder(&format!("sys/class/net/{device}")) else { continue };
+        let text = |file: &str| folder.line(file).unwrap_or_default();
         let mut admin = "unknown";
         for (file, metric) in &NUMBERS {
-            if let Some(value) = host.number(&format!("{folder}/{file}")) {
+            if let Some(value) = folder.number(file) {
                 if *file == "flags" {
                     admin = if value as u64 & FLAG_UP == 0 { "down" } else { "up" };
                 }
@@ -141,7 +141,7 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
             &text("ifalias"),
         ];
         out.put(&INFO, &labels, 1.0);
-        if let Some(megabits) = host.number(&format!("{folder}/speed")) {
+        if let Some(megabits) = folder.number("speed") {
             // Devices that do not know their speed say -1.
             if megabits >= 0.0 || !host.settings.netclass_ignore_invalid_speed {
                 out.put(&SPEED, &[&device], megabits * 1000.0 * 1000.0 / 8.0);

@@ -13,6 +13,7 @@ pub(super) const COLLECTOR: Collector =
     Collector { name: "netstat", start: On, metrics: &[NETSTAT], collect };
 
 fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
+    let mut full = String::new();
     for file in ["proc/net/netstat", "proc/net/snmp"] {
         let text = host.read(file)?;
         let mut lines = text.lines();
@@ -26,7 +27,7 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
             }
             let protocol = protocol.trim_end_matches(':');
             for (name, value) in names.zip(values) {
-                put(host, protocol, name, value, out)?;
+                put(host, &mut full, protocol, name, value, out)?;
             }
         }
     }
@@ -37,23 +38,26 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
         // `Ip6InOctets`: the protocol ends with its 6.
         if let Some(at) = name.find('6') {
             let (protocol, name) = name.split_at(at + 1);
-            put(host, protocol, name, value, out)?;
+            put(host, &mut full, protocol, name, value, out)?;
         }
     }
     Ok(())
 }
 
+/// `full` is room for the metric's name, used again for each of some hundred counters.
 fn put(
     host: &Host,
+    full: &mut String,
     protocol: &str,
     name: &str,
     value: &str,
     out: &mut Families,
 ) -> Result<(), CollectError> {
-    let name = format!("{}{protocol}_{name}", NETSTAT.name);
-    if host.settings.netstat_fields.takes(&name[NETSTAT.name.len()..]) {
+    full.clear();
+    full.extend([NETSTAT.name, protocol, "_", name]);
+    if host.settings.netstat_fields.takes(&full[NETSTAT.name.len()..]) {
         let value = value.parse().map_err(|_| CollectError::Malformed("proc/net/netstat"))?;
-        out.put_dynamic(&name, MetricType::Unknown, NETSTAT.help, [], value);
+        out.put_dynamic(full, MetricType::Unknown, NETSTAT.help, [], value);
     }
     Ok(())
 }

@@ -31,8 +31,9 @@ pub(super) const COLLECTOR: Collector = Collector {
 
 fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
     for device in host.list("sys/class/nvme")? {
-        let folder = format!("sys/class/nvme/{device}");
-        let text = |file: &str| host.line(&format!("{folder}/{file}")).unwrap_or_default();
+        let path = format!("sys/class/nvme/{device}");
+        let Some(folder) = host.folder(&path) else { continue };
+        let text = |file: &str| folder.line(file).unwrap_or_default();
         let labels = [
             &*device,
             &text("firmware_rev"),
@@ -42,11 +43,11 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
             &text("cntlid"),
         ];
         out.put(&INFO, &labels, 1.0);
-        for name in host.list(&folder)? {
+        for name in host.list(&path)? {
             let Some(id) = namespace_id(&device, &name) else { continue };
-            let folder = format!("{folder}/{name}");
-            let number = |file: &str| host.number(&format!("{folder}/{file}")).unwrap_or(0.0);
-            let state = host.line(&format!("{folder}/ana_state"));
+            let Some(folder) = host.folder(&format!("{path}/{name}")) else { continue };
+            let number = |file: &str| folder.number(file).unwrap_or(0.0);
+            let state = folder.line("ana_state");
             let block = number("queue/logical_block_size");
             out.put(&NAMESPACE_INFO, &[&device, id, state.as_deref().unwrap_or("unknown")], 1.0);
             out.put(&CAPACITY, &[&device, id], number("size") * block);

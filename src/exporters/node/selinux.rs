@@ -15,6 +15,7 @@ const CURRENT: Metric = Metric::gauge(
 pub(super) const COLLECTOR: Collector =
     Collector { name: "selinux", start: On, metrics: &[ENABLED, CONFIGURED, CURRENT], collect };
 
+#[allow(clippy::unnecessary_wraps)] // every collector has this shape
 fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
     let Some(current) = host.number("sys/fs/selinux/enforce") else {
         out.put(&ENABLED, &[], 0.0);

@@ -327,10 +327,9 @@ fn unescape(text: &str, quotes: bool) -> String {
         }
         match chars.next() {
             Some('n') => out.push('\n'),
-            Some('\\') => out.push('\\'),
             Some('"') if quotes => out.push('"'),
+            Some('\\') | None => out.push('\\'),
             Some(other) => out.extend(['\\', other]),
-            None => out.push('\\'),
         }
     }
     out
