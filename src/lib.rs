@@ -6,6 +6,7 @@
 pub mod catalogue;
 pub mod model;
 pub mod promql;
+pub mod render;
 pub mod scrape;
 pub mod storage;
 pub mod wire;
