@@ -4,6 +4,8 @@
 //! ARCHITECTURE.md has the map and the journeys through it.
 
 pub mod catalogue;
+pub mod diag;
+pub mod manifest;
 pub mod model;
 pub mod promql;
 pub mod render;

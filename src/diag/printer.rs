@@ -1,0 +1,166 @@
+//! How findings are shown: drawn for people, one line each for editors, JSON for machines.
+
+use std::fmt::{self, Write};
+
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource};
+use serde::Serialize;
+
+use super::files::{Files, Place};
+use super::finding::{Finding, Findings, Fix, Severity};
+use super::span::Span;
+
+/// Draws each finding with its source lines, labels and help; `color` adds terminal colours.
+pub fn print_full(
+    out: &mut impl Write,
+    findings: &Findings,
+    files: &Files,
+    color: bool,
+) -> fmt::Result {
+    let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(1);
+    for finding in findings {
+        // miette draws labels of one file; those of another follow as lines of their own.
+        let main = finding.span();
+        let report = Report { finding, files };
+        handler.render_report(out, &report)?;
+        for label in finding.labels.iter().filter(|label| label.span.file != main.file) {
+            let Place { line, column } = files.start(label.span);
+            let name = files.name(label.span.file);
+            writeln!(out, "  {name}:{line}:{column}: {}", label.text)?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// One line for each finding: `file:line:col: error[S003]: message; help`.
+pub fn print_concise(out: &mut impl Write, findings: &Findings, files: &Files) -> fmt::Result {
+    for finding in findings {
+        let Finding { code, severity, message, .. } = finding;
+        if let Some(label) = &finding.label {
+            let Place { line, column } = files.start(label.span);
+            write!(out, "{}:{line}:{column}: ", files.name(label.span.file))?;
+        }
+        writeln!(out, "{severity}[{code}]: {message}")?;
+    }
+    Ok(())
+}
+
+/// All findings as one JSON array; lines and columns count from 1, byte offsets from 0.
+pub fn print_json(out: &mut impl Write, findings: &Findings, files: &Files) -> fmt::Result {
+    let text = serde_json::to_string_pretty(&to_json(findings, files)).map_err(|_| fmt::Error)?;
+    writeln!(out, "{text}")
+}
+
+/// The value that [`print_json`] prints.
+pub fn to_json(findings: &Findings, files: &Files) -> serde_json::Value {
+    let rows: Vec<Row<'_>> = findings.iter().map(|finding| row(finding, files)).collect();
+    serde_json::to_value(rows).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    code: &'static str,
+    name: &'static str,
+    severity: Severity,
+    message: &'a str,
+    help: Option<&'a str>,
+    #[serde(flatten)]
+    place: Option<Stretch<'a>>,
+    labels: Vec<Note<'a>>,
+    fix: Option<&'a Fix>,
+}
+
+#[derive(Serialize)]
+struct Note<'a> {
+    text: &'a str,
+    #[serde(flatten)]
+    place: Stretch<'a>,
+}
+
+#[derive(Serialize)]
+struct Stretch<'a> {
+    file: &'a str,
+    line: usize,
+    column: usize,
+    end_line: usize,
+    end_column: usize,
+    start: usize,
+    end: usize,
+}
+
+fn row<'a>(finding: &'a Finding, files: &'a Files) -> Row<'a> {
+    let Finding { code, name, severity, message, label, labels, help, fix } = finding;
+    let notes = label.iter().filter(|label| !label.text.is_empty()).chain(labels);
+    Row {
+        code,
+        name,
+        severity: *severity,
+        message,
+        help: help.as_deref(),
+        place: label.as_ref().map(|label| stretch(label.span, files)),
+        labels: notes
+            .map(|label| Note { text: &label.text, place: stretch(label.span, files) })
+            .collect(),
+        fix: fix.as_ref(),
+    }
+}
+
+fn stretch(span: Span, files: &Files) -> Stretch<'_> {
+    let (from, to) = (files.start(span), files.end(span));
+    Stretch {
+        file: files.name(span.file),
+        line: from.line,
+        column: from.column,
+        end_line: to.line,
+        end_column: to.column,
+        start: span.start as usize,
+        end: span.end(),
+    }
+}
+
+/// A finding as miette wants it.
+struct Report<'a> {
+    finding: &'a Finding,
+    files: &'a Files,
+}
+
+impl fmt::Debug for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.finding.code)
+    }
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.finding.message)
+    }
+}
+
+impl std::error::Error for Report<'_> {}
+
+impl miette::Diagnostic for Report<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(format!("{} {}", self.finding.code, self.finding.name)))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.finding.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+            Severity::Info => miette::Severity::Advice,
+        })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.finding.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
+        None
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        None
+    }
+}

@@ -1,0 +1,542 @@
+//! From the neutral tree to the typed model: one reader for every type a field can have.
+//!
+//! A mistake costs the smallest thing around it (one setting, one port), makes one finding, and
+//! reading goes on.
+
+use super::block::{Block, Map, Ordered};
+use super::codes;
+use super::scalar::{Refusal, Scalar, Type};
+use super::shape::{Choice, Field, Kind, Naming, Role, Shape};
+use super::tree::{Data, Node, Property, Value};
+use crate::diag::{Finding, Findings, Span, Spanned, most_similar, quoted_list};
+
+/// A node of the language. Made by `settings!`.
+pub trait Decode: Sized {
+    /// What can be written in it.
+    fn shape() -> &'static Shape;
+    /// Reads all settings, in the order of the shape.
+    fn decode(fields: &mut Fields<'_>) -> Self;
+}
+
+/// Something that can stand where nodes of several kinds keep their order. Made by `choice!`.
+pub trait Choose: Sized + 'static {
+    /// The kinds.
+    const CHOICES: &'static [Choice];
+    /// Reads a node of one of the kinds; `None` when it is broken or of no kind.
+    fn choose(node: &Node, findings: &mut Findings) -> Option<Self>;
+}
+
+/// A type that a field of a node can have.
+pub trait Setting: Sized {
+    /// What it takes.
+    const KIND: Kind;
+    /// Whether it must be there.
+    const REQUIRED: bool = false;
+    /// Reads the next field of the shape.
+    fn read(fields: &mut Fields<'_>) -> Self;
+}
+
+impl<T: Scalar> Setting for Spanned<T> {
+    const KIND: Kind = Kind::One(T::TYPE);
+    const REQUIRED: bool = true;
+    fn read(fields: &mut Fields<'_>) -> Self {
+        let field = fields.next_field();
+        fields.one(field).unwrap_or_else(|| {
+            fields.broken = true;
+            Spanned::new(T::default(), fields.node.name.span)
+        })
+    }
+}
+
+impl<T: Scalar> Setting for Option<Spanned<T>> {
+    const KIND: Kind = Kind::One(T::TYPE);
+    fn read(fields: &mut Fields<'_>) -> Self {
+        let field = fields.next_field();
+        fields.one(field)
+    }
+}
+
+impl<T: Scalar> Setting for Vec<Spanned<T>> {
+    const KIND: Kind = Kind::Many(T::TYPE);
+    fn read(fields: &mut Fields<'_>) -> Self {
+        let field = fields.next_field();
+        fields.many(field)
+    }
+}
+
+impl<T: Scalar> Setting for Map<T> {
+    const KIND: Kind = Kind::Map(T::TYPE);
+    fn read(fields: &mut Fields<'_>) -> Self {
+        let field = fields.next_field();
+        fields.map(field)
+    }
+}
+
+impl<T: Decode> Setting for Option<Block<T>> {
+    const KIND: Kind = Kind::Block(T::shape);
+    fn read(fields: &mut Fields<'_>) -> Self {
+        let field = fields.next_field();
+        let node = fields.node.children.iter().find(|child| *child.name == field.key)?;
+        block(node, fields.findings)
+    }
+}
+
+impl<T: Decode> Setting for Vec<Block<T>> {
+    const KIND: Kind = Kind::Blocks(T::shape);
+    fn read(fields: &mut Fields<'_>) -> Self {
+        let field = fields.next_field();
+        fields.blocks(field)
+    }
+}
+
+impl<T: Choose> Setting for Ordered<T> {
+    const KIND: Kind = Kind::Ordered(T::CHOICES);
+    fn read(fields: &mut Fields<'_>) -> Self {
+        fields.next_field();
+        let Fields { node, findings, .. } = fields;
+        Ordered(node.children.iter().filter_map(|child| T::choose(child, findings)).collect())
+    }
+}
+
+/// Reads a node; `None` when something is missing without which it makes no sense.
+pub fn block<T: Decode>(node: &Node, findings: &mut Findings) -> Option<Block<T>> {
+    let mut fields = Fields::new(node, T::shape(), findings);
+    let value = T::decode(&mut fields);
+    fields.finish();
+    let broken = fields.broken;
+    (!broken).then_some(Block { value, keyword: node.name.span, whole: node.span })
+}
+
+/// Reads the fields of one node, one after the other.
+pub struct Fields<'a> {
+    node: &'a Node,
+    shape: &'static Shape,
+    next: usize,
+    argument: usize,
+    broken: bool,
+    findings: &'a mut Findings,
+}
+
+impl<'a> Fields<'a> {
+    fn new(node: &'a Node, shape: &'static Shape, findings: &'a mut Findings) -> Self {
+        Self { node, shape, next: 0, argument: 0, broken: false, findings }
+    }
+
+    /// Whether anything was written for the setting, be it right or wrong.
+    pub fn said(&self, key: &str) -> bool {
+        self.node.props.iter().any(|prop| *prop.name == key)
+            || self.node.children.iter().any(|child| *child.name == key)
+            || self.unknown_names().any(|(name, _)| self.suggestion(name) == Some(key))
+    }
+
+    /// Says that the node lacks something. Where a profile brought the node in, it most likely means
+    /// another one, and that is said instead (S011).
+    pub fn missing(&mut self, lacks: &str, help: &str) {
+        let Node { name, args, .. } = self.node;
+        let place = args.first().map_or(name.span, |arg| arg.span);
+        let title = self.title();
+        self.findings.push(if self.node.only_in_profile {
+            codes::PROFILE_OVERRIDES_NOTHING
+                .says(format!("{title} changes nothing of the stack, and by itself {lacks}"))
+                .at(place, "not defined outside of the profile")
+                .help(format!("use the name that it has in the stack; or {help}"))
+        } else {
+            codes::MISSING_SETTING.says(format!("{title} {lacks}")).at(place, "").help(help)
+        });
+    }
+
+    /// The node for a message: `service "db"`.
+    fn title(&self) -> String {
+        match self.node.args.first().and_then(Value::text) {
+            Some(name) if self.shape.naming != Naming::Anonymous && name.len() < 60 => {
+                format!("`{} \"{name}\"`", self.node.name)
+            }
+            _ => format!("`{}`", self.node.name),
+        }
+    }
+
+    fn next_field(&mut self) -> &'static Field {
+        self.next += 1;
+        &self.shape.fields[self.next - 1]
+    }
+
+    /// All values written for a single-valued setting, with the place of the setting's name.
+    fn one<T: Scalar>(&mut self, field: &'static Field) -> Option<Spanned<T>> {
+        if field.role == Role::Keyword {
+            let value = Value {
+                data: Data::Text(self.node.name.value.clone()),
+                tag: None,
+                span: self.node.name.span,
+                quoted: false,
+            };
+            return scalar(&value, field.key, self.findings);
+        }
+        let node = self.node;
+        let mut found: Option<(Span, Option<Spanned<T>>)> = None;
+        if field.role == Role::Argument {
+            let at = self.argument;
+            self.argument += 1;
+            if let Some(value) = node.args.get(at) {
+                found = Some((value.span, scalar(value, field.key, self.findings)));
+            }
+        }
+        for prop in node.props.iter().filter(|prop| *prop.name == field.key) {
+            if self.is_first(&mut found, field, prop.name.span) {
+                found = Some((prop.name.span, scalar(&prop.value, field.key, self.findings)));
+            }
+        }
+        for child in node.children.iter().filter(|child| *child.name == field.key) {
+            if self.is_first(&mut found, field, child.name.span) {
+                found = Some((child.name.span, self.sole(child, field)));
+            }
+        }
+        match found {
+            Some((_, value)) => value,
+            None => {
+                if field.required {
+                    self.missing_field(field);
+                }
+                None
+            }
+        }
+    }
+
+    fn is_first<T>(
+        &mut self,
+        found: &mut Option<(Span, T)>,
+        field: &'static Field,
+        again: Span,
+    ) -> bool {
+        let Some((first, _)) = found else { return true };
+        let finding = codes::DUPLICATE
+            .says(format!("`{}` is given twice in {}", field.key, self.title()))
+            .at(again, "given again")
+            .also(*first, "first given here")
+            .help("keep one of them");
+        self.findings.push(finding);
+        false
+    }
+
+    /// The one value of a setting that was written as a node.
+    fn sole<T: Scalar>(&mut self, child: &Node, field: &'static Field) -> Option<Spanned<T>> {
+        self.plain(child);
+        match (child.args.as_slice(), T::alone()) {
+            ([], Some(value)) if child.children.is_empty() => {
+                Some(Spanned::new(value, child.name.span))
+            }
+            ([], _) => {
+                let finding = codes::WRONG_TYPE
+                    .says(format!("`{}` takes {}, found nothing", field.key, T::TYPE.describe()))
+                    .at(child.name.span, "no value");
+                self.findings.push(finding);
+                None
+            }
+            ([value], _) => scalar(value, field.key, self.findings),
+            ([value, more, ..], _) => {
+                let finding = codes::WRONG_TYPE
+                    .says(format!("`{}` takes one value, found {}", field.key, child.args.len()))
+                    .at(more.span, "one too many");
+                self.findings.push(finding);
+                scalar(value, field.key, self.findings)
+            }
+        }
+    }
+
+    fn many<T: Scalar>(&mut self, field: &'static Field) -> Vec<Spanned<T>> {
+        let node = self.node;
+        let mut values = Vec::new();
+        let mut first: Option<(Span, ())> = None;
+        if field.role == Role::Arguments {
+            let args = node.args.get(self.argument..).unwrap_or_default();
+            self.argument = node.args.len();
+            values.extend(args.iter().filter_map(|arg| scalar(arg, field.key, self.findings)));
+        }
+        for prop in node.props.iter().filter(|prop| *prop.name == field.key) {
+            if field.role == Role::Set || self.is_first(&mut first, field, prop.name.span) {
+                values.extend(scalar(&prop.value, field.key, self.findings));
+                first = Some((prop.name.span, ()));
+            }
+        }
+        for child in node.children.iter().filter(|child| *child.name == field.key) {
+            if field.role == Role::Set || self.is_first(&mut first, field, child.name.span) {
+                self.plain(child);
+                let args = child.args.iter();
+                values.extend(args.filter_map(|arg| scalar(arg, field.key, self.findings)));
+                first = Some((child.name.span, ()));
+            }
+        }
+        values
+    }
+
+    fn map<T: Scalar>(&mut self, field: &'static Field) -> Map<T> {
+        let node = self.node;
+        let mut map = Map::default();
+        if field.role == Role::Rest {
+            let free = |name: &str| self.shape.child(name).is_none();
+            let props: Vec<&Property> = node.props.iter().filter(|prop| free(&prop.name)).collect();
+            let children: Vec<&Node> =
+                node.children.iter().filter(|child| free(&child.name)).collect();
+            self.pairs(&props, &children, &mut map);
+        }
+        for child in node.children.iter().filter(|child| *child.name == field.key) {
+            if let Some(arg) = child.args.first() {
+                let finding = codes::WRONG_TYPE
+                    .says(format!(
+                        "`{}` takes names with values, found {}",
+                        field.key,
+                        arg.describe()
+                    ))
+                    .at(arg.span, "not a name with a value")
+                    .help(format!("write `{} NAME=\"value\"`", field.key));
+                self.findings.push(finding);
+            }
+            let props: Vec<&Property> = child.props.iter().collect();
+            let children: Vec<&Node> = child.children.iter().collect();
+            self.pairs(&props, &children, &mut map);
+        }
+        for prop in node.props.iter().filter(|prop| *prop.name == field.key) {
+            if field.role == Role::Rest {
+                continue;
+            }
+            let finding = codes::WRONG_TYPE
+                .says(format!(
+                    "`{}` takes names with values, found {}",
+                    field.key,
+                    prop.value.describe()
+                ))
+                .at(prop.value.span, "not a name with a value")
+                .help(format!("write it as a node of its own: `{} NAME=\"value\"`", field.key));
+            self.findings.push(finding);
+        }
+        map
+    }
+
+    fn pairs<T: Scalar>(&mut self, props: &[&Property], children: &[&Node], map: &mut Map<T>) {
+        for prop in props {
+            if let Some(value) = scalar(&prop.value, &prop.name, self.findings) {
+                self.put(map, &prop.name, value);
+            }
+        }
+        for child in children {
+            self.plain(child);
+            match child.args.as_slice() {
+                [arg] => {
+                    if let Some(value) = scalar(arg, &child.name, self.findings) {
+                        self.put(map, &child.name, value);
+                    }
+                }
+                args => {
+                    let finding = codes::WRONG_TYPE
+                        .says(format!("`{}` takes one value, found {}", child.name, args.len()))
+                        .at(child.name.span, "");
+                    self.findings.push(finding);
+                }
+            }
+        }
+    }
+
+    fn put<T: Scalar>(&mut self, map: &mut Map<T>, name: &Spanned<String>, value: Spanned<T>) {
+        if let Some((first, _)) = map.iter().find(|(key, _)| key == name) {
+            let finding = codes::DUPLICATE
+                .says(format!("`{name}` is given twice"))
+                .at(name.span, "given again")
+                .also(first.span, "first given here")
+                .help("keep one of them");
+            self.findings.push(finding);
+        } else {
+            map.0.push((name.clone(), value));
+        }
+    }
+
+    fn blocks<T: Decode>(&mut self, field: &'static Field) -> Vec<Block<T>> {
+        let node = self.node;
+        let nodes: Vec<&Node> =
+            node.children.iter().filter(|child| *child.name == field.key).collect();
+        if T::shape().naming == Naming::Unique {
+            self.duplicates(&nodes);
+        }
+        nodes.into_iter().filter_map(|child| block(child, self.findings)).collect()
+    }
+
+    fn duplicates(&mut self, nodes: &[&Node]) {
+        let mut seen: Vec<(&str, Span)> = Vec::new();
+        for node in nodes {
+            let Some(arg) = node.args.first() else { continue };
+            let Data::Text(name) = &arg.data else { continue };
+            if let Some((_, first)) = seen.iter().find(|(other, _)| other == name) {
+                let finding = codes::DUPLICATE
+                    .says(format!("`{} \"{name}\"` is defined twice", node.name))
+                    .at(arg.span, "defined again")
+                    .also(*first, "first defined here")
+                    .help("rename one of them, or write both together");
+                self.findings.push(finding);
+            } else {
+                seen.push((name, arg.span));
+            }
+        }
+    }
+
+    /// Says so when a plain setting has properties or children.
+    fn plain(&mut self, child: &Node) {
+        let props = child.props.iter().map(|prop| &prop.name);
+        for name in props.chain(child.children.iter().map(|child| &child.name)) {
+            let finding = codes::UNKNOWN_NODE
+                .says(format!("`{}` has no setting `{name}`", child.name))
+                .at(name.span, "means nothing here")
+                .help(format!("`{}` is a plain setting: it takes values only", child.name));
+            self.findings.push(finding);
+        }
+    }
+
+    fn missing_field(&mut self, field: &'static Field) {
+        // A misspelt name is reported as such; that it is missing is the same mistake.
+        if self.unknown_names().any(|(name, _)| self.suggestion(name) == Some(field.key)) {
+            return;
+        }
+        let what = match field.kind {
+            Kind::One(kind) => kind.describe(),
+            _ => "a value".to_owned(),
+        };
+        let doc: String = field.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+        match field.role {
+            Role::Argument => {
+                self.missing(&format!("lacks its {}", field.key.replace('_', " ")), &{
+                    format!("write {what} behind `{}`: {doc}", self.node.name)
+                });
+            }
+            _ => self.missing(
+                &format!("lacks `{}`", field.key),
+                &format!("add `{}`, {what}: {doc}", field.key),
+            ),
+        }
+    }
+
+    /// Names of properties and children that the shape does not know, with their places.
+    fn unknown_names(&self) -> impl Iterator<Item = (&'a str, Span)> + use<'a> {
+        let (node, shape) = (self.node, self.shape);
+        let props = node.props.iter().map(|prop| &prop.name);
+        props
+            .chain(node.children.iter().map(|child| &child.name))
+            .filter(move |name| shape.child(name).is_none() && shape.rest().is_none())
+            .map(|name| (name.as_str(), name.span))
+    }
+
+    /// The setting that an unknown name most likely means.
+    fn suggestion(&self, name: &str) -> Option<&'static str> {
+        let top: &[&str] = if self.shape.name == "Stack" { &["include", "profile"] } else { &[] };
+        most_similar(name, self.shape.keys().chain(top.iter().copied()))
+    }
+
+    /// Reports what no field has asked for.
+    fn finish(&mut self) {
+        let place = match self.shape.name {
+            "Stack" => "at the top of a manifest".to_owned(),
+            _ => format!("in {}", self.title()),
+        };
+        for (name, span) in self.unknown_names() {
+            let finding = codes::UNKNOWN_NODE
+                .says(format!("there is no `{name}` {place}"))
+                .at(span, "unknown here");
+            let finding = match self.suggestion(name) {
+                Some(known) => finding.help(format!("did you mean `{known}`?")).replace(
+                    &format!("write `{known}`"),
+                    span,
+                    known,
+                ),
+                None if self.shape.keys().next().is_none() => finding,
+                None => {
+                    finding.help(format!("what can stand here: {}", quoted_list(self.shape.keys())))
+                }
+            };
+            self.findings.push(finding);
+        }
+        if let Some(extra) = self.node.args.get(self.argument) {
+            let takes = match self.argument {
+                0 => "no value behind its name".to_owned(),
+                1 => "one value".to_owned(),
+                n => format!("{n} values"),
+            };
+            let finding = codes::WRONG_TYPE
+                .says(format!(
+                    "`{}` takes {takes}, found {} more",
+                    self.node.name,
+                    self.node.args.len() - self.argument
+                ))
+                .at(extra.span, "one too many");
+            self.findings.push(finding);
+        }
+    }
+}
+
+/// Reads a single value; says what is wrong with it and gives `None` when it cannot.
+fn scalar<T: Scalar>(value: &Value, what: &str, findings: &mut Findings) -> Option<Spanned<T>> {
+    if let Some(tag) = &value.tag
+        && !(T::REFERENCE && matches!(tag.as_str(), "secret" | "env" | "file"))
+    {
+        let finding = codes::WRONG_TYPE.says(if T::REFERENCE {
+            format!("`{tag}` is no kind of reference")
+        } else {
+            format!("`{what}` takes {}, no reference", T::TYPE.describe())
+        });
+        let finding = finding.at(tag.span, "cannot stand here");
+        findings.push(if T::REFERENCE {
+            finding.help("references are `(secret)\"name\"`, `(env)\"NAME\"` and `(file)\"path\"`")
+        } else {
+            finding
+        });
+        return None;
+    }
+    match T::read(value, what) {
+        Ok(read) => Some(Spanned::new(read, value.span)),
+        Err(refusal) => {
+            findings.push(refused(value, what, T::TYPE, refusal));
+            None
+        }
+    }
+}
+
+fn refused(value: &Value, what: &str, kind: &'static Type, refusal: Refusal) -> Finding {
+    let found = value.describe();
+    match refusal {
+        Refusal::Type => {
+            let finding = codes::WRONG_TYPE
+                .says(format!("`{what}` must be {}, found {found}", kind.describe()))
+                .at(value.span, "");
+            match (kind, value.text()) {
+                (Type::Word(words), Some(text)) => {
+                    match most_similar(text, words.iter().copied()) {
+                        Some(word) => finding.help(format!("did you mean \"{word}\"?")).replace(
+                            &format!("write \"{word}\""),
+                            value.span,
+                            if value.quoted { format!("\"{word}\"") } else { word.to_owned() },
+                        ),
+                        None => finding,
+                    }
+                }
+                _ => finding,
+            }
+        }
+        Refusal::Rather(text) => codes::WRONG_TYPE
+            .says(format!("`{what}` must be {}, found the text {found}", kind.describe()))
+            .at(value.span, "a text")
+            .help(format!("write it without quotes: `{text}`"))
+            .replace("remove the quotes", value.span, text),
+        Refusal::Port => codes::PORT_OUT_OF_RANGE
+            .says(format!("`{what}` is {found}, and ports go from 1 to 65535"))
+            .at(value.span, "not a port"),
+        Refusal::Duration(guess) => {
+            let finding = codes::INVALID_DURATION
+                .says(format!("`{what}` must be a duration, found {found}"))
+                .at(value.span, "not a duration");
+            match guess {
+                Some(text) => {
+                    let finding = finding.help(format!("did you mean \"{text}\"?"));
+                    finding.replace(&format!("write \"{text}\""), value.span, format!("\"{text}\""))
+                }
+                None => finding.help(
+                    "durations are whole numbers with units: `500ms`, `15s`, `1m30s`, `2h`, `7d`",
+                ),
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Exporters and the push gateway.
+
+use crate::diag::Spanned;
+use crate::manifest::block::{Block, DurationText, Map, Value};
+use crate::manifest::shape::settings;
+use crate::manifest::stack::{Expose, Metrics, Mount, Native};
+
+settings! {
+    /// An exporter: `node`, `mysql`, or one of your own with an image.
+    @named
+    pub struct Exporter {
+        /// Name: also the scrape job, and with `-exporter` behind it the host name.
+        @argument pub name: Spanned<String>,
+        /// `node` or `mysql` when the name is another one; `custom` for one of your own.
+        pub kind: Option<Spanned<String>>,
+        /// Version of the exporter.
+        pub version: Option<Spanned<String>>,
+        /// Container image with its tag.
+        pub image: Option<Spanned<String>>,
+        /// Port that the exporter listens on.
+        pub port: Option<Spanned<u16>>,
+        /// Address of the host to publish on; not published when nothing is said.
+        pub bind: Option<Spanned<String>>,
+        /// Path of the metrics page.
+        pub path: Option<Spanned<String>>,
+        /// Which collectors run.
+        pub collectors: Option<Block<Collectors>>,
+        /// Whether Prometheus scrapes it.
+        pub scrape: Option<Spanned<bool>>,
+        /// Time between two scrapes.
+        pub interval: Option<Spanned<DurationText>>,
+        /// How long one scrape may take.
+        pub timeout: Option<Spanned<DurationText>>,
+        /// What it watches: a service, or `host:port`.
+        pub target: Option<Spanned<String>>,
+        /// User name at the target.
+        pub user: Option<Spanned<String>>,
+        /// Password at the target.
+        pub password: Option<Spanned<Value>>,
+        /// Environment variables.
+        pub env: Map<Value>,
+        /// A volume or a folder of the host, mounted into the container.
+        pub volumes as "volume": Vec<Block<Mount>>,
+        /// A further port that the exporter listens on for other services.
+        pub exposes as "expose": Vec<Block<Expose>>,
+        /// Further arguments of the exporter's command line.
+        pub args: Vec<Spanned<String>>,
+        /// Labels to put on every series.
+        pub labels: Map<String>,
+        /// Networks to attach to; all declared ones when nothing is said.
+        @set pub networks: Vec<Spanned<String>>,
+        /// The metrics of an exporter of your own.
+        pub metrics: Option<Block<Metrics>>,
+        /// How it runs without a container; known exporters need nothing here.
+        pub native: Option<Block<Native>>,
+    }
+}
+
+impl Exporter {
+    /// `node`, `mysql` or what else it is: `kind` when written, the name otherwise.
+    pub fn kind(&self) -> &str {
+        self.kind.as_ref().map_or(self.name.as_str(), |kind| kind.as_str())
+    }
+}
+
+settings! {
+    /// Which collectors run, besides or instead of those that run by default.
+    pub struct Collectors {
+        /// Collectors to run besides the default ones.
+        @set pub enable: Vec<Spanned<String>>,
+        /// Collectors not to run.
+        @set pub disable: Vec<Spanned<String>>,
+        /// The only collectors to run.
+        @set pub only: Vec<Spanned<String>>,
+    }
+}
+
+settings! {
+    /// The push gateway.
+    pub struct Pushgateway {
+        /// Version to render for.
+        pub version: Option<Spanned<String>>,
+        /// Container image with its tag.
+        pub image: Option<Spanned<String>>,
+        /// Port on the host.
+        pub port: Option<Spanned<u16>>,
+        /// Address of the host to publish on; 127.0.0.1 when nothing is said.
+        pub bind: Option<Spanned<String>>,
+        /// Volume to keep pushed metrics in.
+        pub data: Option<Spanned<String>>,
+        /// Whether Prometheus scrapes it.
+        pub scrape: Option<Spanned<bool>>,
+        /// Time between two scrapes.
+        pub interval: Option<Spanned<DurationText>>,
+        /// How long one scrape may take.
+        pub timeout: Option<Spanned<DurationText>>,
+        /// Networks to attach to; all declared ones when nothing is said.
+        @set pub networks: Vec<Spanned<String>>,
+    }
+}

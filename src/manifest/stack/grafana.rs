@@ -1,0 +1,74 @@
+//! Grafana: its server, data sources and list of dashboards.
+
+use crate::diag::Spanned;
+use crate::manifest::block::{Block, DurationText, Map, Value};
+use crate::manifest::shape::settings;
+use crate::manifest::stack::Dashboard;
+
+settings! {
+    /// Dashboards and their data sources.
+    pub struct Grafana {
+        /// Version to render for.
+        pub version: Option<Spanned<String>>,
+        /// Container image with its tag.
+        pub image: Option<Spanned<String>>,
+        /// Port on the host.
+        pub port: Option<Spanned<u16>>,
+        /// Address of the host to publish on; 127.0.0.1 when nothing is said.
+        pub bind: Option<Spanned<String>>,
+        /// Address under which people reach it.
+        pub root_url: Option<Spanned<String>>,
+        /// The first user.
+        pub admin: Option<Block<Admin>>,
+        /// Whether people may look without logging in.
+        pub anonymous: Option<Spanned<bool>>,
+        /// Volume to keep its database in.
+        pub data: Option<Spanned<String>>,
+        /// Plugins to install.
+        @set pub plugins: Vec<Spanned<String>>,
+        /// Environment variables: `GF_SECTION_NAME`.
+        pub env: Map<Value>,
+        /// Where dashboards take their data from.
+        pub datasources as "datasource": Vec<Block<Datasource>>,
+        /// A dashboard, from panels or from a file.
+        pub dashboards as "dashboard": Vec<Block<Dashboard>>,
+        /// Networks to attach to; all declared ones when nothing is said.
+        @set pub networks: Vec<Spanned<String>>,
+    }
+}
+
+settings! {
+    /// The first user.
+    @named
+    pub struct Admin {
+        /// User name.
+        @argument pub user: Spanned<String>,
+        /// Password.
+        pub password: Option<Spanned<Value>>,
+    }
+}
+
+settings! {
+    /// Where dashboards take their data from.
+    @named
+    pub struct Datasource {
+        /// Name of the data source.
+        @argument pub name: Spanned<String>,
+        /// Its type; the name when nothing is said.
+        pub kind as "type": Option<Spanned<String>>,
+        /// Address; derived for the stack's own parts.
+        pub url: Option<Spanned<String>>,
+        /// Identifier that dashboards refer to; the name when nothing is said.
+        pub uid: Option<Spanned<String>>,
+        /// Whether panels use it that name none.
+        pub default: Option<Spanned<bool>>,
+        /// Time between two samples, as a least step.
+        pub interval: Option<Spanned<DurationText>>,
+        /// User name.
+        pub user: Option<Spanned<String>>,
+        /// Password.
+        pub password: Option<Spanned<Value>>,
+        /// Further settings of its type, as in `jsonData`.
+        pub options: Map<String>,
+    }
+}
