@@ -6,3 +6,4 @@ pub mod compose;
 pub mod grafana;
 pub mod prometheus;
 pub mod rules;
+pub mod web;
