@@ -150,6 +150,11 @@ impl Finding {
         self
     }
 
+    /// Adds the finding to a collection.
+    pub fn push(self, findings: &mut Findings) {
+        findings.push(self);
+    }
+
     /// The place that the finding is about; the start of the first file when it has none.
     pub fn span(&self) -> Span {
         self.label.as_ref().map_or(Span::default(), |label| label.span)

@@ -2,7 +2,10 @@
 
 use std::fmt::{self, Write};
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource};
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents,
+    SourceCode, SourceSpan, SpanContents,
+};
 use serde::Serialize;
 
 use super::files::{Files, Place};
@@ -119,6 +122,9 @@ fn stretch(span: Span, files: &Files) -> Stretch<'_> {
     }
 }
 
+/// Longest stretch that is underlined, in bytes.
+const MAX_DRAWN: usize = 400;
+
 /// A finding as miette wants it.
 struct Report<'a> {
     finding: &'a Finding,
@@ -156,11 +162,53 @@ impl miette::Diagnostic for Report<'_> {
         self.finding.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
-    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        None
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.finding.label.as_ref().map(|_| self as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        None
+        let main = self.finding.label.as_ref()?;
+        let others = self.finding.labels.iter().filter(|label| label.span.file == main.span.file);
+        let labels = std::iter::once((main, true)).chain(others.map(|label| (label, false)));
+        Some(Box::new(labels.map(|(label, main)| {
+            let text = (!label.text.is_empty()).then(|| label.text.clone());
+            // A very long stretch is pointed at where it begins.
+            let span = (label.span.start as usize, (label.span.len as usize).min(MAX_DRAWN));
+            if main {
+                LabeledSpan::new_primary_with_span(text, span)
+            } else {
+                LabeledSpan::new_with_span(text, span)
+            }
+        })))
+    }
+}
+
+/// miette looks through the whole text for each label; it is given the lines around instead, so that
+/// a long file with many findings is drawn at once.
+impl SourceCode for Report<'_> {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let file = self
+            .files
+            .get(self.finding.span().file)
+            .filter(|file| span.offset() + span.len() <= file.text.len())
+            .ok_or(MietteError::OutOfBounds)?;
+        let first = file.place(span.offset()).line.saturating_sub(before).max(1);
+        let last = file.place(span.offset() + span.len()).line + after;
+        let lines = file.line(first).zip((first..=last).rev().find_map(|line| file.line(line)));
+        let (from, to) = lines.ok_or(MietteError::OutOfBounds)?;
+        let text = &file.text.as_bytes()[from.start..to.end];
+        Ok(Box::new(MietteSpanContents::new_named(
+            file.name.clone(),
+            text,
+            SourceSpan::from((from.start, text.len())),
+            first - 1,
+            0,
+            last,
+        )))
     }
 }

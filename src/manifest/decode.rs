@@ -132,16 +132,34 @@ impl<'a> Fields<'a> {
     /// Says that the node lacks something. Where a profile brought the node in, it most likely means
     /// another one, and that is said instead (S011).
     pub fn missing(&mut self, lacks: &str, help: &str) {
+        if self.node.damaged {
+            return;
+        }
         let Node { name, args, .. } = self.node;
         let place = args.first().map_or(name.span, |arg| arg.span);
         let title = self.title();
-        self.findings.push(if self.node.only_in_profile {
-            codes::PROFILE_OVERRIDES_NOTHING
-                .says(format!("{title} changes nothing of the stack, and by itself {lacks}"))
-                .at(place, "not defined outside of the profile")
-                .help(format!("use the name that it has in the stack; or {help}"))
-        } else {
-            codes::MISSING_SETTING.says(format!("{title} {lacks}")).at(place, "").help(help)
+        let Some(near) = &self.node.only_in_profile else {
+            codes::MISSING_SETTING
+                .says(format!("{title} {lacks}"))
+                .at(place, "")
+                .help(help)
+                .push(self.findings);
+            return;
+        };
+        self.broken = true;
+        let finding = codes::PROFILE_OVERRIDES_NOTHING
+            .says(format!("{title} changes nothing of the stack, and by itself it {lacks}"))
+            .at(place, "only in the profile");
+        self.findings.push(match &near.name {
+            Some((near, defined)) => finding
+                .also(*defined, "is this one meant?")
+                .help(format!("did you mean `{near}`?"))
+                .replace(&format!("write \"{near}\""), place, format!("\"{near}\"")),
+            None if near.known.is_empty() => finding.help(help),
+            None => {
+                let known = quoted_list(near.known.iter().map(String::as_str));
+                finding.help(format!("the stack has {known}; or {help}"))
+            }
         });
     }
 
@@ -168,6 +186,7 @@ impl<'a> Fields<'a> {
                 tag: None,
                 span: self.node.name.span,
                 quoted: false,
+                notation: self.node.notation,
             };
             return scalar(&value, field.key, self.findings);
         }

@@ -4,10 +4,17 @@ pub mod block;
 pub mod codes;
 pub mod decode;
 pub mod duration;
+mod kdl;
+mod load;
+mod merge;
 pub mod scalar;
 pub mod shape;
 pub mod stack;
+#[cfg(test)]
+mod tests;
 pub mod tree;
+mod yaml;
 
 pub use block::{Block, DurationText, Map, Ordered, SizeText, Value};
+pub use load::{Format, Loaded, ManifestError, load, load_with, parse};
 pub use stack::*;

@@ -32,6 +32,8 @@ pub struct Shape {
     pub doc: &'static [&'static str],
     /// How several nodes of this kind are told apart.
     pub naming: Naming,
+    /// Whether the decoder looks at the settings as a whole.
+    pub checked: bool,
     /// Settings in the order of declaration; arguments in the order they are written in.
     pub fields: &'static [Field],
 }
@@ -191,6 +193,10 @@ macro_rules! settings {
                     name: stringify!($name),
                     doc: &[$($doc),+],
                     naming: $crate::manifest::shape::naming(&[$(stringify!($mark)),*]),
+                    checked: {
+                        const CHECKS: &[&str] = &[$( $(stringify!($check),)? )*];
+                        !CHECKS.is_empty()
+                    },
                     fields: &[$(
                         $crate::manifest::shape::Field {
                             key: $crate::manifest::shape::field_key!($field $($key)?),

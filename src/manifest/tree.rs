@@ -15,8 +15,31 @@ pub struct Node {
     pub children: Vec<Node>,
     /// The whole node with its children.
     pub span: Span,
-    /// Whether a profile brought it in and the base has no such node.
-    pub only_in_profile: bool,
+    /// Set when a profile brought it in and the stack has no such node to change.
+    pub only_in_profile: Option<Near>,
+    /// Whether a mistake in the text took something away, so that nothing in it should be missed.
+    pub damaged: bool,
+    /// The notation it was written in.
+    pub notation: Notation,
+}
+
+/// What a profile may have meant with a node that the stack does not have.
+#[derive(Clone, Debug, Default)]
+pub struct Near {
+    /// The node with the most similar name, and its place.
+    pub name: Option<(String, Span)>,
+    /// Names of all nodes of this kind.
+    pub known: Vec<String>,
+}
+
+/// A notation, where messages have to speak it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Notation {
+    /// KDL 2.
+    #[default]
+    Kdl,
+    /// YAML or JSON.
+    Yaml,
 }
 
 /// A value with a name.
@@ -35,10 +58,12 @@ pub struct Value {
     pub data: Data,
     /// Its type annotation: `secret` in `(secret)"x"`.
     pub tag: Option<Spanned<String>>,
-    /// Where it was written, the annotation and the quotes included.
+    /// Where it was written, with its quotes and without its annotation.
     pub span: Span,
     /// Whether it was written in quotes.
     pub quoted: bool,
+    /// The notation it was written in.
+    pub notation: Notation,
 }
 
 /// What a value is.
@@ -88,7 +113,9 @@ impl Node {
             props: Vec::new(),
             children: Vec::new(),
             span,
-            only_in_profile: false,
+            only_in_profile: None,
+            damaged: false,
+            notation: Notation::Kdl,
         }
     }
 }
