@@ -7,7 +7,7 @@ use super::block::{Block, Map, Ordered};
 use super::codes;
 use super::scalar::{Refusal, Scalar, Type};
 use super::shape::{Choice, Field, Kind, Naming, Role, Shape};
-use super::tree::{Data, Node, Property, Value};
+use super::tree::{Data, Node, Notation, Property, Value};
 use crate::diag::{Finding, Findings, Span, Spanned, most_similar, quoted_list};
 
 /// A node of the language. Made by `settings!`.
@@ -114,12 +114,14 @@ pub struct Fields<'a> {
     next: usize,
     argument: usize,
     broken: bool,
+    /// Required settings that were not found.
+    absent: Vec<&'static Field>,
     findings: &'a mut Findings,
 }
 
 impl<'a> Fields<'a> {
     fn new(node: &'a Node, shape: &'static Shape, findings: &'a mut Findings) -> Self {
-        Self { node, shape, next: 0, argument: 0, broken: false, findings }
+        Self { node, shape, next: 0, argument: 0, broken: false, absent: Vec::new(), findings }
     }
 
     /// Whether anything was written for the setting, be it right or wrong.
@@ -147,6 +149,9 @@ impl<'a> Fields<'a> {
             return;
         };
         self.broken = true;
+        if near.reported {
+            return;
+        }
         let finding = codes::PROFILE_OVERRIDES_NOTHING
             .says(format!("{title} changes nothing of the stack, and by itself it {lacks}"))
             .at(place, "only in the profile");
@@ -196,12 +201,15 @@ impl<'a> Fields<'a> {
             let at = self.argument;
             self.argument += 1;
             if let Some(value) = node.args.get(at) {
-                found = Some((value.span, scalar(value, field.key, self.findings)));
+                let what = if at == 0 { node.name.as_str() } else { field.key };
+                found = Some((value.span, scalar(value, what, self.findings)));
             }
         }
         for prop in node.props.iter().filter(|prop| *prop.name == field.key) {
             if self.is_first(&mut found, field, prop.name.span) {
-                found = Some((prop.name.span, scalar(&prop.value, field.key, self.findings)));
+                let first = field.role == Role::Argument && self.argument == 1;
+                let what = if first { node.name.as_str() } else { field.key };
+                found = Some((prop.name.span, scalar(&prop.value, what, self.findings)));
             }
         }
         for child in node.children.iter().filter(|child| *child.name == field.key) {
@@ -243,6 +251,7 @@ impl<'a> Fields<'a> {
             ([], Some(value)) if child.children.is_empty() => {
                 Some(Spanned::new(value, child.name.span))
             }
+            ([], _) if child.damaged => None,
             ([], _) => {
                 let finding = codes::WRONG_TYPE
                     .says(format!("`{}` takes {}, found nothing", field.key, T::TYPE.describe()))
@@ -407,26 +416,41 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Notes that a required setting is not there.
     fn missing_field(&mut self, field: &'static Field) {
         // A misspelt name is reported as such; that it is missing is the same mistake.
-        if self.unknown_names().any(|(name, _)| self.suggestion(name) == Some(field.key)) {
-            return;
+        if !self.unknown_names().any(|(name, _)| self.suggestion(name) == Some(field.key)) {
+            self.absent.push(field);
         }
-        let what = match field.kind {
-            Kind::One(kind) => kind.describe(),
-            _ => "a value".to_owned(),
-        };
-        let doc: String = field.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
-        match field.role {
-            Role::Argument => {
-                self.missing(&format!("lacks its {}", field.key.replace('_', " ")), &{
-                    format!("write {what} behind `{}`: {doc}", self.node.name)
-                });
+    }
+
+    /// Says which required settings are not there, all in one finding.
+    fn report_absent(&mut self) {
+        let absent = std::mem::take(&mut self.absent);
+        // Without its first argument a node says nothing yet: that is enough to know.
+        let first = absent.iter().position(|field| field.role == Role::Argument);
+        match (first, absent.as_slice()) {
+            (_, []) => {}
+            (Some(at), _) => {
+                let Field { key, kind, doc, .. } = absent[at];
+                let lacks = format!("lacks its {}", key.replace('_', " "));
+                let help = match self.node.notation {
+                    Notation::Kdl => {
+                        format!("write {} behind `{}`", kind.describe(), self.node.name)
+                    }
+                    Notation::Yaml => format!("add `{key}`, {}", kind.describe()),
+                };
+                self.missing(&lacks, &format!("{help}: {}", sentence(doc)));
             }
-            _ => self.missing(
-                &format!("lacks `{}`", field.key),
-                &format!("add `{}`, {what}: {doc}", field.key),
-            ),
+            (None, [field]) => {
+                let Field { key, kind, doc, .. } = field;
+                let help = format!("add `{key}`, {}: {}", kind.describe(), sentence(doc));
+                self.missing(&format!("lacks `{key}`"), &help);
+            }
+            (None, fields) => {
+                let names = quoted_list(fields.iter().map(|field| field.key));
+                self.missing(&format!("lacks {names}"), &format!("add {names}"));
+            }
         }
     }
 
@@ -446,8 +470,9 @@ impl<'a> Fields<'a> {
         most_similar(name, self.shape.keys().chain(top.iter().copied()))
     }
 
-    /// Reports what no field has asked for.
+    /// Reports what is missing, and what no field has asked for.
     fn finish(&mut self) {
+        self.report_absent();
         let place = match self.shape.name {
             "Stack" => "at the top of a manifest".to_owned(),
             _ => format!("in {}", self.title()),
@@ -485,6 +510,11 @@ impl<'a> Fields<'a> {
             self.findings.push(finding);
         }
     }
+}
+
+/// Doc comment lines as one sentence.
+fn sentence(lines: &[&str]) -> String {
+    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
 }
 
 /// Reads a single value; says what is wrong with it and gives `None` when it cannot.
@@ -535,11 +565,7 @@ fn refused(value: &Value, what: &str, kind: &'static Type, refusal: Refusal) -> 
                 _ => finding,
             }
         }
-        Refusal::Rather(text) => codes::WRONG_TYPE
-            .says(format!("`{what}` must be {}, found the text {found}", kind.describe()))
-            .at(value.span, "a text")
-            .help(format!("write it without quotes: `{text}`"))
-            .replace("remove the quotes", value.span, text),
+        Refusal::Rather(text) => rather(value, what, kind, text),
         Refusal::Port => codes::PORT_OUT_OF_RANGE
             .says(format!("`{what}` is {found}, and ports go from 1 to 65535"))
             .at(value.span, "not a port"),
@@ -558,4 +584,20 @@ fn refused(value: &Value, what: &str, kind: &'static Type, refusal: Refusal) -> 
             }
         }
     }
+}
+
+/// A text that is the wanted value but for its quotes or its spelling.
+fn rather(value: &Value, what: &str, kind: &Type, meant: String) -> Finding {
+    let written = match value.notation {
+        Notation::Kdl if matches!(kind, Type::Bool) => format!("#{meant}"),
+        _ => meant,
+    };
+    let finding = codes::WRONG_TYPE
+        .says(format!("`{what}` must be {}, found the text {}", kind.describe(), value.describe()))
+        .at(value.span, "a text");
+    let finding = match value.quoted {
+        true => finding.help(format!("write it without quotes: `{written}`")),
+        false => finding.help(format!("write `{written}`")),
+    };
+    finding.replace(&format!("write `{written}`"), value.span, written)
 }

@@ -121,24 +121,35 @@ fn lay_block(
         return;
     }
     if shape.naming == Naming::Unique && !once {
-        let near = nearest(base, &child);
+        let mut near = nearest(base, &child);
         let complete = shape.checked
             || shape.fields.iter().any(|field| field.required && field.role != Role::Argument);
-        match &near {
-            Near { name: Some((name, place)), .. } if !complete => {
-                let at = child.args.first().map_or(child.name.span, |arg| arg.span);
-                let finding = codes::PROFILE_OVERRIDES_NOTHING
-                    .says(format!("the stack has no {} of this name to change", child.name))
-                    .at(at, "added by the profile")
-                    .also(*place, "is this one meant?")
-                    .help(format!("did you mean `{name}`?"))
-                    .replace(&format!("write \"{name}\""), at, format!("\"{name}\""));
-                findings.push(finding);
-            }
-            _ => child.only_in_profile = Some(near),
+        if let Some((name, place)) = &near.name
+            && (!complete || is_slip(&child, name))
+        {
+            let at = child.args.first().map_or(child.name.span, |arg| arg.span);
+            let finding = codes::PROFILE_OVERRIDES_NOTHING
+                .says(format!("the stack has no {} of this name to change", child.name))
+                .at(at, "added by the profile")
+                .also(*place, "is this one meant?")
+                .help(format!("did you mean `{name}`?"))
+                .replace(&format!("write \"{name}\""), at, format!("\"{name}\""));
+            findings.push(finding);
+            near.reported = true;
         }
+        child.only_in_profile = Some(near);
     }
     base.children.push(child);
+}
+
+/// Whether two names differ as by a slip of the finger, and not as `app` and `app2` or `db1` and `db2`.
+fn is_slip(child: &Node, name: &str) -> bool {
+    let Some(written) = child.args.first().and_then(|arg| arg.text()) else { return false };
+    let bare = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+    strsim::damerau_levenshtein(written, name) == 1
+        && bare(written) != bare(name)
+        && !written.starts_with(name)
+        && !name.starts_with(written)
 }
 
 /// The node of the base whose name is closest.
@@ -156,7 +167,7 @@ fn nearest(base: &Node, child: &Node) -> Near {
         }
         _ => None,
     });
-    Near { name, known: names().map(|(name, _)| name.to_owned()).collect() }
+    Near { name, known: names().map(|(name, _)| name.to_owned()).collect(), reported: false }
 }
 
 /// Removes what the base says for a setting that is replaced.

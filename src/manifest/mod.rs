@@ -8,6 +8,7 @@ mod kdl;
 mod load;
 mod merge;
 pub mod scalar;
+pub mod schema;
 pub mod shape;
 pub mod stack;
 #[cfg(test)]

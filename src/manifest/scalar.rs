@@ -115,10 +115,10 @@ impl Scalar for bool {
         match &value.data {
             Data::Bool(yes) => Ok(*yes),
             Data::Text(text) if matches!(text.as_str(), "true" | "yes" | "on") => {
-                Err(Refusal::Rather("#true".to_owned()))
+                Err(Refusal::Rather("true".to_owned()))
             }
             Data::Text(text) if matches!(text.as_str(), "false" | "no" | "off") => {
-                Err(Refusal::Rather("#false".to_owned()))
+                Err(Refusal::Rather("false".to_owned()))
             }
             _ => Err(Refusal::Type),
         }

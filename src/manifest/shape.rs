@@ -98,6 +98,18 @@ pub enum Kind {
     Ordered(&'static [Choice]),
 }
 
+impl Kind {
+    /// What a value is, for a message.
+    pub fn describe(&self) -> String {
+        match self {
+            Kind::One(kind) => kind.describe(),
+            Kind::Many(_) => "one or several values".to_owned(),
+            Kind::Map(_) => "names with values".to_owned(),
+            Kind::Block(_) | Kind::Blocks(_) | Kind::Ordered(_) => "a block".to_owned(),
+        }
+    }
+}
+
 /// One kind of node where several can stand.
 #[derive(Clone, Copy, Debug)]
 pub struct Choice {

@@ -30,6 +30,8 @@ pub struct Near {
     pub name: Option<(String, Span)>,
     /// Names of all nodes of this kind.
     pub known: Vec<String>,
+    /// Whether it was said already that another node is most likely meant.
+    pub reported: bool,
 }
 
 /// A notation, where messages have to speak it.

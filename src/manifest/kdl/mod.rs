@@ -12,6 +12,9 @@ use crate::diag::{FileId, Finding, Findings, Span, Spanned};
 /// Blocks may be nested this deep.
 const MAX_DEPTH: usize = 100;
 
+/// After this many mistakes the rest of a file is not read.
+const MAX_MISTAKES: usize = 100;
+
 /// Reads a whole document; what is wrong goes to `findings`, the rest is read all the same.
 pub fn read(text: &str, file: FileId, findings: &mut Findings) -> Vec<Node> {
     let at = if text.starts_with('\u{feff}') { 3 } else { 0 };
@@ -19,7 +22,9 @@ pub fn read(text: &str, file: FileId, findings: &mut Findings) -> Vec<Node> {
     let lines =
         if unbalanced { memchr::memchr_iter(b'\n', text.as_bytes()).collect() } else { Vec::new() };
     let open = Vec::new();
-    let mut reader = Reader { text, at, file, findings, open, unbalanced, lines, given_up: false };
+    let known = findings.len();
+    let mut reader =
+        Reader { text, at, file, findings, open, unbalanced, lines, given_up: false, known };
     let mut nodes = reader.nodes().0;
     while reader.at < text.len() && !reader.given_up {
         // A block that was closed by indentation alone left the rest to the block around it.
@@ -41,6 +46,8 @@ struct Reader<'a> {
     lines: Vec<usize>,
     /// Whether the rest is not read, because it is nested too deeply.
     given_up: bool,
+    /// How many findings there were before this file.
+    known: usize,
 }
 
 /// An open block.
@@ -62,7 +69,7 @@ impl Reader<'_> {
         let mut nodes = Vec::new();
         loop {
             self.skip_between_nodes();
-            if self.given_up {
+            if self.given_up || self.too_many() {
                 return (nodes, Damaged(true));
             }
             match (self.peek(), self.open.last().copied()) {
@@ -98,9 +105,17 @@ impl Reader<'_> {
                     return (nodes, Damaged(true));
                 }
                 (Some(_), _) => {
+                    let start = self.at;
                     if self.take("/-") {
                         self.skip_between_nodes();
-                        if !matches!(self.peek(), None | Some('}')) {
+                        if matches!(self.peek(), None | Some('}')) {
+                            self.mistake(
+                                start..start + 2,
+                                "`/-` leaves out nothing",
+                                "no node follows",
+                            )
+                            .push(self.findings);
+                        } else {
                             self.node();
                         }
                     } else {
@@ -109,6 +124,19 @@ impl Reader<'_> {
                 }
             }
         }
+    }
+
+    /// Whether there are so many mistakes that this is hardly KDL; then the rest is not read.
+    fn too_many(&mut self) -> bool {
+        if self.findings.len() - self.known < MAX_MISTAKES {
+            return false;
+        }
+        let finding = codes::SYNTAX
+            .says("this does not look like KDL")
+            .at(self.span(self.at..self.at), "the rest of the file is not read");
+        self.findings.push(finding);
+        self.given_up = true;
+        true
     }
 
     fn not_closed(&mut self, open: Open) {
@@ -146,13 +174,27 @@ impl Reader<'_> {
             }
         };
         let mut node = Node::new(name, self.span(start..self.at));
+        if self.peek() == Some('=') {
+            let equals = self.span(self.at..self.at + 1);
+            let finding = codes::SYNTAX
+                .says("a line is a name and a value, without `=`")
+                .at(equals, "not here")
+                .help("`=` stands between values of one line: `port 80 bind=\"0.0.0.0\"`")
+                .replace("write a space", equals, " ");
+            self.findings.push(finding);
+            self.at += 1;
+            self.skip_space();
+            if self.peek().is_some_and(|c| !is_newline(c) && !matches!(c, ';' | '{' | '}')) {
+                self.entry(&mut node);
+            }
+        }
         self.entries(&mut node);
         node.span = self.span(start..self.at);
         Some(node)
     }
 
     fn entries(&mut self, node: &mut Node) {
-        let mut has_children = false;
+        let (mut has_children, mut left_out) = (false, false);
         loop {
             let before = self.at;
             let spaced = self.skip_space();
@@ -173,6 +215,11 @@ impl Reader<'_> {
                 '{' => {
                     let (children, damaged) = self.block();
                     node.damaged |= damaged.0;
+                    if damaged.0 {
+                        // Indentation closed the block: what follows stands on a line of its own.
+                        node.children.extend(children);
+                        return;
+                    }
                     if has_children {
                         let finding = codes::SYNTAX
                             .says(format!("`{}` has two blocks", node.name))
@@ -191,17 +238,34 @@ impl Reader<'_> {
                     return;
                 }
                 '/' if self.take("/-") => {
+                    if !spaced {
+                        self.mistake(self.at - 2..self.at, "a space is missing", "before this")
+                            .push(self.findings);
+                    }
                     self.skip_space_and_lines();
                     if self.peek() == Some('{') {
                         self.block();
+                        left_out = true;
+                    } else if matches!(self.peek(), None | Some('}' | ';')) {
+                        self.mistake(
+                            self.at..self.at,
+                            "`/-` leaves out nothing",
+                            "nothing follows",
+                        )
+                        .push(self.findings);
                     } else {
                         self.entry(&mut Node::new(node.name.clone(), node.span));
                     }
                 }
                 _ => {
-                    if !spaced {
-                        self.mistake(self.at..self.at, "a space is missing", "before this")
+                    if left_out {
+                        self.mistake(self.at..self.at, "values stand before the block", "here")
                             .push(self.findings);
+                    }
+                    if !spaced {
+                        let finding =
+                            self.mistake(self.at..self.at, "a space is missing", "before this");
+                        self.follow_up(finding);
                     }
                     self.entry(node);
                 }
@@ -291,6 +355,11 @@ impl Reader<'_> {
         }
         let tag = self.annotation();
         self.skip_space();
+        if self.peek().is_none_or(|c| is_newline(c) || matches!(c, ';' | '}' | '{')) {
+            self.mistake(self.at..self.at, "a value is missing behind this annotation", "here")
+                .push(self.findings);
+            return None;
+        }
         let mut value = self.value()?;
         value.tag = tag;
         Some(value)
@@ -453,6 +522,21 @@ impl Reader<'_> {
         before.chars().all(is_space).then(|| before.chars().count())
     }
 
+    /// Adds a finding that is most likely due to another mistake in the same line, unless there is
+    /// none.
+    fn follow_up(&mut self, finding: Finding) {
+        let start = finding.span().start as usize;
+        let known = self.findings.iter().last().is_some_and(|last| {
+            let before = last.span().start as usize;
+            last.span().file == self.file
+                && before <= start
+                && !self.text[before..start].contains(is_newline)
+        });
+        if !known {
+            self.findings.push(finding);
+        }
+    }
+
     fn mistake(&self, range: std::ops::Range<usize>, message: &str, label: &str) -> Finding {
         codes::SYNTAX.says(message).at(self.span(range), label)
     }
@@ -466,7 +550,7 @@ fn is_space(c: char) -> bool {
     matches!(
         c,
         ' ' | '\t' | '\u{a0}' | '\u{1680}' | '\u{2000}'
-            ..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' | '\u{feff}'
+            ..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}'
     )
 }
 

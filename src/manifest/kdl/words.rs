@@ -24,13 +24,14 @@ impl Reader<'_> {
                 let finding = codes::SYNTAX
                     .says(format!("`{}` cannot stand here", c.escape_debug()))
                     .at(self.span(start..self.at), "a name or a value was expected");
-                self.findings.push(match c {
+                let finding = match c {
                     '[' => {
                         finding.help("a list is written as values one behind the other: `a b c`")
                     }
                     '=' => finding.help("a property is a name, `=` and a value: `name=\"value\"`"),
                     _ => finding,
-                });
+                };
+                self.follow_up(finding);
                 None
             }
         }
@@ -70,6 +71,7 @@ impl Reader<'_> {
             "true" => Data::Bool(true),
             "false" => Data::Bool(false),
             "null" => Data::Null,
+            "inf" | "-inf" | "nan" => Data::Number(word.clone()),
             _ => return self.plain(start, Data::Text(word)),
         };
         let finding = codes::SYNTAX
@@ -300,7 +302,7 @@ fn is_word(c: char) -> bool {
         && !is_space(c)
         && !is_newline(c)
         && !c.is_control()
-        && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Whether a word is a number of KDL.

@@ -1,5 +1,7 @@
 //! Tests of the whole way from text to stack.
 
+mod codes;
+mod official;
 mod reference;
 
 use super::{Format, Loaded, parse};

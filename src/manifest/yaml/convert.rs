@@ -43,6 +43,8 @@ fn fill(node: &mut Node, map: Vec<(Spanned<String>, Yaml)>, shape: &'static Shap
             continue;
         };
         match (child.field.kind, child.shape) {
+            // Where the text broke off, no more is said than that.
+            (Kind::One(_), _) if value.damaged => {}
             (Kind::One(_), _) => {
                 node.props.push(Property { name: key, value: single(value) });
             }

@@ -306,8 +306,8 @@ fn explain(info: &str) -> String {
             "a key was expected here; is the indentation right?",
         ),
         ("unknown anchor", "this alias has no anchor of its name before it"),
-        ("did not find expected ',' or '}'", "a `,` or `}` is missing before this"),
-        ("did not find expected ',' or ']'", "a `,` or `]` is missing before this"),
+        ("expected ',' or '}'", "a `,` or `}` is missing before this"),
+        ("expected ',' or ']'", "a `,` or `]` is missing before this"),
         ("unexpected end of stream", "the text ends inside of something that is not closed"),
         ("unclosed", "something opened here is not closed"),
     ];
