@@ -96,7 +96,7 @@ pub(super) fn interval(mute: &Mute) -> wire::TimeInterval {
     } else {
         let mut spans = vec![span(Some((&start, "24:00")), days.clone())];
         if end != "00:00" {
-            spans.push(span(Some(("00:00", &end)), days.iter().map(|day| day_after(day)).collect()));
+            spans.push(span(Some(("00:00", &end)), days.iter().flat_map(|day| day_after(day)).collect()));
         }
         spans
     };
@@ -108,17 +108,21 @@ fn padded(time: &str) -> String {
     if time.find(':') == Some(1) { format!("0{time}") } else { time.to_owned() }
 }
 
-/// `monday` -> `tuesday`, `monday:friday` -> `tuesday:saturday`; a range that would pass the end of
-/// the week, which Alertmanager does not take, becomes the days it has.
-fn day_after(days: &str) -> String {
-    let next = |day: &str| {
-        DAYS.iter()
-            .position(|name| name.eq_ignore_ascii_case(day.trim()))
-            .map_or_else(|| day.to_owned(), |index| DAYS[(index + 1) % 7].to_owned())
-    };
-    match days.split_once(':') {
-        Some((first, last)) => format!("{}:{}", next(first), next(last)),
-        None => next(days),
+/// `monday` -> `tuesday`, `monday:friday` -> `tuesday:saturday`. Alertmanager's weeks begin on Sunday:
+/// a range that would pass the end of the week is written day by day.
+fn day_after(days: &str) -> Vec<String> {
+    let index = |day: &str| DAYS.iter().position(|name| name.eq_ignore_ascii_case(day.trim()));
+    let (first, last) = days.split_once(':').unwrap_or((days, days));
+    match (index(first), index(last)) {
+        (Some(first), Some(last)) if first == last => vec![DAYS[(first + 1) % 7].to_owned()],
+        (Some(first), Some(last)) if first < last && last < 6 => {
+            vec![format!("{}:{}", DAYS[first + 1], DAYS[last + 1])]
+        }
+        (Some(first), Some(last)) if first < last => {
+            (first..=last).map(|day| DAYS[(day + 1) % 7].to_owned()).collect()
+        }
+        // Not days of the week at all: a finding elsewhere.
+        _ => vec![days.to_owned()],
     }
 }
 
@@ -195,6 +199,8 @@ mod tests {
         assert_eq!(night[0].times[0].end_time, "24:00");
         assert_eq!((night[1].times[0].start_time.as_str(), night[1].times[0].end_time.as_str()), ("00:00", "06:00"));
         assert_eq!(night[1].weekdays, ["tuesday:saturday", "sunday"]);
+        let weekend = mute(&["friday:saturday"], "22:00", "06:00").time_intervals;
+        assert_eq!(weekend[1].weekdays, ["saturday", "sunday"]);
         assert_eq!(mute(&[], "02:00", "04:00").time_intervals.len(), 1);
         assert_eq!(mute(&[], "20:00", "00:00").time_intervals.len(), 1);
     }

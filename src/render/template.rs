@@ -1,6 +1,8 @@
 //! Text outputs: our own small templates, and those of the user, which see the whole stack.
 
-use minijinja::{Environment, UndefinedBehavior, context, value::Value};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value};
+use minijinja::{Environment, UndefinedBehavior, context};
 
 use super::endpoints::endpoints;
 use super::{Output, Plan, RenderError, Renderer};
@@ -21,9 +23,15 @@ pub(super) fn builtin(name: &str, source: &str, values: &Value) -> String {
 
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
-    environment.set_keep_trailing_newline(true);
+    // Only changed delimiters could be refused.
+    if let Ok(syntax) = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true)
+        .build()
+    {
+        environment.set_syntax(syntax);
+    }
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.add_filter("sh", |text: &str| shell_word(text));
@@ -66,10 +74,10 @@ fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
         .iter()
         .map(|endpoint| {
             let published = endpoint.published.as_ref().map(|published| {
-                context! { bind => published.bind, port => published.port }
+                context! { bind => published.bind.as_str(), port => published.port }
             });
             context! {
-                host => endpoint.host,
+                host => endpoint.host.as_str(),
                 port => endpoint.port,
                 protocol => endpoint.protocol.name(),
                 published => published,
@@ -78,9 +86,9 @@ fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
         .collect();
     let values = context! {
         name => stack.name(),
-        stack => Value::from_serialize(stack),
+        stack => Value::from(Serde(stack)),
         endpoints => endpoints,
-        ..Value::from_serialize(stack)
+        ..Value::from(Serde(stack))
     };
     for template in &stack.templates {
         let path = &template.from.value;

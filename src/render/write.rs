@@ -249,10 +249,9 @@ fn stage(files: &[(PathBuf, &[u8])]) -> Result<Vec<NamedTempFile>, RenderError> 
         builder.prefix(".stackctl-");
         // The temporary file's own default is for its owner alone; containers read as other users.
         #[cfg(unix)]
-        let mut builder = {
+        let builder = {
             use std::os::unix::fs::PermissionsExt;
-            builder.permissions(fs::Permissions::from_mode(0o644));
-            builder
+            builder.permissions(fs::Permissions::from_mode(0o644))
         };
         let mut file = builder.tempfile_in(parent).map_err(unwritable)?;
         file.write_all(bytes).map_err(unwritable)?;

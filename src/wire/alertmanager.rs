@@ -4,6 +4,8 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::prometheus::{Authorization, BasicAuth, TlsConfig};
+
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,15 +40,24 @@ pub struct Global {
     /// `host:port` of the mail server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub smtp_smarthost: Option<String>,
+    /// Name in the greeting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smtp_hello: Option<String>,
     /// Login at the mail server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub smtp_auth_username: Option<String>,
+    /// Password at the mail server, in the clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smtp_auth_password: Option<String>,
     /// File with the password at the mail server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub smtp_auth_password_file: Option<String>,
     /// Whether STARTTLS is demanded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub smtp_require_tls: Option<bool>,
+    /// Slack webhook URL, in the clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slack_api_url: Option<String>,
     /// File with the Slack webhook URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slack_api_url_file: Option<String>,
@@ -164,6 +175,12 @@ pub struct Receiver {
     /// PagerDuty services.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pagerduty_configs: Vec<PagerDuty>,
+    /// Telegram chats.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub telegram_configs: Vec<Telegram>,
+    /// Discord channels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub discord_configs: Vec<Discord>,
 }
 
 /// A Slack channel.
@@ -181,6 +198,9 @@ pub struct Slack {
     /// `#channel` or `@user`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
+    /// Name to write under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
     /// Title, a template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
@@ -207,6 +227,9 @@ pub struct Webhook {
     /// Most alerts in one message; 0 or absent is all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_alerts: Option<u64>,
+    /// How the address is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_config: Option<HttpConfig>,
 }
 
 /// A mail address.
@@ -235,6 +258,15 @@ pub struct Email {
     /// Whether STARTTLS is demanded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub require_tls: Option<bool>,
+    /// Headers, templates.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub headers: IndexMap<String, String>,
+    /// HTML body, a template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+    /// Plain body, a template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// A PagerDuty service.
@@ -249,12 +281,77 @@ pub struct PagerDuty {
     /// File with the key of the Events API v2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routing_key_file: Option<String>,
+    /// Key of the integration "Prometheus", in the clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_key: Option<String>,
+    /// File with the key of the integration "Prometheus".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_key_file: Option<String>,
+    /// What happened, a template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// How bad it is, a template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<String>,
     /// Additional details, templates.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub details: IndexMap<String, String>,
+}
+
+/// A Telegram chat.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Telegram {
+    /// Whether the end of an alert is told as well; true where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_resolved: Option<bool>,
+    /// Token of the bot, in the clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot_token: Option<String>,
+    /// File with the token of the bot (0.26).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot_token_file: Option<String>,
+    /// Number of the chat.
+    pub chat_id: i64,
+    /// Text, a template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// `MarkdownV2`, `Markdown`, `HTML` or the empty text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parse_mode: Option<String>,
+}
+
+/// A Discord channel.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Discord {
+    /// Whether the end of an alert is told as well; true where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_resolved: Option<bool>,
+    /// Webhook URL, in the clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_url: Option<String>,
+    /// File with the webhook URL (0.28).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_url_file: Option<String>,
+    /// Title, a template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Text, a template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// How an address is asked.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct HttpConfig {
+    /// User name and password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basic_auth: Option<BasicAuth>,
+    /// The `Authorization` header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization: Option<Authorization>,
+    /// Certificates and verification.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_config: Option<TlsConfig>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

@@ -14,30 +14,58 @@ pub struct Compose {
     pub services: IndexMap<String, Service>,
     /// Networks.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    pub networks: IndexMap<String, Resource>,
+    pub networks: IndexMap<String, Network>,
     /// Named volumes.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    pub volumes: IndexMap<String, Resource>,
+    pub volumes: IndexMap<String, Volume>,
     /// Secrets, mounted under `/run/secrets`.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub secrets: IndexMap<String, Secret>,
 }
 
-/// A network or a volume; all defaults when empty.
+/// A network; all defaults when empty.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Resource {
+pub struct Network {
     /// Driver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<String>,
     /// Whether it is made by somebody else.
     #[serde(default, skip_serializing_if = "is_false")]
     pub external: bool,
-    /// Whether the network has no way out.
+    /// Whether it has no way out.
     #[serde(default, skip_serializing_if = "is_false")]
     pub internal: bool,
-    /// Real name.
+    /// Addresses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    pub ipam: Option<Ipam>,
+}
+
+/// Addresses of a network.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Ipam {
+    /// Ranges.
+    pub config: Vec<Subnet>,
+}
+
+/// A range of addresses.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Subnet {
+    /// In CIDR notation.
+    pub subnet: String,
+}
+
+/// A volume; all defaults when empty.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Volume {
+    /// Driver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// Options of the driver.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub driver_opts: IndexMap<String, String>,
+    /// Whether it is made by somebody else.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub external: bool,
 }
 
 /// Where a secret comes from: exactly one field is set.
@@ -78,6 +106,9 @@ pub struct Service {
     /// Working folder inside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub working_dir: Option<String>,
+    /// Host name inside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
     /// PID namespace, `host`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<String>,
@@ -106,8 +137,8 @@ pub struct Service {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tmpfs: Vec<String>,
     /// Networks joined.
-    #[serde(default, skip_serializing_if = "Networks::is_empty")]
-    pub networks: Networks,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<String>,
     /// More names, `name:address`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extra_hosts: Vec<String>,
@@ -129,45 +160,21 @@ pub struct Service {
     /// Whether the root file system is read-only.
     #[serde(default, skip_serializing_if = "is_false")]
     pub read_only: bool,
+    /// Whether it has all rights of the host.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub privileged: bool,
+    /// Whether an init process runs as number 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<bool>,
+    /// Where its output goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logging: Option<Logging>,
     /// Metadata of the container.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub labels: IndexMap<String, String>,
     /// Time to stop, a duration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_grace_period: Option<String>,
-}
-
-/// Networks of a service: a list, or a map where one has aliases.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Networks {
-    /// Names alone.
-    List(Vec<String>),
-    /// Names with settings.
-    Map(IndexMap<String, Attachment>),
-}
-
-impl Default for Networks {
-    fn default() -> Self {
-        Self::List(Vec::new())
-    }
-}
-
-impl Networks {
-    fn is_empty(&self) -> bool {
-        match self {
-            Self::List(list) => list.is_empty(),
-            Self::Map(map) => map.is_empty(),
-        }
-    }
-}
-
-/// How a service joins a network.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Attachment {
-    /// Further names on this network.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub aliases: Vec<String>,
 }
 
 /// How an image is built.
@@ -226,9 +233,33 @@ pub struct Deploy {
 /// Limits of a container.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Resources {
-    /// What it may use at most: `cpus`, `memory`.
+    /// What it may use at most.
+    pub limits: Limits,
+}
+
+/// What a container may use at most.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Limits {
+    /// Processors, as a text: `0.5`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<String>,
+    /// Memory: `512M`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<String>,
+    /// Processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pids: Option<u64>,
+}
+
+/// Where a container's output goes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Logging {
+    /// Driver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// Options of the driver.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    pub limits: IndexMap<String, String>,
+    pub options: IndexMap<String, String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

@@ -4,6 +4,7 @@
 
 use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 /// `provisioning/datasources/*.yml`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -128,6 +129,9 @@ pub struct Dashboard {
     pub uid: String,
     /// Shown name.
     pub title: String,
+    /// What it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// Words to find it by.
     pub tags: Vec<String>,
     /// `browser`, `utc` or an IANA zone.
@@ -319,9 +323,18 @@ pub struct Panel {
     /// How values look.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field_config: Option<FieldConfig>,
-    /// Settings of the kind.
+    /// Settings of the kind; see [`Options`].
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub options: Option<Options>,
+    pub options: Option<Map<String, Value>>,
+    /// Variable that the panel or row is repeated for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<String>,
+    /// Direction of repeated panels: `h`, `v`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat_direction: Option<String>,
+    /// Links in the menu.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
     /// Queries.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<Target>,
@@ -583,7 +596,13 @@ pub enum Options {
     Text(TextOptions),
     /// `piechart`.
     Pie(PieOptions),
+    /// Kinds whose settings are all Grafana's own defaults.
+    None(NoOptions),
 }
+
+/// No settings.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct NoOptions {}
 
 /// Settings of `timeseries`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
