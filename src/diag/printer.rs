@@ -201,14 +201,103 @@ impl SourceCode for Report<'_> {
         let last = file.place(span.offset() + span.len()).line + after;
         let lines = file.line(first).zip((first..=last).rev().find_map(|line| file.line(line)));
         let (from, to) = lines.ok_or(MietteError::OutOfBounds)?;
-        let text = &file.text.as_bytes()[from.start..to.end];
+        // Without lines around, miette wants to know where exactly the stretch begins.
+        let (start, column) = match before {
+            0 => (span.offset(), file.place(span.offset()).column - 1),
+            _ => (from.start, 0),
+        };
+        let text = &file.text.as_bytes()[start..to.end];
         Ok(Box::new(MietteSpanContents::new_named(
             file.name.clone(),
             text,
-            SourceSpan::from((from.start, text.len())),
+            SourceSpan::from((start, text.len())),
             first - 1,
-            0,
+            column,
             last,
         )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::Code;
+
+    const CODE: Code =
+        Code { code: "S003", name: "unknown-node", severity: Severity::Error, explain: "" };
+
+    fn sample() -> (Findings, Files) {
+        let mut files = Files::default();
+        let id = files.add("stack.kdl", "prometheus {\n    ätsch \"15s\"\n}\n");
+        let other = files.add("base.kdl", "network \"n\"\n");
+        let finding = CODE
+            .says("there is no `ätsch` in `prometheus`")
+            .at(Span::new(id, 17..23), "unknown here")
+            .also(Span::new(other, 0..7), "and here")
+            .help("did you mean `data`?")
+            .replace("write `data`", Span::new(id, 17..23), "data");
+        let mut findings = Findings::default();
+        findings.push(finding);
+        findings.push(CODE.says("about nothing in particular"));
+        (findings, files)
+    }
+
+    #[test]
+    fn a_finding_is_drawn_with_its_line_and_help() {
+        let (findings, files) = sample();
+        let mut out = String::new();
+        print_full(&mut out, &findings, &files, false).expect("drawn");
+        insta::assert_snapshot!(out, @r#"
+        S003 unknown-node
+
+          × there is no `ätsch` in `prometheus`
+           ╭─[stack.kdl:2:5]
+         1 │ prometheus {
+         2 │     ätsch "15s"
+           ·     ──┬──
+           ·       ╰── unknown here
+         3 │ }
+           ╰────
+          help: did you mean `data`?
+          base.kdl:1:1: and here
+
+        S003 unknown-node
+
+          × about nothing in particular
+        "#);
+    }
+
+    #[test]
+    fn concise_lines_begin_with_the_place() {
+        let (findings, files) = sample();
+        let mut out = String::new();
+        print_concise(&mut out, &findings, &files).expect("written");
+        assert_eq!(
+            out,
+            "stack.kdl:2:5: error[S003]: there is no `ätsch` in `prometheus`\n\
+             error[S003]: about nothing in particular\n"
+        );
+    }
+
+    #[test]
+    fn json_has_places_labels_and_fixes() {
+        let (findings, files) = sample();
+        let json = to_json(&findings, &files);
+        let first = &json[0];
+        for (key, expected) in [
+            ("line", 2),
+            ("column", 5),
+            ("end_line", 2),
+            ("end_column", 10),
+            ("start", 17),
+            ("end", 23),
+        ] {
+            assert_eq!(first[key], expected, "{key}");
+        }
+        assert_eq!(first["code"], "S003");
+        assert_eq!(first["severity"], "error");
+        assert_eq!(first["labels"][1]["file"], "base.kdl");
+        assert_eq!(first["fix"]["replacements"][0], serde_json::json!([17, 23, "data"]));
+        assert_eq!(json[1].get("file"), None);
     }
 }

@@ -54,7 +54,7 @@ impl Span {
     /// A part of this span: `range` counts bytes from its start and is cut off at its end.
     ///
     /// With the [`Spanned::span`] of a string this is only right when the text was written without
-    /// escapes; [`crate::manifest::Text::span_of`] knows.
+    /// escapes; [`crate::manifest::place_in`] knows.
     pub fn part(self, range: Range<usize>) -> Span {
         let start = (self.start as usize + range.start).min(self.end());
         let end = (self.start as usize + range.end).clamp(start, self.end());

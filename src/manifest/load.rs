@@ -376,7 +376,7 @@ fn stack(root: &Node, findings: &mut Findings) -> Stack {
 }
 
 /// A path without `.` and with `..` resolved where that is possible by its text alone.
-fn tidied(path: &Path) -> PathBuf {
+pub(super) fn tidied(path: &Path) -> PathBuf {
     use std::path::Component;
     let mut tidy = PathBuf::new();
     for part in path.components() {

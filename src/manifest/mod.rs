@@ -13,9 +13,11 @@ pub mod shape;
 pub mod stack;
 #[cfg(test)]
 mod tests;
+pub mod text;
 pub mod tree;
 mod yaml;
 
 pub use block::{Block, DurationText, Map, Ordered, SizeText, Value};
 pub use load::{Format, Loaded, ManifestError, load, load_with, parse};
 pub use stack::*;
+pub use text::place_in;

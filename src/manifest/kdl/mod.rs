@@ -18,7 +18,8 @@ const MAX_MISTAKES: usize = 100;
 /// Reads a whole document; what is wrong goes to `findings`, the rest is read all the same.
 pub fn read(text: &str, file: FileId, findings: &mut Findings) -> Vec<Node> {
     let at = if text.starts_with('\u{feff}') { 3 } else { 0 };
-    let unbalanced = !braces_balance(text);
+    // Where nothing is indented, indentation tells nothing.
+    let unbalanced = (text.contains("\n ") || text.contains("\n\t")) && !braces_balance(text);
     let lines =
         if unbalanced { memchr::memchr_iter(b'\n', text.as_bytes()).collect() } else { Vec::new() };
     let open = Vec::new();

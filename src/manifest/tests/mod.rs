@@ -1,7 +1,10 @@
 //! Tests of the whole way from text to stack.
 
 mod codes;
+mod hostile;
 mod official;
+mod planted;
+mod profiles;
 mod reference;
 
 use super::{Format, Loaded, parse};

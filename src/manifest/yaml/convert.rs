@@ -18,7 +18,7 @@ pub(super) fn stack(root: Option<Yaml>, file: FileId, findings: &mut Findings) -
         _ => {
             let finding = codes::SYNTAX
                 .says("a manifest is a map of settings")
-                .at(root.span.part(0..1), "found something else")
+                .at(root.head, "found something else")
                 .help("begin with `stack:` and the name of the stack");
             findings.push(finding);
             return Vec::new();
@@ -93,7 +93,7 @@ fn top(node: &mut Node, key: Spanned<String>, value: Yaml) {
             }
         }
         ("include", data) => {
-            for file in several(Yaml { data, span: value.span, tag: None, damaged: false }) {
+            for file in several(Yaml { data, ..value }) {
                 let mut include = new(key.clone(), whole);
                 include.args.push(file);
                 node.children.push(include);
@@ -101,7 +101,7 @@ fn top(node: &mut Node, key: Spanned<String>, value: Yaml) {
         }
         (_, data) => {
             let mut other = new(key, whole);
-            other.args.push(single(Yaml { data, span: value.span, tag: None, damaged: false }));
+            other.args.push(single(Yaml { data, ..value }));
             node.children.push(other);
         }
     }
@@ -128,7 +128,7 @@ fn unknown(node: &mut Node, key: Spanned<String>, value: Yaml, shape: &'static S
             }
         }
         data if shape.rest().is_some() => {
-            let value = Yaml { data, span: value.span, tag: value.tag, damaged: false };
+            let value = Yaml { data, ..value };
             node.props.push(Property { name: key, value: single(value) });
         }
         _ => node.children.push(new(key, whole)),
@@ -152,8 +152,7 @@ fn blocks(parent: &mut Node, key: &Spanned<String>, value: Yaml, one: bool, shap
     match value.data {
         Data::List(items) if !one => {
             for item in items {
-                let mut node =
-                    new(Spanned::new(key.value.clone(), item.span.part(0..1)), item.span);
+                let mut node = new(Spanned::new(key.value.clone(), item.head), item.span);
                 node.damaged = item.damaged;
                 if let Data::Map(map) = &item.data
                     && let Some((first, _)) = map.first()
@@ -212,7 +211,7 @@ fn is_reference(value: &Yaml, shape: &'static Shape) -> bool {
 
 /// A single value; `{secret: x}` and `!secret x` become references.
 fn single(value: Yaml) -> Value {
-    let Yaml { data, span, tag, .. } = value;
+    let Yaml { data, span, head, tag, .. } = value;
     let tag = tag.filter(|tag| matches!(tag.as_str(), "secret" | "env" | "file"));
     match data {
         Data::Scalar { text, plain } => Value {
@@ -233,11 +232,11 @@ fn single(value: Yaml) -> Value {
                     let (span, quoted) = (inner.span, !plain);
                     Value { data, tag: Some(key), span, quoted, notation: Notation::Yaml }
                 }
-                _ => compound("a map", span),
+                _ => compound("a map", head),
             }
         }
-        Data::Map(_) => compound("a map", span),
-        Data::List(_) => compound("a list", span),
+        Data::Map(_) => compound("a map", head),
+        Data::List(_) => compound("a list", head),
     }
 }
 
@@ -255,9 +254,9 @@ fn named(name: Spanned<String>) -> Value {
 }
 
 /// A collection where a single value belongs; its place is its first character.
-fn compound(what: &'static str, span: Span) -> Value {
+fn compound(what: &'static str, head: Span) -> Value {
     let data = tree::Data::Compound(what);
-    Value { data, tag: None, span: span.part(0..1), quoted: false, notation: Notation::Yaml }
+    Value { data, tag: None, span: head, quoted: false, notation: Notation::Yaml }
 }
 
 fn new(name: Spanned<String>, span: Span) -> Node {

@@ -27,6 +27,8 @@ pub fn read(text: &str, file: FileId, findings: &mut Findings) -> Vec<Node> {
 struct Yaml {
     data: Data,
     span: Span,
+    /// Its first character, to point at when it is long.
+    head: Span,
     /// A tag of the user's own: `secret` of `!secret x`.
     tag: Option<Spanned<String>>,
     /// Whether the text broke off inside.
@@ -98,25 +100,36 @@ impl<'a> Reader<'a> {
                         .filter(|tag| tag.handle == "!")
                         .map(|tag| Spanned::new(tag.suffix.clone(), span));
                     let span = self.trimmed(span, style);
-                    let value = Yaml { data, span, tag, damaged: false };
+                    let value = Yaml { data, span, head: self.head(span), tag, damaged: false };
                     if !self.close(&mut open, &mut root, value, anchor, 1) {
                         break;
                     }
                 }
                 Event::SequenceStart(anchor, _) => {
-                    let value =
-                        Yaml { data: Data::List(Vec::new()), span, tag: None, damaged: true };
+                    let value = Yaml {
+                        data: Data::List(Vec::new()),
+                        span,
+                        head: self.head(span),
+                        tag: None,
+                        damaged: true,
+                    };
                     open.push(Open { value, anchor, key: None, skip: false });
                 }
                 Event::MappingStart(anchor, _) => {
-                    let value =
-                        Yaml { data: Data::Map(Vec::new()), span, tag: None, damaged: true };
+                    let value = Yaml {
+                        data: Data::Map(Vec::new()),
+                        span,
+                        head: self.head(span),
+                        tag: None,
+                        damaged: true,
+                    };
                     open.push(Open { value, anchor, key: None, skip: false });
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
                     let Some(Open { mut value, anchor, .. }) = open.pop() else { continue };
                     value.damaged = false;
                     value.span = self.grown(&value, span);
+                    value.head = self.head(value.span);
                     if !self.close(&mut open, &mut root, value, anchor, 1) {
                         break;
                     }
@@ -134,11 +147,7 @@ impl<'a> Reader<'a> {
                 _ => {}
             }
             if open.len() > MAX_DEPTH {
-                let finding = codes::TOO_LARGE
-                    .says(format!("collections are nested more than {MAX_DEPTH} levels deep"))
-                    .at(span, "one level too deep")
-                    .help("the rest of the file is not read");
-                self.findings.push(finding);
+                self.too_deep(span);
                 break;
             }
         }
@@ -210,11 +219,22 @@ impl<'a> Reader<'a> {
         true
     }
 
+    fn too_deep(&mut self, place: Span) {
+        let finding = codes::TOO_LARGE
+            .says(format!("collections are nested more than {MAX_DEPTH} levels deep"))
+            .at(place, "one level too deep")
+            .help("the rest of the file is not read");
+        self.findings.push(finding);
+    }
+
     fn broken(&mut self, err: &ScanError) {
         let at = self.offset(err.marker().index()).min(self.text.len());
         // At the end of the text the last written line says more than an empty one.
         let at = if self.text[at..].trim().is_empty() { self.text.trim_end().len() } else { at };
         let len = self.text[at..].chars().next().map_or(0, char::len_utf8);
+        if err.info().contains("recursion limit") {
+            return self.too_deep(Span::new(self.file, at..at + len));
+        }
         let finding = codes::SYNTAX
             .says(explain(err.info()))
             .at(Span::new(self.file, at..at + len), "reading stopped here")
@@ -253,6 +273,11 @@ impl<'a> Reader<'a> {
             _ => text.trim_end().len(),
         };
         Span { len: len as u32, ..span }
+    }
+
+    fn head(&self, span: Span) -> Span {
+        let first = self.text.get(span.start as usize..).and_then(|text| text.chars().next());
+        Span { len: first.map_or(0, char::len_utf8) as u32, ..span }
     }
 
     fn span(&self, span: saphyr_parser::Span) -> Span {
