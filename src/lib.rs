@@ -11,6 +11,7 @@ pub mod exporters;
 pub mod manifest;
 pub mod model;
 pub mod promql;
+pub mod render;
 pub mod rules;
 pub mod runner;
 pub mod scrape;

@@ -1,4 +1,9 @@
-//! Other people's formats, bare serde: read and written to the letter, without logic.
+//! Other people's formats, bare: what prometheus.yml, alerts.yml, alertmanager.yml, compose.yaml and
+//! Grafana's JSON are to the letter. No logic lives here; field names are the products' own.
 
+pub mod alertmanager;
+pub mod compose;
+pub mod grafana;
 pub mod prometheus;
 pub mod rules;
+pub mod web;

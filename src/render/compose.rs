@@ -1,0 +1,474 @@
+//! `compose.yaml`, and `.env.example` with the variables that it wants.
+
+use indexmap::IndexMap;
+use serde_yaml::Value as Yaml;
+
+use crate::diag::Spanned;
+use crate::manifest::{Condition, Healthcheck, Protocol, Service, Stack};
+use crate::wire::compose as wire;
+
+use super::parts::{
+    EnvValue, HostPath, MountPoint, Part, PartKind, env_value, exporter_host, granted, host_path,
+    mount_source, origin_order, own_images, parts,
+};
+use super::secrets::{Origin, SecretRef};
+use super::template::shell_word;
+use super::{Output, Plan, RenderError, Renderer, caddy, header, mysql, to_yaml};
+
+pub(super) const RENDERER: Renderer = Renderer { name: "compose.yaml", render };
+
+/// Stands for the `$` of an interpolation while all other `$` are still to be doubled. It is a
+/// private use character: nobody has it in a manifest.
+const INTERPOLATION: char = '\u{e000}';
+
+fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
+    let compose = compose(plan);
+    if compose.services.is_empty() {
+        return Ok(());
+    }
+    let mut value = serde_yaml::to_value(&compose).expect("compose has text keys");
+    let mut variables = Vec::new();
+    escape(&mut value, &mut variables);
+    variables.extend(compose.secrets.values().filter_map(|secret| secret.environment.clone()));
+    out.push(Output::text("compose.yaml", format!("{}{}", header(plan.stack), to_yaml(&value))));
+    variables.sort_unstable();
+    variables.dedup();
+    if !variables.is_empty() {
+        out.push(env_example(plan.stack, &variables));
+    }
+    Ok(())
+}
+
+/// Doubles every `$`, since compose replaces `$X` everywhere, and writes the marked ones. Gathers the
+/// variables that are asked for.
+fn escape(value: &mut Yaml, variables: &mut Vec<String>) {
+    match value {
+        Yaml::String(text) if text.contains(['$', INTERPOLATION]) => {
+            for part in text.split(INTERPOLATION).skip(1) {
+                let name = part.trim_start_matches('{').split(':').next().unwrap_or_default();
+                variables.push(name.to_owned());
+            }
+            *text = text.replace('$', "$$").replace(INTERPOLATION, "$");
+        }
+        Yaml::Sequence(list) => list.iter_mut().for_each(|item| escape(item, variables)),
+        Yaml::Mapping(map) => map.iter_mut().for_each(|(_, item)| escape(item, variables)),
+        _ => {}
+    }
+}
+
+/// A variable of the caller's environment that has to be set.
+fn from_caller(variable: &str) -> String {
+    format!("{INTERPOLATION}{{{variable}:?{variable} is not set, see .env.example}}")
+}
+
+fn env_example(stack: &Stack, variables: &[String]) -> Output {
+    let mut text = header(stack);
+    text.push_str("# Copy to .env, which stays out of version control, and fill in.\n");
+    for variable in variables {
+        let secret = stack.secrets.iter().find(|secret| {
+            secret.env.as_ref().is_some_and(|env| env.value == *variable)
+        });
+        text.push('\n');
+        if let Some(secret) = secret {
+            text.push_str(&format!("# secret `{}`\n", secret.name.value));
+        }
+        text.push_str(&format!("{variable}=\n"));
+    }
+    Output::text(".env.example", text)
+}
+
+fn compose(plan: &Plan) -> wire::Compose {
+    let stack = plan.stack;
+    let mut secrets: Vec<SecretRef> = Vec::new();
+    let mut services = IndexMap::new();
+    for service in &stack.services {
+        if service.image.is_none() && service.build.is_none() {
+            // Only runs natively.
+            continue;
+        }
+        let (entry, granted) = own_service(plan, service);
+        secrets.extend(granted);
+        services.insert(service.name.value.clone(), entry);
+    }
+    for part in parts(stack) {
+        secrets.extend(part.secrets.iter().cloned());
+        services.insert(part.name.clone(), monitoring(plan, &part));
+    }
+    let flag = |flag: &Option<Spanned<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
+    wire::Compose {
+        name: Some(project_name(stack)),
+        services,
+        networks: stack
+            .networks
+            .iter()
+            .map(|network| {
+                let settings = wire::Network {
+                    driver: text(&network.driver),
+                    external: flag(&network.external),
+                    internal: flag(&network.internal),
+                    ipam: network.subnet.as_ref().map(|subnet| wire::Ipam {
+                        config: vec![wire::Subnet { subnet: subnet.value.clone() }],
+                    }),
+                };
+                (network.name.value.clone(), settings)
+            })
+            .collect(),
+        volumes: stack
+            .volume_names
+            .iter()
+            .map(|name| (name.value.clone(), wire::Volume::default()))
+            .chain(stack.volume_blocks.iter().map(|volume| {
+                let settings = wire::Volume {
+                    driver: text(&volume.driver),
+                    driver_opts: pairs(&volume.driver_opts),
+                    external: flag(&volume.external),
+                };
+                (volume.name.value.clone(), settings)
+            }))
+            .collect(),
+        secrets: origin_order(secrets)
+            .into_iter()
+            .map(|secret| {
+                let source = match &secret.origin {
+                    Origin::File(path) => {
+                        wire::Secret { file: Some(host_path(plan.base, path)), environment: None }
+                    }
+                    Origin::Env(name) => {
+                        wire::Secret { file: None, environment: Some(name.clone()) }
+                    }
+                };
+                (secret.name, source)
+            })
+            .collect(),
+    }
+}
+
+/// A project name is made of lower-case letters, digits, `-` and `_`.
+fn project_name(stack: &Stack) -> String {
+    super::secrets::slug(stack.name()).replace('.', "-").trim_matches(['-', '_']).to_owned()
+}
+
+fn text(text: &Option<Spanned<String>>) -> Option<String> {
+    text.as_ref().map(|text| text.value.clone())
+}
+
+fn pairs(map: &crate::manifest::Map<String>) -> IndexMap<String, String> {
+    map.iter().map(|(name, value)| (name.value.clone(), value.value.clone())).collect()
+}
+
+fn strings(list: &[Spanned<String>]) -> Vec<String> {
+    list.iter().map(|text| text.value.clone()).collect()
+}
+
+/// Networks of a service: those said, or all.
+fn networks(stack: &Stack, said: &[String]) -> Vec<String> {
+    if said.is_empty() {
+        stack.networks.iter().map(|network| network.name.value.clone()).collect()
+    } else {
+        said.to_vec()
+    }
+}
+
+fn mount(plan: &Plan, mount: &MountPoint) -> String {
+    let outside = match &mount.outside {
+        HostPath::Output(path) => format!("./{path}"),
+        HostPath::Manifest(path) => host_path(plan.base, path),
+        HostPath::Volume(name) => name.clone(),
+        HostPath::Machine(path) => path.clone(),
+        HostPath::Secret(secret) => secret.path(),
+    };
+    let options = if mount.options.is_empty() { String::new() } else { format!(":{}", mount.options) };
+    format!("{outside}:{}{options}", mount.inside)
+}
+
+fn published(bind: &str, host: u16, inside: u16, protocol: Option<Protocol>) -> String {
+    let bind = if bind.contains(':') && !bind.starts_with('[') { format!("[{bind}]") } else { bind.to_owned() };
+    let udp = if protocol == Some(Protocol::Udp) { "/udp" } else { "" };
+    format!("{bind}:{host}:{inside}{udp}")
+}
+
+/// What has to be up before; a service with a healthcheck has to be well.
+fn dependency(stack: &Stack, name: &str, said: Option<Condition>) -> wire::Dependency {
+    let checked = stack.service(name).is_some_and(|service| service.healthcheck.is_some());
+    let condition = match (said, checked) {
+        (Some(Condition::Healthy), _) | (None, true) => "service_healthy",
+        (Some(Condition::Completed), _) => "service_completed_successfully",
+        (Some(Condition::Started), _) | (None, false) => "service_started",
+    };
+    wire::Dependency { condition: condition.to_owned() }
+}
+
+fn healthcheck(check: &Healthcheck) -> wire::Healthcheck {
+    let Healthcheck { command, interval, timeout, retries, start_period } = check;
+    wire::Healthcheck {
+        test: vec!["CMD-SHELL".to_owned(), command.value.clone()],
+        interval: interval.as_ref().map(|d| d.text.clone()),
+        timeout: timeout.as_ref().map(|d| d.text.clone()),
+        retries: retries.as_ref().map(|n| n.value),
+        start_period: start_period.as_ref().map(|d| d.text.clone()),
+    }
+}
+
+/// A service of the user's own, with the secrets that it reads.
+fn own_service(plan: &Plan, service: &Service) -> (wire::Service, Vec<SecretRef>) {
+    let stack = plan.stack;
+    let name = service.name.as_str();
+    let mut secrets = Vec::new();
+    let mut environment = IndexMap::new();
+    for (variable, value) in &service.env {
+        let setting = match env_value(stack, &variable.value, &value.value) {
+            EnvValue::Text(text) => text,
+            EnvValue::FromCaller(caller) => from_caller(&caller),
+            EnvValue::Content(secret) => secret.path(),
+        };
+        secrets.extend(granted(stack, &variable.value, &value.value));
+        environment.insert(variable.value.clone(), setting);
+    }
+    let mut volumes: Vec<String> = Vec::new();
+    for said in &service.volumes {
+        let read_only = said.read_only.as_ref().is_some_and(|flag| flag.value);
+        let point = MountPoint {
+            inside: said.to.value.clone(),
+            outside: mount_source(said.name.as_str()),
+            options: if read_only { "ro" } else { "" },
+        };
+        volumes.push(mount(plan, &point));
+    }
+    if let Some(file) = caddy::file(stack, name) {
+        volumes.push(format!("./{file}:/etc/caddy/Caddyfile:ro"));
+    }
+    for exporter in stack.exporters.iter().filter(|exporter| mysql::is_mysql(exporter)) {
+        let target = exporter.target.as_ref().map(|target| super::parts::host_of(&target.value));
+        if target == Some(name)
+            && let Some((script, secret)) = mysql::init_script(stack, exporter)
+        {
+            volumes.push(mount(plan, &script));
+            secrets.push(secret);
+        }
+    }
+    let ports = service.ports.iter().filter(|port| {
+        let host = port.host.as_ref().map_or(port.number.value, |host| host.value);
+        !service.unpublish.iter().any(|n| n.value == port.number.value || n.value == host)
+    });
+    let entry = wire::Service {
+        image: text(&service.image),
+        build: service.build.as_ref().map(|build| wire::Build {
+            context: host_path(plan.base, build.context.as_str()),
+            dockerfile: text(&build.dockerfile),
+            target: text(&build.target),
+            args: pairs(&build.args),
+        }),
+        restart: Some(
+            service
+                .restart
+                .as_ref()
+                .map_or("unless-stopped", |restart| restart.name())
+                .to_owned(),
+        ),
+        entrypoint: strings(&service.entrypoint),
+        command: strings(&service.command),
+        user: text(&service.user),
+        working_dir: text(&service.working_dir),
+        hostname: text(&service.hostname),
+        environment,
+        env_file: service.env_file.iter().map(|file| host_path(plan.base, file.as_str())).collect(),
+        secrets: origin_order(secrets.clone()).into_iter().map(|secret| secret.name).collect(),
+        expose: service.exposes.iter().map(|port| port.number.value.to_string()).collect(),
+        ports: ports
+            .map(|port| {
+                let bind = port.bind.as_ref().map_or(super::parts::LOOPBACK, |bind| bind.as_str());
+                let host = port.host.as_ref().map_or(port.number.value, |host| host.value);
+                let protocol = port.protocol.as_ref().map(|protocol| protocol.value);
+                published(bind, host, port.number.value, protocol)
+            })
+            .collect(),
+        volumes,
+        tmpfs: strings(&service.tmpfs),
+        networks: networks(stack, &strings(&service.networks)),
+        extra_hosts: service
+            .extra_hosts
+            .iter()
+            .map(|(name, address)| format!("{}:{}", name.value, address.value))
+            .collect(),
+        depends_on: service
+            .depends_on
+            .iter()
+            .map(|other| {
+                let condition = other.condition.as_ref().map(|condition| condition.value);
+                let host = service_name(stack, other.name.as_str());
+                let dependency = dependency(stack, &host, condition);
+                (host, dependency)
+            })
+            .collect(),
+        healthcheck: service.healthcheck.as_ref().map(|check| healthcheck(check)),
+        deploy: deploy(service),
+        cap_add: strings(&service.cap_add),
+        cap_drop: strings(&service.cap_drop),
+        read_only: service.read_only.as_ref().is_some_and(|flag| flag.value),
+        privileged: service.privileged.as_ref().is_some_and(|flag| flag.value),
+        init: service.init.as_ref().map(|flag| flag.value),
+        logging: service.logging.as_ref().map(|logging| wire::Logging {
+            driver: text(&logging.driver),
+            options: pairs(&logging.options),
+        }),
+        labels: pairs(&service.labels),
+        stop_grace_period: service.stop_grace_period.as_ref().map(|d| d.text.clone()),
+        ..wire::Service::default()
+    };
+    (entry, secrets)
+}
+
+/// Name in compose of what the manifest calls by name: exporters have another one.
+fn service_name(stack: &Stack, name: &str) -> String {
+    let exporter = stack.exporters.iter().find(|exporter| exporter.name.value == name);
+    match exporter {
+        Some(exporter) if stack.service(name).is_none() => exporter_host(exporter),
+        _ => name.to_owned(),
+    }
+}
+
+fn deploy(service: &Service) -> Option<wire::Deploy> {
+    let deploy = wire::Deploy {
+        replicas: service.replicas.as_ref().map(|replicas| replicas.value),
+        resources: service.resources.as_ref().map(|resources| wire::Resources {
+            limits: wire::Limits {
+                cpus: resources.cpus.as_ref().map(|cpus| cpus.value.to_string()),
+                memory: resources.memory.as_ref().map(|memory| memory.text.clone()),
+                pids: resources.pids.as_ref().map(|pids| pids.value),
+            },
+        }),
+    };
+    (deploy != wire::Deploy::default()).then_some(deploy)
+}
+
+/// A monitoring part.
+fn monitoring(plan: &Plan, part: &Part) -> wire::Service {
+    let stack = plan.stack;
+    let own = own_images(stack) && part.kind != PartKind::Custom;
+    let mut command = part.argv.clone();
+    let run_word = part.kind.run_word().filter(|_| own);
+    if let Some(word) = run_word {
+        command.splice(0..0, ["run".to_owned(), word.to_owned()]);
+    }
+    let mut environment = IndexMap::new();
+    let mut script = Vec::new();
+    for (name, value) in &part.env {
+        match value {
+            EnvValue::Text(text) => {
+                environment.insert(name.clone(), text.clone());
+            }
+            EnvValue::FromCaller(variable) => {
+                environment.insert(name.clone(), from_caller(variable));
+            }
+            // The program has no setting for a file: a shell reads it just before.
+            EnvValue::Content(secret) => {
+                script.push(format!("{name}=\"$(cat {})\"; export {name}", secret.path()));
+            }
+        }
+    }
+    let exporter = part.exporter.map(|index| &stack.exporters[index]);
+    if let Some(name) = exporter
+        .filter(|_| part.kind == PartKind::MysqldExporter && !own)
+        .and_then(|exporter| mysql::data_source_name(stack, exporter))
+    {
+        script.push(format!("export DATA_SOURCE_NAME=\"{name}\""));
+    }
+    if let (Some(web), false) = (&part.web_config, part.web_users.is_empty()) {
+        let rendered = web.output.rsplit('/').next().unwrap_or(&web.output);
+        let mut lines = format!("{{ cat /etc/{}/{rendered}; echo basic_auth_users:", part.name);
+        for (user, secret) in &part.web_users {
+            // The file holds the hash, or `user:hash`.
+            let line = format!(
+                "; printf \"  '%s': '%s'\\n\" {} \"$(sed '1!d;s/.*://' {})\"",
+                shell_word(&user.replace('\'', "''")),
+                secret.path()
+            );
+            lines.push_str(&line);
+        }
+        script.push(format!("umask 077; {lines}; }} > {}", web.inside));
+    }
+    let program = match run_word {
+        Some(_) => "stackctl",
+        None => match part.kind {
+            PartKind::Prometheus => "/bin/prometheus",
+            PartKind::Alertmanager => "/bin/alertmanager",
+            PartKind::Pushgateway => "/bin/pushgateway",
+            PartKind::NodeExporter => "/bin/node_exporter",
+            PartKind::MysqldExporter => "/bin/mysqld_exporter",
+            PartKind::Grafana | PartKind::Custom => "/run.sh",
+        },
+    };
+    let entrypoint = match script.is_empty() {
+        true => Vec::new(),
+        false => {
+            script.push(format!("exec {program} \"$@\""));
+            vec!["/bin/sh".to_owned(), "-ec".to_owned(), script.join("; "), part.name.clone()]
+        }
+    };
+    let mut depends_on: IndexMap<String, wire::Dependency> = IndexMap::new();
+    for name in &part.after {
+        depends_on.insert(name.clone(), dependency(stack, name, None));
+    }
+    wire::Service {
+        image: Some(part.image.clone()),
+        restart: Some("unless-stopped".to_owned()),
+        entrypoint,
+        command,
+        pid: (part.kind == PartKind::NodeExporter).then(|| "host".to_owned()),
+        environment,
+        secrets: origin_order(part.secrets.clone()).into_iter().map(|s| s.name).collect(),
+        ports: vec![published(&part.bind, part.host_port, part.port, None)],
+        expose: exporter.map_or_else(Vec::new, |exporter| {
+            exporter.exposes.iter().map(|port| port.number.value.to_string()).collect()
+        }),
+        volumes: part.mounts.iter().map(|point| mount(plan, point)).collect(),
+        networks: networks(stack, &part.networks),
+        depends_on,
+        healthcheck: readiness(part, own),
+        ..wire::Service::default()
+    }
+}
+
+fn readiness(part: &Part, own: bool) -> Option<wire::Healthcheck> {
+    let path = part.ready_path?;
+    let command: Vec<String> = if own {
+        // Our image has no wget; a port that answers is enough.
+        let probe = format!("</dev/tcp/127.0.0.1/{}", part.port);
+        ["CMD", "bash", "-c", &probe].map(str::to_owned).to_vec()
+    } else if part.web_config.is_some() {
+        ["CMD", "nc", "-z", "127.0.0.1", &part.port.to_string()].map(str::to_owned).to_vec()
+    } else {
+        let url = format!("http://127.0.0.1:{}{path}", part.port);
+        ["CMD", "wget", "-q", "--spider", &url].map(str::to_owned).to_vec()
+    };
+    Some(wire::Healthcheck {
+        test: command,
+        interval: Some("10s".to_owned()),
+        timeout: Some("3s".to_owned()),
+        retries: Some(5),
+        start_period: Some("10s".to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_marked_dollars_are_interpolated() {
+        let mut value = Yaml::from(format!("a$b ${{c}} {}", from_caller("PASS")));
+        let mut variables = Vec::new();
+        escape(&mut value, &mut variables);
+        assert_eq!(
+            value.as_str(),
+            Some("a$$b $${c} ${PASS:?PASS is not set, see .env.example}")
+        );
+        assert_eq!(variables, ["PASS"]);
+    }
+
+    #[test]
+    fn ports_are_written_with_their_address() {
+        assert_eq!(published("127.0.0.1", 3001, 3000, None), "127.0.0.1:3001:3000");
+        assert_eq!(published("::1", 53, 53, Some(Protocol::Udp)), "[::1]:53:53/udp");
+    }
+}

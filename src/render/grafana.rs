@@ -1,0 +1,302 @@
+//! Grafana: its process, and the provisioning of data sources and dashboard folders.
+
+use indexmap::IndexMap;
+
+use crate::manifest::{Datasource, Grafana, Stack, Value};
+use crate::wire::grafana as wire;
+
+use super::parts::{
+    Common, EnvValue, HostPath, MountPoint, Part, PartKind, part as new, tls_path,
+};
+use super::secrets::{SecretRef, slug};
+use super::versions::{Product, Version};
+use super::{Output, Plan, RenderError, Renderer, alertmanager, header, prometheus, to_yaml};
+
+pub(super) const RENDERER: Renderer = Renderer { name: "grafana provisioning", render };
+
+pub(super) const NAME: &str = "grafana";
+/// Where dashboards lie inside of the container, and below the output folder.
+pub(super) const DASHBOARDS: (&str, &str) = ("/etc/grafana/dashboards", "monitoring/dashboards");
+/// The same for dashboards that are listed in a folder of their own.
+pub(super) const FOLDERS: (&str, &str) =
+    ("/etc/grafana/dashboard-folders", "monitoring/dashboard-folders");
+
+/// The folder of Grafana that dashboards are listed in, as a path below [`FOLDERS`].
+pub(super) fn folder_path(folder: &str) -> String {
+    slug(folder)
+}
+
+fn folders(grafana: &Grafana) -> Vec<&str> {
+    let mut folders: Vec<&str> = Vec::new();
+    for folder in grafana.dashboards.iter().filter_map(|dashboard| dashboard.folder.as_ref()) {
+        if !folders.contains(&folder.as_str()) {
+            folders.push(folder.as_str());
+        }
+    }
+    folders
+}
+
+pub(super) fn part(stack: &Stack) -> Option<Part> {
+    let grafana = stack.grafana.as_ref()?;
+    let common = Common {
+        product: Product::Grafana,
+        version: &grafana.version,
+        image: &grafana.image,
+        port: &grafana.port,
+        bind: &grafana.bind,
+        networks: &grafana.networks,
+    };
+    let mut part = new(stack, PartKind::Grafana, NAME, 3000, &common);
+    let mut mount = |inside: &str, outside: &str| {
+        part.mounts.push(MountPoint::read_only(inside, HostPath::Output(outside.to_owned())));
+    };
+    mount("/etc/grafana/provisioning/datasources/stackctl.yml", "monitoring/grafana-datasources.yml");
+    if !grafana.dashboards.is_empty() {
+        mount("/etc/grafana/provisioning/dashboards/stackctl.yml", "monitoring/grafana-dashboards.yml");
+        if grafana.dashboards.iter().any(|dashboard| dashboard.folder.is_none()) {
+            mount(DASHBOARDS.0, DASHBOARDS.1);
+        }
+        if grafana.dashboards.iter().any(|dashboard| dashboard.folder.is_some()) {
+            mount(FOLDERS.0, FOLDERS.1);
+        }
+    }
+    if let Some(volume) = &grafana.data {
+        part.mounts.push(MountPoint {
+            inside: "/var/lib/grafana".to_owned(),
+            outside: HostPath::Volume(volume.value.clone()),
+            options: "",
+        });
+    }
+    let text = |part: &mut Part, name: &str, value: &str| {
+        part.env.push((name.to_owned(), EnvValue::Text(value.to_owned())));
+    };
+    if let Some(admin) = &grafana.admin {
+        text(&mut part, "GF_SECURITY_ADMIN_USER", admin.user.as_str());
+        if let Some(password) = &admin.password {
+            set_password(&mut part, stack, "GF_SECURITY_ADMIN_PASSWORD", &password.value);
+        }
+    }
+    if let Some(anonymous) = &grafana.anonymous {
+        text(&mut part, "GF_AUTH_ANONYMOUS_ENABLED", if anonymous.value { "true" } else { "false" });
+    }
+    if let Some(url) = &grafana.root_url {
+        text(&mut part, "GF_SERVER_ROOT_URL", url.as_str());
+    }
+    if !grafana.plugins.is_empty() {
+        let plugins: Vec<&str> = grafana.plugins.iter().map(|plugin| plugin.as_str()).collect();
+        let version = Product::Grafana.version(
+            grafana.version.as_ref().map(|version| version.as_str()),
+            grafana.image.as_ref().map(|image| image.as_str()),
+        );
+        let variable =
+            if version >= Version(12, 0, 0) { "GF_PLUGINS_PREINSTALL" } else { "GF_INSTALL_PLUGINS" };
+        text(&mut part, variable, &plugins.join(","));
+    }
+    for (name, value) in &grafana.env {
+        part.set_env(stack, &name.value, &value.value);
+    }
+    for datasource in &grafana.datasources {
+        if let Some(secret) =
+            datasource.password.as_ref().and_then(|password| SecretRef::of(stack, &password.value))
+        {
+            part.grant(&secret);
+        }
+    }
+    let certificates = [
+        stack.prometheus.as_ref().and_then(|prometheus| prometheus.tls.as_ref()),
+        stack.alertmanager.as_ref().and_then(|alertmanager| alertmanager.tls.as_ref()),
+    ];
+    for tls in certificates.into_iter().flatten() {
+        super::parts::add_tls_file(&mut part, tls.cert.as_str());
+    }
+    if stack.prometheus.is_some() {
+        part.after.push(prometheus::NAME.to_owned());
+    }
+    part.ready_path = Some("/api/health");
+    Some(part)
+}
+
+/// Grafana reads any setting from a file when its variable ends in `__FILE`.
+fn set_password(part: &mut Part, stack: &Stack, name: &str, value: &Value) {
+    match SecretRef::of(stack, value) {
+        Some(secret) if super::parts::in_file(&secret) => {
+            part.env.push((format!("{name}__FILE"), EnvValue::Text(secret.path())));
+            part.grant(&secret);
+        }
+        Some(secret) => part.env.push((name.to_owned(), EnvValue::FromCaller(secret.variable()))),
+        None => part.env.push((name.to_owned(), EnvValue::Text(value.text().to_owned()))),
+    }
+}
+
+fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
+    let stack = plan.stack;
+    let Some(grafana) = &stack.grafana else { return Ok(()) };
+    let text = format!("{}{}", header(stack), to_yaml(&datasources(stack, grafana)));
+    out.push(Output::text("monitoring/grafana-datasources.yml", text));
+    if grafana.dashboards.is_empty() {
+        return Ok(());
+    }
+    let provider = |name: String, folder: &str, path: String| wire::DashboardProvider {
+        name,
+        org_id: 1,
+        folder: folder.to_owned(),
+        kind: "file".to_owned(),
+        disable_deletion: true,
+        update_interval_seconds: 10,
+        allow_ui_updates: false,
+        options: wire::DashboardPath { path },
+    };
+    let mut providers = Vec::new();
+    if grafana.dashboards.iter().any(|dashboard| dashboard.folder.is_none()) {
+        providers.push(provider(super::secrets::slug(stack.name()), "", DASHBOARDS.0.to_owned()));
+    }
+    for folder in folders(grafana) {
+        let path = folder_path(folder);
+        providers.push(provider(path.clone(), folder, format!("{}/{path}", FOLDERS.0)));
+    }
+    let providers = wire::DashboardProviders { api_version: 1, providers };
+    let text = format!("{}{}", header(stack), to_yaml(&providers));
+    out.push(Output::text("monitoring/grafana-dashboards.yml", text));
+    Ok(())
+}
+
+/// A data source as dashboards refer to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Name in the manifest.
+    pub name: String,
+    /// Plugin id.
+    pub kind: String,
+    /// What dashboards refer to.
+    pub uid: String,
+    /// Whether panels use it that name none.
+    pub default: bool,
+}
+
+impl Source {
+    pub(super) fn reference(&self) -> wire::DatasourceRef {
+        wire::DatasourceRef { kind: self.kind.clone(), uid: self.uid.clone() }
+    }
+}
+
+/// The data sources of the stack: those written, or Prometheus when none is.
+pub fn sources(stack: &Stack) -> Vec<Source> {
+    let Some(grafana) = &stack.grafana else { return Vec::new() };
+    let mut sources: Vec<Source> = grafana
+        .datasources
+        .iter()
+        .map(|datasource| {
+            let name = &datasource.name.value;
+            Source {
+                name: name.clone(),
+                kind: datasource.kind.as_ref().unwrap_or(&datasource.name).value.clone(),
+                uid: datasource.uid.as_ref().map_or_else(|| slug(name), |uid| uid.value.clone()),
+                default: datasource.default.as_ref().is_some_and(|default| default.value),
+            }
+        })
+        .collect();
+    if sources.is_empty() && stack.prometheus.is_some() {
+        sources.push(Source {
+            name: prometheus::NAME.to_owned(),
+            kind: prometheus::NAME.to_owned(),
+            uid: prometheus::NAME.to_owned(),
+            default: false,
+        });
+    }
+    if !sources.is_empty() && sources.iter().all(|source| !source.default) {
+        let first = sources.iter().position(|source| source.kind == "prometheus").unwrap_or(0);
+        sources[first].default = true;
+    }
+    sources
+}
+
+fn datasources(stack: &Stack, grafana: &Grafana) -> wire::Datasources {
+    let said = |name: &str| grafana.datasources.iter().find(|said| said.name.value == name);
+    let datasources = sources(stack)
+        .iter()
+        .map(|source| datasource(stack, source, said(&source.name).map(|said| &said.value)))
+        .collect();
+    wire::Datasources { api_version: 1, prune: true, datasources }
+}
+
+fn datasource(stack: &Stack, source: &Source, said: Option<&Datasource>) -> wire::Datasource {
+    let mut json = IndexMap::new();
+    let mut secure = IndexMap::new();
+    let text = |text: &str| wire::Json::Text(text.to_owned());
+    let certificate = match source.kind.as_str() {
+        "prometheus" => stack
+            .prometheus
+            .as_ref()
+            .and_then(|prometheus| prometheus.tls.as_ref())
+            .map(|tls| tls_path(tls.cert.as_str())),
+        "alertmanager" => stack.alertmanager.as_ref().and_then(|part| alertmanager::certificate(part)),
+        _ => None,
+    };
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    let derived = match source.kind.as_str() {
+        "prometheus" => format!("{scheme}://{}:{}", prometheus::NAME, prometheus::PORT),
+        "alertmanager" => format!("{scheme}://{}:9093", alertmanager::NAME),
+        _ => String::new(),
+    };
+    let own_url = said.and_then(|said| said.url.as_ref()).map(|url| url.value.clone());
+    match source.kind.as_str() {
+        "prometheus" => {
+            json.insert("httpMethod".to_owned(), text("POST"));
+            let interval = said.and_then(|said| said.interval.as_ref()).or_else(|| {
+                stack.prometheus.as_ref().and_then(|prometheus| prometheus.scrape_interval.as_ref())
+            });
+            if let Some(interval) = interval {
+                json.insert("timeInterval".to_owned(), text(&interval.text));
+            }
+            if stack.alertmanager.is_some() {
+                json.insert("manageAlerts".to_owned(), wire::Json::Bool(true));
+            }
+        }
+        "alertmanager" => {
+            json.insert("implementation".to_owned(), text("prometheus"));
+        }
+        _ => {}
+    }
+    if let Some(path) = certificate.filter(|_| own_url.is_none()) {
+        json.insert("tlsAuthWithCACert".to_owned(), wire::Json::Bool(true));
+        secure.insert("tlsCACert".to_owned(), format!("$__file{{{path}}}"));
+    }
+    for (name, value) in said.iter().flat_map(|said| &said.options) {
+        json.insert(name.value.clone(), json_value(&value.value));
+    }
+    let user = said.and_then(|said| said.user.as_ref());
+    if let Some(password) = said.and_then(|said| said.password.as_ref()) {
+        let value = match SecretRef::of(stack, &password.value) {
+            Some(secret) => format!("$__file{{{}}}", secret.path()),
+            // `$` is Grafana's own mark for variables.
+            None => password.value.text().replace('$', "$$"),
+        };
+        secure.insert("basicAuthPassword".to_owned(), value);
+    }
+    wire::Datasource {
+        name: source.name.clone(),
+        uid: source.uid.clone(),
+        kind: source.kind.clone(),
+        access: "proxy".to_owned(),
+        url: own_url.unwrap_or(derived),
+        is_default: source.default,
+        basic_auth: user.is_some(),
+        basic_auth_user: user.map(|user| user.value.clone()),
+        editable: false,
+        json_data: json,
+        secure_json_data: secure,
+    }
+}
+
+/// A setting whose type Grafana knows and the manifest does not: `true` and `12` are what they look
+/// like.
+pub(super) fn json_value(text: &str) -> wire::Json {
+    match text {
+        "true" => wire::Json::Bool(true),
+        "false" => wire::Json::Bool(false),
+        text => match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => wire::Json::Number(wire::Number(number)),
+            _ => wire::Json::Text(text.to_owned()),
+        },
+    }
+}

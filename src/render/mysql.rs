@@ -1,0 +1,144 @@
+//! The MySQL exporter: its `my.cnf`, the entry point that reads the password, and the script that
+//! makes its user in the database.
+
+use minijinja::context;
+
+use crate::manifest::{Exporter, Stack};
+
+use super::endpoints::address;
+use super::parts::{
+    Common, EnvValue, HostPath, MountPoint, Part, PartKind, exporter_host, exporter_version,
+    host_of, in_file, part as new,
+};
+use super::secrets::SecretRef;
+use super::template;
+use super::versions::{Product, Version};
+use super::{Output, Plan, RenderError, Renderer};
+
+pub(super) const RENDERER: Renderer = Renderer { name: "my.cnf", render };
+
+const CNF: &str = include_str!("templates/my.cnf.j2");
+const GRANTS: &str = include_str!("templates/grants.sh.j2");
+/// Where the exporter's folder lies inside of its container.
+const FOLDER: &str = "/etc/mysqld-exporter";
+
+/// Whether an exporter watches a MySQL server.
+pub(super) fn is_mysql(exporter: &Exporter) -> bool {
+    matches!(exporter.kind(), "mysql" | "mysqld")
+}
+
+/// The exporter's folder below the output folder.
+fn folder(exporter: &Exporter) -> String {
+    format!("monitoring/{}", exporter_host(exporter))
+}
+
+fn user(exporter: &Exporter) -> &str {
+    exporter.user.as_ref().map_or("exporter", |user| user.as_str())
+}
+
+/// `host:port` of the database.
+fn target(stack: &Stack, exporter: &Exporter) -> String {
+    let target = exporter.target.as_ref().map_or("localhost", |target| target.as_str());
+    let address = address(stack, target, false);
+    match address.contains(':') {
+        true => address,
+        false => format!("{address}:3306"),
+    }
+}
+
+pub(super) fn part(stack: &Stack, exporter: &Exporter) -> Part {
+    let common = Common {
+        product: Product::MysqldExporter,
+        version: &exporter.version,
+        image: &exporter.image,
+        port: &exporter.port,
+        bind: &exporter.bind,
+        networks: &exporter.networks,
+    };
+    let inside = exporter.port.as_ref().map_or(9104, |port| port.value);
+    let mut part = new(stack, PartKind::MysqldExporter, &exporter_host(exporter), inside, &common);
+    part.argv.push(format!("--config.my-cnf={FOLDER}/my.cnf"));
+    if inside != 9104 {
+        part.argv.push(format!("--web.listen-address=:{inside}"));
+    }
+    if let Some(path) = &exporter.path {
+        part.argv.push(format!("--web.telemetry-path={}", path.value));
+    }
+    if let Some(collectors) = &exporter.collectors {
+        for name in collectors.only.iter().chain(&collectors.enable) {
+            part.argv.push(format!("--collect.{}", name.value));
+        }
+        // There is no flag for "nothing else": the collectors that run by default are named.
+        let default = ["global_status", "global_variables", "slave_status"]
+            .into_iter()
+            .chain(["info_schema.innodb_cmp", "info_schema.innodb_cmpmem", "info_schema.query_response_time"]);
+        let unwanted = default.filter(|name| {
+            !collectors.only.is_empty() && collectors.only.iter().all(|only| only.value != *name)
+        });
+        for name in unwanted.chain(collectors.disable.iter().map(|name| name.as_str())) {
+            part.argv.push(format!("--no-collect.{name}"));
+        }
+    }
+    part.mounts.push(MountPoint::read_only(FOLDER, HostPath::Output(folder(exporter))));
+    if let Some(password) = &exporter.password {
+        // Before 0.15 the whole address came from one variable, and my.cnf had no use for others.
+        let old = exporter_version(Product::MysqldExporter, exporter) < Version(0, 15, 0);
+        let setting = match SecretRef::of(stack, &password.value) {
+            None => EnvValue::Text(password.value.text().to_owned()),
+            Some(secret) if in_file(&secret) || old => {
+                part.grant(&secret);
+                EnvValue::Content(secret)
+            }
+            Some(secret) => EnvValue::FromCaller(secret.variable()),
+        };
+        part.env.push(("MYSQLD_EXPORTER_PASSWORD".to_owned(), setting));
+    }
+    part.ready_path = Some("/");
+    part
+}
+
+/// What an old exporter reads instead of my.cnf, as a shell word; `None` from 0.15 on.
+pub(super) fn data_source_name(stack: &Stack, exporter: &Exporter) -> Option<String> {
+    (exporter_version(Product::MysqldExporter, exporter) < Version(0, 15, 0)).then(|| {
+        format!("{}:$MYSQLD_EXPORTER_PASSWORD@({})/", user(exporter), target(stack, exporter))
+    })
+}
+
+/// The script that makes the exporter's user, and the secret it reads: for the service that is the
+/// exporter's target. Images of MySQL and MariaDB run it when their data folder is still empty.
+pub(super) fn init_script(stack: &Stack, exporter: &Exporter) -> Option<(MountPoint, SecretRef)> {
+    let service = stack.service(host_of(exporter.target.as_ref()?.as_str()))?;
+    let secret = SecretRef::of(stack, &exporter.password.as_ref()?.value)?;
+    let image = service.image.as_ref()?.as_str();
+    let known = ["mysql", "mariadb", "percona"].iter().any(|name| image.contains(name));
+    known.then(|| {
+        let inside = format!("/docker-entrypoint-initdb.d/50-{}.sh", exporter_host(exporter));
+        let script = HostPath::Output(format!("{}/grants.sh", folder(exporter)));
+        (MountPoint::read_only(inside, script), secret)
+    })
+}
+
+fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
+    let stack = plan.stack;
+    for exporter in stack.exporters.iter().filter(|exporter| is_mysql(exporter)) {
+        let target = target(stack, exporter);
+        let (host, port) = target.rsplit_once(':').unwrap_or((&target, "3306"));
+        let values = context! { stack => stack.name(), host, port, user => user(exporter) };
+        out.push(Output::text(
+            format!("{}/my.cnf", folder(exporter)),
+            template::builtin("my.cnf", CNF, &values),
+        ));
+        if let Some((_, secret)) = init_script(stack, exporter) {
+            let values = context! {
+                stack => stack.name(),
+                user => user(exporter),
+                password_file => secret.path(),
+            };
+            out.push(Output::text(
+                format!("{}/grants.sh", folder(exporter)),
+                template::builtin("grants.sh", GRANTS, &values),
+            ));
+        }
+    }
+    Ok(())
+}

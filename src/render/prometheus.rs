@@ -1,0 +1,301 @@
+//! `monitoring/prometheus.yml`, its web configuration, and the command line.
+
+use crate::manifest::{Block, ClientTls, DurationText, Map, RelabelAction, Relabel, Stack, Value};
+use crate::diag::Spanned;
+use crate::model::PromDuration;
+use crate::wire::prometheus as wire;
+
+use super::parts::{
+    Common, HostPath, MountPoint, Part, PartKind, add_tls_file, add_web, part as new, tls_path,
+};
+use super::secrets::{SecretRef, slug};
+use super::versions::Product;
+use super::web::web_config;
+use super::{Output, Plan, RenderError, Renderer, alerts, header, jobs, to_yaml};
+
+pub(super) const RENDERER: Renderer = Renderer { name: "prometheus.yml", render };
+
+pub(super) const NAME: &str = "prometheus";
+pub(super) const PORT: u16 = 9090;
+/// Path of the web configuration below the output folder.
+const WEB: &str = "monitoring/web.yml";
+
+pub(super) fn part(stack: &Stack) -> Option<Part> {
+    let prometheus = stack.prometheus.as_ref()?;
+    let common = Common {
+        product: Product::Prometheus,
+        version: &prometheus.version,
+        image: &prometheus.image,
+        port: &prometheus.port,
+        bind: &prometheus.bind,
+        networks: &prometheus.networks,
+    };
+    let mut part = new(stack, PartKind::Prometheus, NAME, PORT, &common);
+    part.mounts.push(MountPoint::read_only(
+        "/etc/prometheus",
+        HostPath::Output("monitoring".to_owned()),
+    ));
+    if let Some(volume) = &prometheus.data {
+        part.mounts.push(MountPoint {
+            inside: "/prometheus".to_owned(),
+            outside: HostPath::Volume(volume.value.clone()),
+            options: "",
+        });
+    }
+
+    let mut argv = vec![
+        "--config.file=/etc/prometheus/prometheus.yml".to_owned(),
+        "--storage.tsdb.path=/prometheus".to_owned(),
+    ];
+    let mut flag = |name: &str, value: Option<&str>| {
+        argv.extend(value.map(|value| format!("--{name}={value}")));
+    };
+    if let Some(retention) = &prometheus.retention {
+        flag("storage.tsdb.retention.time", retention.time.as_ref().map(|t| t.text.as_str()));
+        flag("storage.tsdb.retention.size", retention.size.as_ref().map(|s| s.text.as_str()));
+    }
+    flag("web.external-url", prometheus.external_url.as_ref().map(|url| url.as_str()));
+    if let Some(query) = &prometheus.query {
+        flag("query.timeout", query.timeout.as_ref().map(|t| t.text.as_str()));
+        let number = |n: &Option<Spanned<u64>>| n.as_ref().map(|n| n.value.to_string());
+        flag("query.max-concurrency", number(&query.max_concurrency).as_deref());
+        flag("query.max-samples", number(&query.max_samples).as_deref());
+        flag("query.lookback-delta", query.lookback_delta.as_ref().map(|t| t.text.as_str()));
+    }
+    for (name, wanted) in [
+        ("web.enable-lifecycle", &prometheus.enable_lifecycle),
+        ("web.enable-admin-api", &prometheus.enable_admin_api),
+        ("web.enable-remote-write-receiver", &prometheus.enable_remote_write_receiver),
+    ] {
+        if wanted.as_ref().is_some_and(|wanted| wanted.value) {
+            argv.push(format!("--{name}"));
+        }
+    }
+    if !prometheus.features.is_empty() {
+        let features: Vec<&str> = prometheus.features.iter().map(|f| f.as_str()).collect();
+        argv.push(format!("--enable-feature={}", features.join(",")));
+    }
+    part.argv = argv;
+    add_web(&mut part, stack, WEB, &prometheus.web, prometheus.tls.as_deref());
+
+    // Everything that prometheus.yml refers to by path lies in a mount.
+    let mut secrets: Vec<&Value> = Vec::new();
+    let mut trusts: Vec<&ClientTls> = Vec::new();
+    for scrape in &prometheus.scrapes {
+        secrets.extend(scrape.password.iter().chain(&scrape.bearer_token).map(|v| &v.value));
+        trusts.extend(scrape.tls.as_deref());
+        for pattern in scrape.file_sd.iter().flat_map(|discovery| &discovery.files) {
+            let (folder, _) = split_pattern(&pattern.value);
+            let mount = MountPoint::read_only(
+                file_sd_folder(folder),
+                HostPath::Manifest(folder.to_owned()),
+            );
+            if !part.mounts.contains(&mount) {
+                part.mounts.push(mount);
+            }
+        }
+    }
+    for write in &prometheus.remote_write {
+        secrets.extend(write.password.iter().chain(&write.bearer_token).map(|v| &v.value));
+        trusts.extend(write.tls.as_deref());
+    }
+    for federate in &prometheus.federate {
+        secrets.extend(federate.password.iter().map(|v| &v.value));
+        trusts.extend(federate.tls.as_deref());
+    }
+    for secret in secrets.into_iter().filter_map(|value| SecretRef::of(stack, value)) {
+        part.grant(&secret);
+    }
+    for trust in trusts {
+        let ClientTls { ca, cert, key, server_name: _, insecure_skip_verify: _ } = trust;
+        for path in [ca, cert, key].into_iter().flatten() {
+            add_tls_file(&mut part, path.as_str());
+        }
+    }
+    if let Some(tls) = stack.alertmanager.as_ref().and_then(|alertmanager| alertmanager.tls.as_ref()) {
+        add_tls_file(&mut part, tls.cert.as_str());
+    }
+    part.ready_path = Some("/-/ready");
+    Some(part)
+}
+
+fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
+    let stack = plan.stack;
+    let Some(prometheus) = &stack.prometheus else { return Ok(()) };
+    if let Some(config) = config(stack) {
+        let text = format!("{}{}", header(stack), to_yaml(&config));
+        out.push(Output::text("monitoring/prometheus.yml", text));
+    }
+    if !prometheus.web.is_empty() || prometheus.tls.is_some() {
+        out.push(Output::text(WEB, web_config(stack, prometheus.tls.as_deref(), &prometheus.web)));
+    }
+    Ok(())
+}
+
+/// The content of prometheus.yml; `None` for a stack without Prometheus. Also what the cross-file
+/// rules want to know of the scrape jobs.
+pub fn config(stack: &Stack) -> Option<wire::Config> {
+    let prometheus = stack.prometheus.as_ref()?;
+    let alerting = stack.alertmanager.as_ref().map(|alertmanager| wire::Alerting {
+        alertmanagers: vec![wire::AlertmanagerConfig {
+            scheme: alertmanager.tls.is_some().then_some(wire::Scheme::Https),
+            tls_config: alertmanager.tls.as_ref().map(|tls| trust_own(tls.cert.as_str())),
+            static_configs: vec![wire::StaticConfig {
+                targets: vec!["alertmanager:9093".to_owned()],
+                ..wire::StaticConfig::default()
+            }],
+            ..wire::AlertmanagerConfig::default()
+        }],
+        ..wire::Alerting::default()
+    });
+    let storage = prometheus.out_of_order_time_window.as_ref().map(|window| wire::Storage {
+        tsdb: Some(wire::Tsdb {
+            out_of_order_time_window: Some(duration(window)),
+            ..wire::Tsdb::default()
+        }),
+        ..wire::Storage::default()
+    });
+    Some(wire::Config {
+        global: wire::Global {
+            scrape_interval: prometheus.scrape_interval.as_ref().map(duration),
+            scrape_timeout: prometheus.scrape_timeout.as_ref().map(duration),
+            evaluation_interval: prometheus.evaluation_interval.as_ref().map(duration),
+            external_labels: label_map(&prometheus.external_labels),
+            ..wire::Global::default()
+        },
+        alerting,
+        rule_files: alerts::any(stack).then(|| alerts::FILE.to_owned()).into_iter().collect(),
+        scrape_configs: jobs::jobs(stack),
+        storage,
+        remote_write: prometheus.remote_write.iter().map(|write| remote_write(stack, write)).collect(),
+        ..wire::Config::default()
+    })
+}
+
+fn remote_write(stack: &Stack, write: &crate::manifest::RemoteWrite) -> wire::RemoteWrite {
+    let crate::manifest::RemoteWrite {
+        url,
+        name,
+        remote_timeout,
+        headers,
+        user,
+        password,
+        bearer_token,
+        tls,
+        write_relabel,
+        send_exemplars,
+        send_native_histograms,
+        queue,
+    } = write;
+    wire::RemoteWrite {
+        url: url.value.clone(),
+        name: name.as_ref().map(|name| name.value.clone()),
+        remote_timeout: remote_timeout.as_ref().map(duration),
+        headers: label_map(headers),
+        write_relabel_configs: write_relabel.iter().map(relabel).collect(),
+        send_exemplars: send_exemplars.as_ref().map(|flag| flag.value),
+        send_native_histograms: send_native_histograms.as_ref().map(|flag| flag.value),
+        queue_config: queue.as_ref().map(|queue| wire::QueueConfig {
+            capacity: queue.capacity.as_ref().map(|n| n.value),
+            max_shards: queue.max_shards.as_ref().map(|n| n.value),
+            min_shards: queue.min_shards.as_ref().map(|n| n.value),
+            max_samples_per_send: queue.max_samples_per_send.as_ref().map(|n| n.value),
+            batch_send_deadline: queue.batch_send_deadline.as_ref().map(duration),
+            min_backoff: queue.min_backoff.as_ref().map(duration),
+            max_backoff: queue.max_backoff.as_ref().map(duration),
+            retry_on_http_429: queue.retry_on_http_429.as_ref().map(|flag| flag.value),
+            sample_age_limit: None,
+        }),
+        basic_auth: basic_auth(stack, user.as_ref(), password.as_ref()),
+        authorization: bearer(stack, bearer_token.as_ref()),
+        tls_config: tls.as_ref().map(|tls| client_tls(tls)),
+        ..wire::RemoteWrite::default()
+    }
+}
+
+/// A duration in Prometheus' form.
+pub(super) fn duration(text: &Spanned<DurationText>) -> PromDuration {
+    PromDuration(std::time::Duration::from_millis(text.ms.unsigned_abs()))
+}
+
+/// Labels sorted by name.
+pub(super) fn label_map(map: &Map<String>) -> wire::LabelMap {
+    map.iter().map(|(name, value)| (name.value.clone(), value.value.clone())).collect()
+}
+
+/// User name and password; the password from a file wherever it is not written out.
+pub(super) fn basic_auth(
+    stack: &Stack,
+    user: Option<&Spanned<String>>,
+    password: Option<&Spanned<Value>>,
+) -> Option<wire::BasicAuth> {
+    if user.is_none() && password.is_none() {
+        return None;
+    }
+    let secret = password.and_then(|password| SecretRef::of(stack, &password.value));
+    let literal = password.and_then(|password| password.value.literal());
+    Some(wire::BasicAuth {
+        username: user.map(|user| user.value.clone()),
+        password: literal.map(|text| wire::Secret(text.to_owned())),
+        password_file: secret.map(|secret| secret.path()),
+        ..wire::BasicAuth::default()
+    })
+}
+
+/// A bearer token; from a file wherever it is not written out.
+pub(super) fn bearer(stack: &Stack, token: Option<&Spanned<Value>>) -> Option<wire::Authorization> {
+    let token = token?;
+    Some(wire::Authorization {
+        kind: None,
+        credentials: token.value.literal().map(|text| wire::Secret(text.to_owned())),
+        credentials_file: SecretRef::of(stack, &token.value).map(|secret| secret.path()),
+    })
+}
+
+/// How a client trusts a server.
+pub(super) fn client_tls(tls: &ClientTls) -> wire::TlsConfig {
+    let ClientTls { ca, cert, key, server_name, insecure_skip_verify } = tls;
+    let path = |path: &Option<Spanned<String>>| path.as_ref().map(|path| tls_path(path.as_str()));
+    wire::TlsConfig {
+        ca_file: path(ca),
+        cert_file: path(cert),
+        key_file: path(key),
+        server_name: server_name.as_ref().map(|name| name.value.clone()),
+        insecure_skip_verify: insecure_skip_verify.as_ref().is_some_and(|flag| flag.value),
+        ..wire::TlsConfig::default()
+    }
+}
+
+/// Trust in a part of the same stack: its own certificate is the authority.
+pub(super) fn trust_own(cert: &str) -> wire::TlsConfig {
+    wire::TlsConfig { ca_file: Some(tls_path(cert)), ..wire::TlsConfig::default() }
+}
+
+/// A relabelling step.
+pub(super) fn relabel(step: &Block<Relabel>) -> wire::RelabelConfig {
+    let Relabel { source_labels, separator, regex, target_label, replacement, modulus, action } =
+        &step.value;
+    let text = |text: &Option<Spanned<String>>| text.as_ref().map(|text| text.value.clone());
+    wire::RelabelConfig {
+        source_labels: source_labels.iter().map(|label| label.value.clone()).collect(),
+        separator: text(separator),
+        regex: text(regex),
+        modulus: modulus.as_ref().map(|modulus| modulus.value),
+        target_label: text(target_label),
+        replacement: text(replacement),
+        action: action
+            .as_ref()
+            .filter(|action| action.value != RelabelAction::Replace)
+            .map(|action| action.name().to_owned()),
+    }
+}
+
+/// Folder and file name of a discovery pattern.
+pub(super) fn split_pattern(pattern: &str) -> (&str, &str) {
+    pattern.rsplit_once('/').unwrap_or((".", pattern))
+}
+
+/// Where a folder of discovery files lies inside of the container.
+pub(super) fn file_sd_folder(folder: &str) -> String {
+    format!("/run/file_sd/{}", slug(folder))
+}

@@ -1,0 +1,33 @@
+//! The push gateway.
+
+use crate::manifest::Stack;
+
+use super::parts::{Common, HostPath, MountPoint, Part, PartKind, part as new};
+use super::versions::Product;
+
+pub(super) const NAME: &str = "pushgateway";
+/// The one folder of the image that its user may write to.
+const DATA: &str = "/pushgateway";
+
+pub(super) fn part(stack: &Stack) -> Option<Part> {
+    let gateway = stack.pushgateway.as_ref()?;
+    let common = Common {
+        product: Product::Pushgateway,
+        version: &gateway.version,
+        image: &gateway.image,
+        port: &gateway.port,
+        bind: &gateway.bind,
+        networks: &gateway.networks,
+    };
+    let mut part = new(stack, PartKind::Pushgateway, NAME, 9091, &common);
+    if let Some(volume) = &gateway.data {
+        part.argv.push(format!("--persistence.file={DATA}/metrics"));
+        part.mounts.push(MountPoint {
+            inside: DATA.to_owned(),
+            outside: HostPath::Volume(volume.value.clone()),
+            options: "",
+        });
+    }
+    part.ready_path = Some("/-/ready");
+    Some(part)
+}

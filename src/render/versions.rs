@@ -1,0 +1,182 @@
+//! Which version of a product knows what: the default versions, and the fields that are younger than
+//! the oracles (promtool 2.42, amtool 0.25, docker-compose 1.29).
+
+use crate::manifest::Stack;
+
+/// A version of a product; what was not said is zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u32, pub u32, pub u32);
+
+impl Version {
+    /// Reads `3.5`, `v3.5.0` or the tag of an image; `None` for `latest` and the like.
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = text.trim_start_matches('v');
+        let mut parts = number.split(['.', '-', '+']).map_while(|part| part.parse().ok());
+        let major = parts.next()?;
+        Some(Self(major, parts.next().unwrap_or(0), parts.next().unwrap_or(0)))
+    }
+}
+
+/// A product that files are rendered for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Product {
+    /// Prometheus.
+    Prometheus,
+    /// Alertmanager.
+    Alertmanager,
+    /// Grafana.
+    Grafana,
+    /// Pushgateway.
+    Pushgateway,
+    /// node_exporter.
+    NodeExporter,
+    /// mysqld_exporter.
+    MysqldExporter,
+    /// docker compose.
+    Compose,
+}
+
+impl Product {
+    /// Repository of the reference image, and the version that is rendered for where none is named.
+    pub fn reference(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Prometheus => ("prom/prometheus", "3.5.0"),
+            Self::Alertmanager => ("prom/alertmanager", "0.28.1"),
+            Self::Grafana => ("grafana/grafana", "12.1.1"),
+            Self::Pushgateway => ("prom/pushgateway", "1.11.1"),
+            Self::NodeExporter => ("prom/node-exporter", "1.9.1"),
+            Self::MysqldExporter => ("prom/mysqld-exporter", "0.17.2"),
+            Self::Compose => ("docker/compose", "2.30.0"),
+        }
+    }
+
+    /// The reference image of a version. Grafana's tags have no `v`.
+    pub fn image(self, version: Option<&str>) -> String {
+        let (repository, default) = self.reference();
+        let version = version.map_or(default, |version| version.trim_start_matches('v'));
+        // Tags have three numbers: `3.5` means `3.5.0`.
+        let missing = 2_usize.saturating_sub(version.matches('.').count());
+        let v = if self == Self::Grafana { "" } else { "v" };
+        format!("{repository}:{v}{version}{}", ".0".repeat(missing))
+    }
+
+    /// The version that a stack asks for: said, or in the tag of the image, or the default.
+    pub fn version(self, said: Option<&str>, image: Option<&str>) -> Version {
+        said.and_then(Version::parse)
+            .or_else(|| {
+                let (_, tag) = image?.rsplit_once(':')?;
+                Version::parse(tag)
+            })
+            .or_else(|| Version::parse(self.reference().1))
+            .unwrap_or(Version(0, 0, 0))
+    }
+}
+
+/// A field that older versions of a product refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Feature {
+    /// Whose file it is.
+    pub product: Product,
+    /// Where it stands: keys by `.`, `[]` for each of a list, `*` for each of a map.
+    pub path: &'static str,
+    /// The first version that knows it.
+    pub since: Version,
+}
+
+/// Groups evaluated in the past.
+pub const QUERY_OFFSET: Feature = Feature {
+    product: Product::Prometheus,
+    path: "groups.[].query_offset",
+    since: Version(2, 53, 0),
+};
+
+/// Alerts that go on firing.
+pub const KEEP_FIRING_FOR: Feature = Feature {
+    product: Product::Prometheus,
+    path: "groups.[].rules.[].keep_firing_for",
+    since: Version(2, 42, 0),
+};
+
+/// Webhook addresses in files.
+pub const WEBHOOK_URL_FILE: Feature = Feature {
+    product: Product::Alertmanager,
+    path: "receivers.[].webhook_configs.[].url_file",
+    since: Version(0, 26, 0),
+};
+
+/// Telegram tokens in files.
+pub const TELEGRAM_TOKEN_FILE: Feature = Feature {
+    product: Product::Alertmanager,
+    path: "receivers.[].telegram_configs.[].bot_token_file",
+    since: Version(0, 26, 0),
+};
+
+/// Discord addresses in files.
+pub const DISCORD_URL_FILE: Feature = Feature {
+    product: Product::Alertmanager,
+    path: "receivers.[].discord_configs.[].webhook_url_file",
+    since: Version(0, 28, 0),
+};
+
+/// The name of a compose project.
+pub const COMPOSE_NAME: Feature =
+    Feature { product: Product::Compose, path: "name", since: Version(2, 3, 0) };
+
+/// Compose secrets out of environment variables.
+pub const COMPOSE_SECRET_ENVIRONMENT: Feature =
+    Feature { product: Product::Compose, path: "secrets.*.environment", since: Version(2, 6, 0) };
+
+/// Every field that some version still in use refuses: the one list that the tests with the oracles
+/// exclude by name.
+pub const FEATURES: &[Feature] = &[
+    QUERY_OFFSET,
+    KEEP_FIRING_FOR,
+    WEBHOOK_URL_FILE,
+    TELEGRAM_TOKEN_FILE,
+    DISCORD_URL_FILE,
+    COMPOSE_NAME,
+    COMPOSE_SECRET_ENVIRONMENT,
+];
+
+impl Feature {
+    /// Whether the version that the stack asks for knows the field.
+    pub fn known_to(&self, stack: &Stack) -> bool {
+        let text = |value: &Option<crate::diag::Spanned<String>>| {
+            value.as_ref().map(|value| value.value.clone())
+        };
+        let (said, image) = match self.product {
+            Product::Prometheus => stack
+                .prometheus
+                .as_ref()
+                .map_or((None, None), |part| (text(&part.version), text(&part.image))),
+            Product::Alertmanager => stack
+                .alertmanager
+                .as_ref()
+                .map_or((None, None), |part| (text(&part.version), text(&part.image))),
+            _ => (None, None),
+        };
+        self.product.version(said.as_deref(), image.as_deref()) >= self.since
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_come_from_words_tags_and_defaults() {
+        let version = |said, image| Product::Prometheus.version(said, image);
+        assert_eq!(version(Some("2.45"), Some("x:v3.0.0")), Version(2, 45, 0));
+        assert_eq!(version(None, Some("prom/prometheus:v2.53.1")), Version(2, 53, 1));
+        assert_eq!(version(None, Some("prom/prometheus:latest")), Version(3, 5, 0));
+        assert_eq!(version(None, None), Version(3, 5, 0));
+        assert_eq!(Version::parse("v3.6.0-rc.0"), Some(Version(3, 6, 0)));
+    }
+
+    #[test]
+    fn images_have_full_tags() {
+        assert_eq!(Product::Prometheus.image(Some("3.5")), "prom/prometheus:v3.5.0");
+        assert_eq!(Product::Grafana.image(Some("v12.0.2")), "grafana/grafana:12.0.2");
+        assert_eq!(Product::NodeExporter.image(None), "prom/node-exporter:v1.9.1");
+    }
+}
