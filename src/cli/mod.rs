@@ -5,11 +5,11 @@ mod explain;
 mod hash_password;
 mod printer;
 mod query;
-//TMP mod render;
+mod render;
 mod run;
 mod schema;
 mod telemetry;
-//TMP mod up;
+mod up;
 mod validate;
 
 use std::io::Write;
@@ -53,9 +53,9 @@ enum Command {
     /// Check a manifest and explain every mistake at its line and column.
     Validate(validate::Validate),
     /// Write the configuration files of every product.
-    //TMP Render(render::Render),
+    Render(render::Render),
     /// Validate, render and run the whole stack natively, in one process.
-    //TMP Up(up::Up),
+    Up(up::Up),
     /// Show the parts of the running stacks.
     Ps(control::Ps),
     /// Print what the parts of a running stack said.
@@ -131,8 +131,8 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
     match command {
         Command::Validate(validate) => validate.run(),
-        //TMP Command::Render(render) => render.run(),
-        //TMP Command::Up(up) => up.run(verbose),
+        Command::Render(render) => render.run(),
+        Command::Up(up) => up.run(verbose),
         Command::Ps(ps) => small_runtime()?.block_on(ps.run()),
         Command::Logs(logs) => small_runtime()?.block_on(logs.run()),
         Command::Reload(which) => small_runtime()?.block_on(control::reload(which)),

@@ -11,7 +11,7 @@ use super::printer::{self, out};
 use super::validate::{self, Source};
 use crate::diag::Severity;
 use crate::manifest::Loaded;
-use crate::render::{self, Beside, HandEdits, Output, WriteOptions};
+use crate::render::{self, Beside, HandEdits, Output, Setting, WriteOptions};
 
 /// Writes every configuration file of the stack; only what changed, and all or nothing.
 #[derive(Debug, Args)]
@@ -102,30 +102,9 @@ fn plan(loaded: &Loaded, manifest: &Path, output: &Path) -> anyhow::Result<Vec<O
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    Ok(render::plan(&loaded.stack, &Beside(folder.to_owned()), &relative(output, folder))?)
-}
-
-/// The way from one folder to another, as the rendered compose file has to write it.
-fn relative(from: &Path, to: &Path) -> String {
-    let absolute = |path: &Path| {
-        std::fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or(path.to_owned())
+    let setting = Setting {
+        base: &render::base_between(manifest, output),
+        sources: &Beside(folder.to_owned()),
     };
-    let (from, to) = (absolute(from), absolute(to));
-    let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
-    let up = from.components().skip(common).map(|_| "..".to_owned());
-    let down = to.components().skip(common).map(|c| c.as_os_str().to_string_lossy().into_owned());
-    let parts: Vec<String> = up.chain(down).collect();
-    if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_way_between_folders_goes_up_and_down() {
-        assert_eq!(relative(Path::new("/a/out"), Path::new("/a/examples")), "../examples");
-        assert_eq!(relative(Path::new("/a"), Path::new("/a")), ".");
-        assert_eq!(relative(Path::new("/a/b/c"), Path::new("/a")), "../..");
-    }
+    Ok(render::plan(&loaded.stack, &setting)?)
 }

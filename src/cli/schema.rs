@@ -8,6 +8,6 @@ use crate::manifest;
 
 /// Prints the schema that editors use for completion.
 pub fn run() -> anyhow::Result<ExitCode> {
-    out().write_all(b"")?;
+    out().write_all(manifest::schema::text().as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

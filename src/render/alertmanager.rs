@@ -156,7 +156,10 @@ pub fn config(stack: &Stack, alertmanager: &Alertmanager) -> wire::Config {
     for mute in alertmanager.mutes.iter().filter(|mute| applies_by_itself(alertmanager, mute)) {
         let matchers = mute.when.as_ref().map_or_else(Vec::new, |when| matchers(when.as_str()));
         let active = mute.mode.as_ref().is_some_and(|mode| mode.value == MuteMode::Active);
-        mutes::apply(&mut route, &mutes::Quiet { name: mute.name.as_str(), matchers: &matchers, active });
+        mutes::apply(
+            &mut route,
+            &mutes::Quiet { name: mute.name.as_str(), matchers: &matchers, active },
+        );
     }
     wire::Config {
         global: (global != wire::Global::default()).then_some(global),
@@ -245,7 +248,12 @@ pub(super) fn matchers(said: &str) -> Vec<String> {
             }
         }
     }
-    parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    parts
+        .iter()
+        .map(|part| part.trim())
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Where a value that may be secret is written.

@@ -34,13 +34,13 @@ pub fn rule_file(stack: &Stack) -> wire::RuleFile {
     wire::RuleFile { groups: written.chain(stack.slos.iter().map(|slo| slo::group(slo))).collect() }
 }
 
-fn group(stack: &Stack, group: &RuleGroup) -> wire::Group {
+fn group(stack: &Stack, group: &RuleGroup) -> wire::RuleGroup {
     let RuleGroup { name, interval, query_offset, limit, labels, rules } = group;
-    wire::Group {
+    wire::RuleGroup {
         name: name.value.clone(),
         interval: interval.as_ref().map(text),
         query_offset: query_offset.as_ref().filter(|_| QUERY_OFFSET.known_to(stack)).map(text),
-        limit: limit.as_ref().map_or(0, |limit| limit.value),
+        limit: limit.as_ref().map(|limit| i64::try_from(limit.value).unwrap_or(i64::MAX)),
         // Labels of a group are young in Prometheus; put into each rule every version knows them.
         labels: IndexMap::new(),
         rules: rules

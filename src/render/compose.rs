@@ -65,9 +65,10 @@ fn env_example(stack: &Stack, variables: &[String]) -> Output {
     let mut text = header(stack);
     text.push_str("# Copy to .env, which stays out of version control, and fill in.\n");
     for variable in variables {
-        let secret = stack.secrets.iter().find(|secret| {
-            secret.env.as_ref().is_some_and(|env| env.value == *variable)
-        });
+        let secret = stack
+            .secrets
+            .iter()
+            .find(|secret| secret.env.as_ref().is_some_and(|env| env.value == *variable));
         text.push('\n');
         if let Some(secret) = secret {
             text.push_str(&format!("# secret `{}`\n", secret.name.value));
@@ -177,12 +178,17 @@ fn mount(plan: &Plan, mount: &MountPoint) -> String {
         HostPath::Machine(path) => path.clone(),
         HostPath::Secret(secret) => secret.path(),
     };
-    let options = if mount.options.is_empty() { String::new() } else { format!(":{}", mount.options) };
+    let options =
+        if mount.options.is_empty() { String::new() } else { format!(":{}", mount.options) };
     format!("{outside}:{}{options}", mount.inside)
 }
 
 fn published(bind: &str, host: u16, inside: u16, protocol: Option<Protocol>) -> String {
-    let bind = if bind.contains(':') && !bind.starts_with('[') { format!("[{bind}]") } else { bind.to_owned() };
+    let bind = if bind.contains(':') && !bind.starts_with('[') {
+        format!("[{bind}]")
+    } else {
+        bind.to_owned()
+    };
     let udp = if protocol == Some(Protocol::Udp) { "/udp" } else { "" };
     format!("{bind}:{host}:{inside}{udp}")
 }
@@ -259,11 +265,7 @@ fn own_service(plan: &Plan, service: &Service) -> (wire::Service, Vec<SecretRef>
             args: pairs(&build.args),
         }),
         restart: Some(
-            service
-                .restart
-                .as_ref()
-                .map_or("unless-stopped", |restart| restart.name())
-                .to_owned(),
+            service.restart.as_ref().map_or("unless-stopped", |restart| restart.name()).to_owned(),
         ),
         entrypoint: strings(&service.entrypoint),
         command: strings(&service.command),
@@ -459,10 +461,7 @@ mod tests {
         let mut value = Yaml::from(format!("a$b ${{c}} {}", from_caller("PASS")));
         let mut variables = Vec::new();
         escape(&mut value, &mut variables);
-        assert_eq!(
-            value.as_str(),
-            Some("a$$b $${c} ${PASS:?PASS is not set, see .env.example}")
-        );
+        assert_eq!(value.as_str(), Some("a$$b $${c} ${PASS:?PASS is not set, see .env.example}"));
         assert_eq!(variables, ["PASS"]);
     }
 

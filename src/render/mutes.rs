@@ -14,8 +14,11 @@ pub(super) struct Quiet<'a> {
 
 impl Quiet<'_> {
     fn hush(&self, route: &mut wire::Route) {
-        let list =
-            if self.active { &mut route.active_time_intervals } else { &mut route.mute_time_intervals };
+        let list = if self.active {
+            &mut route.active_time_intervals
+        } else {
+            &mut route.mute_time_intervals
+        };
         if !list.iter().any(|name| name == self.name) {
             list.push(self.name.to_owned());
         }
@@ -66,7 +69,8 @@ const DAYS: [&str; 7] =
 
 /// The time interval of a mute. One that goes over midnight becomes two, the second on the day after.
 pub(super) fn interval(mute: &Mute) -> wire::TimeInterval {
-    let Mute { name, on, from, to, days_of_month, months, years, timezone, when: _, mode: _ } = mute;
+    let Mute { name, on, from, to, days_of_month, months, years, timezone, when: _, mode: _ } =
+        mute;
     let strings = |list: &[crate::diag::Spanned<String>]| -> Vec<String> {
         list.iter().map(|text| text.value.clone()).collect()
     };
@@ -96,7 +100,10 @@ pub(super) fn interval(mute: &Mute) -> wire::TimeInterval {
     } else {
         let mut spans = vec![span(Some((&start, "24:00")), days.clone())];
         if end != "00:00" {
-            spans.push(span(Some(("00:00", &end)), days.iter().flat_map(|day| day_after(day)).collect()));
+            spans.push(span(
+                Some(("00:00", &end)),
+                days.iter().flat_map(|day| day_after(day)).collect(),
+            ));
         }
         spans
     };
@@ -148,7 +155,9 @@ mod tests {
         assert_eq!((last.matchers.as_slice(), &last.receiver), (&matchers[..], &None));
         assert_eq!(last.mute_time_intervals, ["backup"]);
         assert_eq!(root.routes[0].routes[0].mute_time_intervals, ["backup"]);
-        assert!(root.mute_time_intervals.is_empty() && root.routes[0].mute_time_intervals.is_empty());
+        assert!(
+            root.mute_time_intervals.is_empty() && root.routes[0].mute_time_intervals.is_empty()
+        );
     }
 
     #[test]
@@ -197,7 +206,10 @@ mod tests {
         let night = mute(&["monday:friday", "saturday"], "22:00", "6:00").time_intervals;
         assert_eq!(night.len(), 2);
         assert_eq!(night[0].times[0].end_time, "24:00");
-        assert_eq!((night[1].times[0].start_time.as_str(), night[1].times[0].end_time.as_str()), ("00:00", "06:00"));
+        assert_eq!(
+            (night[1].times[0].start_time.as_str(), night[1].times[0].end_time.as_str()),
+            ("00:00", "06:00")
+        );
         assert_eq!(night[1].weekdays, ["tuesday:saturday", "sunday"]);
         let weekend = mute(&["friday:saturday"], "22:00", "06:00").time_intervals;
         assert_eq!(weekend[1].weekdays, ["saturday", "sunday"]);

@@ -2,7 +2,9 @@
 
 use crate::manifest::{Exporter, Stack};
 
-use super::parts::{Common, HostPath, MountPoint, Part, PartKind, exporter_host, own_images, part as new};
+use super::parts::{
+    Common, HostPath, MountPoint, Part, PartKind, exporter_host, own_images, part as new,
+};
 use super::versions::Product;
 
 pub(super) fn part(stack: &Stack, exporter: &Exporter) -> Part {

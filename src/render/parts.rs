@@ -2,7 +2,7 @@
 //! list fills compose.yaml and tells the runner what to start, so the two cannot differ.
 
 use crate::diag::Spanned;
-use crate::manifest::{Exporter, Images, ServerTls, Stack, Value, WebUser, Block};
+use crate::manifest::{Block, Exporter, Images, ServerTls, Stack, Value, WebUser};
 
 use super::secrets::{Origin, SecretRef, slug};
 use super::versions::{Product, Version};
@@ -197,7 +197,13 @@ pub(super) struct Common<'a> {
 }
 
 /// A part with its defaults.
-pub(super) fn part(stack: &Stack, kind: PartKind, name: &str, inside: u16, common: &Common) -> Part {
+pub(super) fn part(
+    stack: &Stack,
+    kind: PartKind,
+    name: &str,
+    inside: u16,
+    common: &Common,
+) -> Part {
     let image = match (common.image, own_images(stack)) {
         (Some(image), _) => image.value.clone(),
         (None, true) => OWN_IMAGE.to_owned(),

@@ -17,8 +17,7 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
 /// Seconds of the windows that error ratios are recorded over.
-const WINDOWS: [u64; 7] =
-    [5 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 6 * HOUR, DAY, 3 * DAY];
+const WINDOWS: [u64; 7] = [5 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 6 * HOUR, DAY, 3 * DAY];
 
 /// A condition: that much of the budget goes within the long window.
 struct Burn {
@@ -38,7 +37,7 @@ const TICKET: [Burn; 2] = [
 ];
 
 /// The rules of one objective.
-pub(super) fn group(slo: &Slo) -> wire::Group {
+pub(super) fn group(slo: &Slo) -> wire::RuleGroup {
     let Slo {
         name,
         objective,
@@ -72,7 +71,10 @@ pub(super) fn group(slo: &Slo) -> wire::Group {
         );
         rules.push(record(format!("slo:error_ratio:rate{range}"), expr));
     }
-    rules.push(record("slo:objective:ratio".to_owned(), format!("vector({})", number(1.0 - budget))));
+    rules.push(record(
+        "slo:objective:ratio".to_owned(),
+        format!("vector({})", number(1.0 - budget)),
+    ));
     rules.push(record("slo:error_budget:ratio".to_owned(), format!("vector({})", number(budget))));
     rules.push(record(
         "slo:error_budget_remaining:ratio".to_owned(),
@@ -131,7 +133,7 @@ pub(super) fn group(slo: &Slo) -> wire::Group {
     };
     rules.extend(alert("fast", &PAGE, &word(page_severity, "critical")));
     rules.extend(alert("slowly", &TICKET, &word(ticket_severity, "warning")));
-    wire::Group { name: format!("slo-{}", name.value), rules, ..wire::Group::default() }
+    wire::RuleGroup { name: format!("slo-{}", name.value), rules, ..wire::RuleGroup::default() }
 }
 
 fn capital(word: &str) -> &str {

@@ -218,7 +218,8 @@ impl Planner<'_> {
                 });
                 Kind::MysqldExporter {
                     argv: argv()?,
-                    env: env.collect::<anyhow::Result<_>>()
+                    env: env
+                        .collect::<anyhow::Result<_>>()
                         .with_context(|| format!("environment of {}", part.name))?,
                 }
             }
@@ -286,7 +287,10 @@ impl Planner<'_> {
             (Some(run), _) => Kind::Process(Process {
                 name: name.to_owned(),
                 command: run.command.iter().map(|word| word.value.clone()).collect(),
-                folder: run.cwd.as_ref().map_or(self.folder.to_owned(), |cwd| self.folder.join(&cwd.value)),
+                folder: run
+                    .cwd
+                    .as_ref()
+                    .map_or(self.folder.to_owned(), |cwd| self.folder.join(&cwd.value)),
                 env: Vec::new(),
                 restart: Restart::Always,
             }),
@@ -297,7 +301,9 @@ impl Planner<'_> {
             let endpoint = match &kind {
                 Kind::Process(_) => Endpoint::At(format!("127.0.0.1:{port}")),
                 Kind::External(address) => Endpoint::At(address.clone()),
-                _ => Endpoint::Nowhere(format!("service `{name}` is not run here: it has no `native` block")),
+                _ => Endpoint::Nowhere(format!(
+                    "service `{name}` is not run here: it has no `native` block"
+                )),
             };
             plan.endpoints.insert(format!("{name}:{port}"), endpoint);
         }
@@ -325,8 +331,8 @@ impl Planner<'_> {
             let job = job.with_context(|| format!("no scrape job asks service `{name}`"))?;
             let path = job.metrics_path.clone().unwrap_or_else(|| "/metrics".to_owned());
             let target = job.static_configs.iter().flat_map(|group| &group.targets).next();
-            let target =
-                target.with_context(|| format!("the scrape job of `{name}` has no fixed target"))?;
+            let target = target
+                .with_context(|| format!("the scrape job of `{name}` has no fixed target"))?;
             let port = target.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
             let port = port.unwrap_or(80);
             // Low ports would need rights that made-up data is not worth.
@@ -354,7 +360,6 @@ impl Planner<'_> {
         Ok(())
     }
 
-
     fn env_value(&self, value: &EnvValue) -> anyhow::Result<String> {
         match value {
             EnvValue::Text(text) => Ok(text.clone()),
@@ -368,7 +373,9 @@ impl Planner<'_> {
 
     /// A variable of a service: `X_FILE` gets the path of the secret's file, anything else its text.
     fn service_env(&self, name: &str, value: &Value) -> anyhow::Result<String> {
-        let Some(secret) = SecretRef::of(self.stack, value) else { return Ok(value.text().to_owned()) };
+        let Some(secret) = SecretRef::of(self.stack, value) else {
+            return Ok(value.text().to_owned());
+        };
         if name.ends_with("_FILE") {
             let file = secret_file(&secret, self.folder, self.place)?;
             return Ok(file.display().to_string());
@@ -427,4 +434,3 @@ fn declared(service: &Service) -> Vec<simulate::Declared> {
         })
         .collect()
 }
-

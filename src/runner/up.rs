@@ -23,7 +23,7 @@ use super::supervise::{FIRST_PAUSE, supervise};
 use super::{ports, probe, process, simulate};
 use crate::exporters::{mysql, node};
 use crate::manifest::Stack;
-use crate::render::{self, Beside, HandEdits, Output, WriteOptions};
+use crate::render::{self, Beside, HandEdits, Output, Setting, WriteOptions};
 use crate::{scrape, web};
 
 /// Time between two looks at the manifest's files.
@@ -127,7 +127,9 @@ fn prepare(
     place: &Place,
     wishes: &Wishes,
 ) -> anyhow::Result<(Vec<Output>, Plan)> {
-    let outputs = render::plan(stack, &Beside(folder.to_owned()), &folder.display().to_string())?;
+    let base = folder.display().to_string();
+    let sources = Beside(folder.to_owned());
+    let outputs = render::plan(stack, &Setting { base: &base, sources: &sources })?;
     let prometheus = outputs.iter().find(|output| output.path == "monitoring/prometheus.yml");
     let text = prometheus.and_then(|output| std::str::from_utf8(&output.bytes).ok());
     let plan = plan::plan(stack, text, folder, place, wishes)?;
@@ -261,8 +263,11 @@ impl Up {
             }),
             Kind::MysqldExporter { argv, env } => {
                 self.served(&planned, &stop, listener, move || {
-                    let config = mysql::Config::from_args(&argv, &env)?;
-                    Ok(mysql::Exporter::new(config)?.router())
+                    let config = mysql::Config::from_args(&argv)?;
+                    let password = env.iter().find(|(name, _)| name == mysql::PASSWORD_VARIABLE);
+                    let password = password.map(|(_, text)| mysql::Secret(text.clone()));
+                    let config = mysql::Config { password: password.unwrap_or_default(), ..config };
+                    Ok(mysql::Exporter::new(&config)?.router())
                 })
             }
             Kind::Simulated(pages) => self.served(&planned, &stop, listener, move || {
@@ -339,9 +344,8 @@ impl Up {
         self.outputs.clone_from(&before);
         self.write(&outputs).map_err(text)?;
 
-        let differs = |running: &Running| {
-            !plan.parts.iter().any(|planned| *planned == running.planned)
-        };
+        let differs =
+            |running: &Running| !plan.parts.iter().any(|planned| *planned == running.planned);
         let stale: Vec<String> = self
             .running
             .iter()

@@ -1,7 +1,5 @@
 //! Rule files of Prometheus, to the letter (docs: "Defining recording rules", "Alerting rules").
 //! Durations and expressions stay text here; `rules` settles them.
-//! Rule files of Prometheus (`alerts.yml`), as of version 3.
-//! Source: <https://prometheus.io/docs/prometheus/latest/configuration/recording_rules/>.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -47,24 +45,6 @@ pub struct RuleGroup {
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Name of the recorded metric.
-/// A whole rule file.
-    /// Groups, evaluated independently of one another.
-    #[serde(default)]
-    pub groups: Vec<Group>,
-/// Rules evaluated one after the other at one interval.
-pub struct Group {
-    /// Unique in the file.
-    /// A duration; the global evaluation interval where absent.
-    /// How far back evaluation is shifted, a duration.
-    /// Most series or alerts a rule may yield; 0 is no limit.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub limit: u64,
-    /// Added to every rule of the group.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    /// In the order of evaluation.
-    #[serde(default)]
-/// One rule: exactly one of `record` and `alert` is set.
-    /// Name of the series that is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<String>,
     /// Name of the alert.
@@ -157,13 +137,4 @@ groups:
         assert!(file.groups[0].rules.is_empty());
         assert!(serde_yaml::from_str::<RuleFile>("groups:\n").unwrap().groups.is_empty());
     }
-    /// How long the expression must hold before the alert fires, a duration.
-    /// How long the alert goes on firing after the expression stopped to hold, a duration.
-    /// Labels; templates for alerts.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    /// Annotations, templates.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(value: &u64) -> bool {
-    *value == 0
 }

@@ -20,18 +20,15 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("exporters", exporters::TESTS),
     ("promql", promql::TESTS),
     ("promql_parse", promql_parse::TESTS),
+    ("scrape", scrape::TESTS),
+    ("template", template::TESTS),
+    ("tsdb", tsdb::TESTS),
+    ("web", web::TESTS),
 ];
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
     let mut trials: Vec<libtest_mimic::Trial> = PARTS
-    let parts: &[(&str, &[support::Test])] =
-        &[("promql_parse", promql_parse::TESTS), ("template", template::TESTS)];
-        &[("promql", promql::TESTS), ("promql_parse", promql_parse::TESTS)];
-    let parts: [(&str, &[support::Test]); 1] = [("tsdb", tsdb::TESTS)];
-    let parts: [(&str, &[support::Test]); 1] = [("scrape", scrape::TESTS)];
-        &[("promql_parse", promql_parse::TESTS), ("web", web::TESTS)];
-    let trials = parts
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))
         .collect();

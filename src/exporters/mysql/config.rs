@@ -13,6 +13,9 @@ use super::my_cnf::{self, ConfigError, Login, Sections};
 use crate::exporters::Start;
 use crate::exporters::flags::{self, Flag, FlagError, Values, bad};
 
+/// The environment variable that holds the password where the option file has none.
+pub const PASSWORD_VARIABLE: &str = "MYSQLD_EXPORTER_PASSWORD";
+
 /// A password; it prints as `***`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(pub String);
@@ -144,9 +147,9 @@ impl Config {
         })
     }
 
-    /// The same with the password of the environment, `MYSQLD_EXPORTER_PASSWORD`.
+    /// The same with the password of the environment, [`PASSWORD_VARIABLE`].
     pub fn with_environment(self) -> Self {
-        match std::env::var("MYSQLD_EXPORTER_PASSWORD") {
+        match std::env::var(PASSWORD_VARIABLE) {
             Ok(password) => Self { password: Secret(password), ..self },
             Err(_) => self,
         }

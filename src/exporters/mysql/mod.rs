@@ -14,7 +14,7 @@ mod query_response_time;
 mod slave_status;
 mod value;
 
-pub use config::{Config, Secret, command};
+pub use config::{Config, PASSWORD_VARIABLE, Secret, command};
 pub use exporter::Exporter;
 pub use my_cnf::ConfigError;
 

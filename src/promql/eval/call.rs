@@ -215,6 +215,5 @@ fn alone(values: &[f64]) -> Matrix {
     let head =
         Head { labels: LabelSet::from_sorted(Vec::<(Symbol, Symbol)>::new()), drop_name: false };
     matrix.push(head, values, Vec::new());
-    matrix.push(head, &values, Vec::new());
     matrix
 }

@@ -61,8 +61,6 @@ impl Evaluator<'_> {
         let is_info = |labels: &LabelSet, evaluator: &Self| {
             let name = labels::metric_name(labels, &evaluator.symbols);
             names.iter().all(|matcher| matcher.matches(name))
-            let positive = names.iter().any(|m| matches!(m.op, MatchOp::Equal | MatchOp::Regex));
-            positive && names.iter().all(|matcher| matcher.matches(name))
         };
         let sources: Vec<bool> =
             base.heads.iter().map(|head| is_info(&head.labels, self)).collect();

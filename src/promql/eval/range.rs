@@ -229,14 +229,6 @@ impl Job<'_> {
         let columns = self.columns;
         if self.function.ignores_histograms() && !columns.histograms.is_empty() {
             let mixed = |b: &Bounds| b.floats.1 > b.floats.0 && b.hists.1 > b.hists.0;
-            let needed = match self.function {
-                Function::Deriv | Function::PredictLinear | Function::Smoothing => 1,
-                _ => 0,
-            };
-            let mixed = |b: &Bounds| {
-                b.floats.1 - b.floats.0 > needed && b.hists.1 > b.hists.0
-                    || b.floats.1 > b.floats.0 && b.hists.1 > b.hists.0
-            };
             if self.bounds.iter().any(mixed) {
                 told.notes.histograms_ignored_in_range(told.span, told.metric);
             }
@@ -283,7 +275,6 @@ impl Job<'_> {
             Function::Resets => self.counted(out, extended::What::Resets),
             Function::Stdvar => {
                 self.floats_each(out, |_, _, v| Some(numeric::variance_over_time(v)));
-                self.floats_each(out, |_, _, v| Some(numeric::variance_over_time(v)))
             }
             Function::Stddev => {
                 self.floats_each(out, |_, _, v| Some(numeric::variance_over_time(v).sqrt()));

@@ -65,7 +65,6 @@ fn origin(
     starts: &[Timestamp],
     times: &[Timestamp],
     first: usize,
-    end: usize,
     left: Timestamp,
 ) -> Option<Timestamp> {
     let start = *starts.get(first)?;
@@ -186,7 +185,6 @@ pub(super) fn float_change(
     let last = end - 1;
     let origin =
         kind.counter.then(|| origin(starts, &columns.times, first, window.start)).flatten();
-        kind.counter.then(|| origin(starts, &columns.times, first, end, window.start)).flatten();
     if last == first && origin.is_none() {
         return None;
     }
@@ -224,7 +222,6 @@ pub(super) fn hist_change(
     }
     let (times, starts) = (&columns.histogram_times, &columns.histogram_start_times);
     let origin = kind.counter.then(|| origin(starts, times, first, window.start)).flatten();
-    let origin = kind.counter.then(|| origin(starts, times, first, end, window.start)).flatten();
     if end - first < 2 && origin.is_none() {
         return None;
     }
@@ -247,7 +244,6 @@ pub(super) fn hist_change(
         origin,
         starts_here: kind.counter && starts.get(first) == Some(&times[first]),
     };
-    let extent = Extent { first: times[first], last: times[end - 1], count: end - first, origin };
     let factor = extrapolation(&extent, window, kind, first_count, change.count, range);
     change.scale(factor);
     change.hint = CounterReset::Gauge;

@@ -321,13 +321,6 @@ fn note_resets(columns: &mut Columns) {
             now.hint = if reset { CounterReset::Reset } else { CounterReset::NotReset };
             *histogram =
                 Arc::new(Histogram { counter_reset: now.hint, ..Histogram::clone(histogram) });
-        if now.hint == CounterReset::Unknown {
-            if let Some(before) = &before {
-                let reset = now.is_reset_after(before);
-                now.hint = if reset { CounterReset::Reset } else { CounterReset::NotReset };
-                *histogram =
-                    Arc::new(Histogram { counter_reset: now.hint, ..Histogram::clone(histogram) });
-            }
         }
         before = Some(Hist { hint: CounterReset::Unknown, ..now });
     }

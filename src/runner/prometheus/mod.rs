@@ -102,7 +102,8 @@ pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()>
         scrape::Options { resolver, ..scrape::Options::default() },
     ));
     let (wanted, mut asked) = mpsc::channel(4);
-    let state = Arc::new(web_state(&flags, &external_url, &store, &rules, &scraper, Reloader(wanted))?);
+    let state =
+        Arc::new(web_state(&flags, &external_url, &store, &rules, &scraper, Reloader(wanted))?);
 
     let part = Running { flags: &flags, rules, scraper, store, state, locate };
     part.apply(configuration, &rule_options).await;
@@ -203,8 +204,8 @@ fn load(
     flags: &Flags,
     locate: &(dyn Fn(&str) -> Option<PathBuf> + Send + Sync),
 ) -> Result<Configuration, String> {
-    let scrape = scrape::config::load_located(&flags.config_file, locate)
-        .map_err(|err| err.to_string())?;
+    let scrape =
+        scrape::config::load_located(&flags.config_file, locate).map_err(|err| err.to_string())?;
     let patterns: Vec<String> =
         scrape.rule_files.iter().map(|path| path.display().to_string()).collect();
     let mut texts = Vec::new();

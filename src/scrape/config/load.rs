@@ -335,9 +335,8 @@ fn resolve_paths(client: &mut wire::HttpClient, base: &Base<'_>) {
         files.extend(&mut oauth.client_secret_file);
     }
     files.extend(client.http_headers.values_mut().flat_map(|header| &mut header.files));
-    files.into_iter().for_each(|file| base.settle(file));
     for file in files {
-        absolute(file, folder);
+        base.settle(file);
     }
 }
 

@@ -1,0 +1,148 @@
+//! `up`: validate, render and run the whole stack natively.
+
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::printer::{self, out};
+use super::telemetry;
+use super::validate::{self, Source};
+use crate::diag::Severity;
+use crate::runner::board::Part;
+use crate::runner::control::{self, Request, Response};
+use crate::runner::logs::Logs;
+use crate::runner::place::{self, Place};
+use crate::runner::plan::Wishes;
+use crate::runner::up::{self, Settings};
+
+/// How long a detached stack may take to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Validates, renders and runs the whole stack natively, in one process.
+#[derive(Debug, Args)]
+pub struct Up {
+    #[command(flatten)]
+    source: Source,
+    /// Go on in the background; `stackctl down` stops it.
+    #[arg(short, long)]
+    detach: bool,
+    /// Add this to every port that stackctl itself listens on.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    port_offset: u16,
+    /// Run only these services and parts.
+    #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Make up the declared metrics of these services.
+    #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
+    simulate: Vec<String>,
+    /// Where samples, rendered files and logs are kept; a folder of this manifest's own below
+    /// ~/.local/state/stackctl if it is not said.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Up {
+    /// Exit code 1 if the manifest has errors; 2 if the stack could not be started.
+    pub fn run(self, verbose: u8) -> anyhow::Result<ExitCode> {
+        let loaded = self.source.load()?;
+        validate::show(&loaded);
+        if loaded.findings.count(Severity::Error) > 0 {
+            return Ok(ExitCode::from(1));
+        }
+        let place = Place::of(&self.source.manifest, self.data_dir.as_deref());
+        std::fs::create_dir_all(&place.root)
+            .with_context(|| format!("making the data folder {}", place.root.display()))?;
+        if self.detach {
+            return detach(&self.source.manifest, &place);
+        }
+        let logs = Logs::default();
+        telemetry::init(telemetry::level(LevelFilter::INFO, verbose), Some(&logs));
+        let source = self.source.clone();
+        let settings = Settings {
+            manifest: self.source.manifest,
+            read: Box::new(move || read(&source)),
+            place,
+            wishes: Wishes {
+                port_offset: self.port_offset,
+                only: self.only,
+                simulate: self.simulate,
+            },
+            logs,
+            started: Box::new(show),
+        };
+        let runtime = tokio::runtime::Runtime::new()?;
+        runtime.block_on(up::up(settings))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Reads the manifest for the runner; findings that are errors stop it.
+fn read(source: &Source) -> anyhow::Result<up::Source> {
+    let loaded = source.load()?;
+    if loaded.findings.count(Severity::Error) > 0 {
+        validate::show(&loaded);
+        let errors = loaded.findings.count(Severity::Error);
+        bail!("{} has {errors} errors: `stackctl validate` shows them", source.manifest.display());
+    }
+    Ok(up::Source { files: loaded.paths, stack: loaded.stack })
+}
+
+fn show(stack: &str, parts: &[Part]) {
+    let text = format!("\n{stack}\n{}\n\n", printer::parts_table(parts));
+    let _ = out().write_all(text.as_bytes());
+}
+
+/// Starts the same command without `--detach`, in a session of its own, and waits until it answers.
+fn detach(manifest: &Path, place: &Place) -> anyhow::Result<ExitCode> {
+    let log = place.log();
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&log)
+        .with_context(|| format!("opening {}", log.display()))?;
+    let arguments = std::env::args_os().skip(1).filter(|word| word != "-d" && word != "--detach");
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(file.try_clone()?)
+        .stderr(file)
+        // Ctrl-C in this terminal is not meant for it.
+        .process_group(0)
+        .spawn()
+        .context("starting in the background")?;
+    let socket = place::socket(manifest);
+    let runtime = super::small_runtime()?;
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        if let Some(status) = child.try_wait()? {
+            bail!("it ended at once ({status}); {} says why", log.display());
+        }
+        let mut answered = None;
+        let asked = control::ask(&socket, &Request::Ps, |response| {
+            if let Response::Ps(status) = response {
+                answered = Some(status);
+            }
+        });
+        if runtime.block_on(asked).is_ok()
+            && let Some(status) = answered
+            && status.pid == child.id()
+            && status.parts.iter().all(|part| part.state.is_settled())
+        {
+            show(&status.stack, &status.parts);
+            printer::note(&format!(
+                "runs in the background as process {}; `stackctl down` stops it",
+                status.pid
+            ));
+            return Ok(ExitCode::SUCCESS);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    printer::note(&format!("some parts are slow to start: `stackctl ps`, {}", log.display()));
+    Ok(ExitCode::SUCCESS)
+}
