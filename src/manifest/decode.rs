@@ -3,12 +3,17 @@
 //! A mistake costs the smallest thing around it (one setting, one port), makes one finding, and
 //! reading goes on.
 
+use std::collections::HashMap;
+
 use super::block::{Block, Map, Ordered};
 use super::codes;
 use super::scalar::{Refusal, Scalar, Type};
 use super::shape::{Choice, Field, Kind, Naming, Role, Shape};
 use super::tree::{Data, Node, Notation, Property, Value};
 use crate::diag::{Finding, Findings, Span, Spanned, most_similar, quoted_list};
+
+/// After this many unknown names in one node no further ones are reported.
+const MAX_UNKNOWN: usize = 50;
 
 /// A node of the language. Made by `settings!`.
 pub trait Decode: Sized {
@@ -387,11 +392,11 @@ impl<'a> Fields<'a> {
     }
 
     fn duplicates(&mut self, nodes: &[&Node]) {
-        let mut seen: Vec<(&str, Span)> = Vec::new();
+        let mut seen: HashMap<&str, Span> = HashMap::with_capacity(nodes.len());
         for node in nodes {
             let Some(arg) = node.args.first() else { continue };
             let Data::Text(name) = &arg.data else { continue };
-            if let Some((_, first)) = seen.iter().find(|(other, _)| other == name) {
+            if let Some(first) = seen.get(name.as_str()) {
                 let finding = codes::DUPLICATE
                     .says(format!("`{} \"{name}\"` is defined twice", node.name))
                     .at(arg.span, "defined again")
@@ -399,7 +404,7 @@ impl<'a> Fields<'a> {
                     .help("rename one of them, or write both together");
                 self.findings.push(finding);
             } else {
-                seen.push((name, arg.span));
+                seen.insert(name, arg.span);
             }
         }
     }
@@ -477,7 +482,7 @@ impl<'a> Fields<'a> {
             "Stack" => "at the top of a manifest".to_owned(),
             _ => format!("in {}", self.title()),
         };
-        for (name, span) in self.unknown_names() {
+        for (name, span) in self.unknown_names().take(MAX_UNKNOWN) {
             let finding = codes::UNKNOWN_NODE
                 .says(format!("there is no `{name}` {place}"))
                 .at(span, "unknown here");
@@ -595,9 +600,10 @@ fn rather(value: &Value, what: &str, kind: &Type, meant: String) -> Finding {
     let finding = codes::WRONG_TYPE
         .says(format!("`{what}` must be {}, found the text {}", kind.describe(), value.describe()))
         .at(value.span, "a text");
-    let finding = match value.quoted {
-        true => finding.help(format!("write it without quotes: `{written}`")),
-        false => finding.help(format!("write `{written}`")),
+    let finding = if value.quoted {
+        finding.help(format!("write it without quotes: `{written}`"))
+    } else {
+        finding.help(format!("write `{written}`"))
     };
     finding.replace(&format!("write `{written}`"), value.span, written)
 }
