@@ -445,11 +445,11 @@ impl<'a> Fields<'a> {
                     }
                     Notation::Yaml => format!("add `{key}`, {}", kind.describe()),
                 };
-                self.missing(&lacks, &format!("{help}: {}", sentence(doc)));
+                self.missing(&lacks, &format!("{help}. {}", sentence(doc)));
             }
             (None, [field]) => {
                 let Field { key, kind, doc, .. } = field;
-                let help = format!("add `{key}`, {}: {}", kind.describe(), sentence(doc));
+                let help = format!("add `{key}` ({}). {}", kind.describe(), sentence(doc));
                 self.missing(&format!("lacks `{key}`"), &help);
             }
             (None, fields) => {
@@ -475,6 +475,23 @@ impl<'a> Fields<'a> {
         most_similar(name, self.shape.keys().chain(top.iter().copied()))
     }
 
+    /// The nodes that can stand here and know the setting.
+    fn homes(&self, name: &str) -> Vec<&'static str> {
+        let mut homes: Vec<&'static str> = self
+            .shape
+            .keys()
+            .filter(|key| {
+                let inner = self.shape.child(key).and_then(|child| child.shape);
+                inner.is_some_and(|inner| inner.child(name).is_some())
+            })
+            .collect();
+        // What many know says nothing about where it belongs.
+        if homes.len() > 3 {
+            homes.clear();
+        }
+        homes
+    }
+
     /// Reports what is missing, and what no field has asked for.
     fn finish(&mut self) {
         self.report_absent();
@@ -486,18 +503,30 @@ impl<'a> Fields<'a> {
             let finding = codes::UNKNOWN_NODE
                 .says(format!("there is no `{name}` {place}"))
                 .at(span, "unknown here");
-            let finding = match self.suggestion(name) {
-                Some(known) => finding.help(format!("did you mean `{known}`?")).replace(
+            let homes = self.homes(name);
+            self.findings.push(if matches!(name, "include" | "profile") {
+                codes::UNKNOWN_NODE
+                    .says(format!("`{name}` can only stand at the top of a file"))
+                    .at(span, "not here")
+            } else if let Some(known) = self.suggestion(name) {
+                finding.help(format!("did you mean `{known}`?")).replace(
                     &format!("write `{known}`"),
                     span,
                     known,
-                ),
-                None if self.shape.keys().next().is_none() => finding,
-                None => {
-                    finding.help(format!("what can stand here: {}", quoted_list(self.shape.keys())))
+                )
+            } else if !homes.is_empty() {
+                finding.help(format!("`{name}` belongs in {}", quoted_list(homes)))
+            } else {
+                // The arguments have no names in KDL.
+                let written = self.shape.keys().filter(|key| {
+                    self.node.notation == Notation::Yaml
+                        || self.shape.arguments().all(|argument| argument.key != *key)
+                });
+                match quoted_list(written) {
+                    list if list.is_empty() => finding,
+                    list => finding.help(format!("what can stand here: {list}")),
                 }
-            };
-            self.findings.push(finding);
+            });
         }
         if let Some(extra) = self.node.args.get(self.argument) {
             let takes = match self.argument {
@@ -555,7 +584,7 @@ fn refused(value: &Value, what: &str, kind: &'static Type, refusal: Refusal) -> 
         Refusal::Type => {
             let finding = codes::WRONG_TYPE
                 .says(format!("`{what}` must be {}, found {found}", kind.describe()))
-                .at(value.span, "");
+                .at(value.span, "of another kind");
             match (kind, value.text()) {
                 (Type::Word(words), Some(text)) => {
                     match most_similar(text, words.iter().copied()) {
