@@ -81,7 +81,16 @@ impl<T: Decode> Setting for Option<Block<T>> {
     const KIND: Kind = Kind::Block(T::shape);
     fn read(fields: &mut Fields<'_>) -> Self {
         let field = fields.next_field();
-        let node = fields.node.children.iter().find(|child| *child.name == field.key)?;
+        let mut nodes = fields.node.children.iter().filter(|child| *child.name == field.key);
+        let node = nodes.next()?;
+        for again in nodes {
+            codes::DUPLICATE
+                .says(format!("`{}` is given twice in {}", field.key, fields.place()))
+                .at(again.name.span, "given again")
+                .also(node.name.span, "first given here")
+                .help("keep one of them, or write both together")
+                .push(fields.findings);
+        }
         block(node, fields.findings)
     }
 }
@@ -181,6 +190,11 @@ impl<'a> Fields<'a> {
             }
             _ => format!("`{}`", self.node.name),
         }
+    }
+
+    /// Where the settings stand, for a message: a node, or the top of the manifest.
+    fn place(&self) -> String {
+        if self.shape.name == "Stack" { "the stack".to_owned() } else { self.title() }
     }
 
     fn next_field(&mut self) -> &'static Field {
@@ -297,6 +311,16 @@ impl<'a> Fields<'a> {
                 values.extend(args.filter_map(|arg| scalar(arg, field.key, self.findings)));
                 first = Some((child.name.span, ()));
             }
+        }
+        if field.role == Role::Set {
+            // A profile may name again what the stack has.
+            let mut seen = Vec::with_capacity(values.len());
+            for value in values {
+                if !seen.contains(&value) {
+                    seen.push(value);
+                }
+            }
+            return seen;
         }
         values
     }

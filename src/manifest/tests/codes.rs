@@ -262,6 +262,18 @@ fn duplicate_s005() {
 }
 
 #[test]
+fn blocks_that_differ_are_not_joined() {
+    kdl(
+        "stack \"a\"\nstack \"b\"\nservice \"s\" image=\"i\" {\n    healthcheck \"x\"\n    healthcheck \"y\"\n}",
+        &[
+            "2:1: error[S005]: `stack` is given twice in the stack",
+            "5:5: error[S005]: `healthcheck` is given twice in `service \"s\"`",
+        ],
+    );
+    kdl("volumes \"a\"\nvolumes \"b\" \"a\"\nlint allow=\"S1\"\nlint allow=\"S2\"", &[]);
+}
+
+#[test]
 fn profile_overrides_nothing_s011() {
     let base = "service \"caddy\" { image \"caddy\" }\nsecret \"slack\" env=\"S\"\n";
     kdl(
