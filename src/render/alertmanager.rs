@@ -9,7 +9,8 @@ use crate::wire::alertmanager as wire;
 use super::alerts::text;
 use super::mutes;
 use super::parts::{
-    Common, HostPath, MountPoint, Part, PartKind, add_tls_file, add_web, part as new, tls_path,
+    Access, Common, HostPath, MountPoint, Part, PartKind, add_tls_file, add_web, part as new,
+    tls_path,
 };
 use super::secrets::{SecretRef, slug};
 use super::versions::Product;
@@ -40,7 +41,7 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
         part.mounts.push(MountPoint {
             inside: "/alertmanager".to_owned(),
             outside: HostPath::Volume(volume.value.clone()),
-            options: "",
+            access: Access::ReadWrite,
         });
     }
     for path in &alertmanager.templates {
@@ -156,7 +157,10 @@ pub fn config(stack: &Stack, alertmanager: &Alertmanager) -> wire::Config {
     for mute in alertmanager.mutes.iter().filter(|mute| applies_by_itself(alertmanager, mute)) {
         let matchers = mute.when.as_ref().map_or_else(Vec::new, |when| matchers(when.as_str()));
         let active = mute.mode.as_ref().is_some_and(|mode| mode.value == MuteMode::Active);
-        mutes::apply(&mut route, &mutes::Quiet { name: mute.name.as_str(), matchers: &matchers, active });
+        mutes::apply(
+            &mut route,
+            &mutes::Quiet { name: mute.name.as_str(), matchers: &matchers, active },
+        );
     }
     wire::Config {
         global: (global != wire::Global::default()).then_some(global),
@@ -245,7 +249,12 @@ pub(super) fn matchers(said: &str) -> Vec<String> {
             }
         }
     }
-    parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    parts
+        .iter()
+        .map(|part| part.trim())
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Where a value that may be secret is written.

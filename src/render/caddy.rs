@@ -112,9 +112,10 @@ fn site(stack: &Stack, site: &Site, hidden: &[&str]) -> Value {
         .iter()
         .map(|(name, value)| context! { name => name.as_str(), value => value.as_str() })
         .collect();
-    let default_root = site.php_fastcgi.first().map(|php| {
-        php.root.as_ref().map_or(PHP_ROOT, |root| root.as_str())
-    });
+    let default_root = site
+        .php_fastcgi
+        .first()
+        .map(|php| php.root.as_ref().map_or(PHP_ROOT, |root| root.as_str()));
     context! {
         host => site.host.as_str(),
         tls => site.tls.as_ref().map(|tls| tls.as_str()),

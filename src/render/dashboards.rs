@@ -60,7 +60,8 @@ fn reference(sources: &[Source], named: Option<&Spanned<String>>) -> wire::Datas
         let default = sources.iter().find(|source| source.default);
         return default.map_or_else(wire::DatasourceRef::default, Source::reference);
     };
-    let known = sources.iter().find(|source| source.name == named.value || source.uid == named.value);
+    let known =
+        sources.iter().find(|source| source.name == named.value || source.uid == named.value);
     known.map_or_else(
         // Most likely a variable of the dashboard.
         || wire::DatasourceRef { kind: "prometheus".to_owned(), uid: named.value.clone() },
@@ -70,7 +71,8 @@ fn reference(sources: &[Source], named: Option<&Spanned<String>>) -> wire::Datas
 
 fn built(stack: &Stack, dashboard: &Dashboard, sources: &[Source]) -> wire::Dashboard {
     let default = reference(sources, dashboard.datasource.as_ref());
-    let mut layout = Layout { stack, sources, default: default.clone(), ..Layout::new(stack, sources) };
+    let mut layout =
+        Layout { stack, sources, default: default.clone(), ..Layout::new(stack, sources) };
     for item in &dashboard.items {
         match item {
             DashboardItem::Panel(panel) => {
@@ -164,10 +166,11 @@ fn variable(
         hide,
         datasource,
     } = variable;
-    let kind = kind.as_ref().map_or(
-        if query.is_some() { VariableKind::Query } else { VariableKind::Custom },
-        |kind| kind.value,
-    );
+    let kind = kind
+        .as_ref()
+        .map_or(if query.is_some() { VariableKind::Query } else { VariableKind::Custom }, |kind| {
+            kind.value
+        });
     let flag = |flag: &Option<Spanned<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
     let is_query = kind == VariableKind::Query;
     let query_text = query.as_ref().map_or_else(
@@ -354,9 +357,17 @@ fn size(kind: PanelKind) -> (u32, u32) {
     }
 }
 
-fn targets(panel: &Panel, datasource: &wire::DatasourceRef, sources: &[Source]) -> Vec<wire::Target> {
-    let taken: Vec<&str> =
-        panel.queries.iter().filter_map(|query| query.ref_id.as_ref()).map(|id| id.as_str()).collect();
+fn targets(
+    panel: &Panel,
+    datasource: &wire::DatasourceRef,
+    sources: &[Source],
+) -> Vec<wire::Target> {
+    let taken: Vec<&str> = panel
+        .queries
+        .iter()
+        .filter_map(|query| query.ref_id.as_ref())
+        .map(|id| id.as_str())
+        .collect();
     let mut letters = ('A'..='Z')
         .map(String::from)
         .chain((1..).map(|n| format!("Q{n}")))
@@ -379,8 +390,17 @@ fn target(
     datasource: &wire::DatasourceRef,
     sources: &[Source],
 ) -> wire::Target {
-    let Query { expr, legend, format, instant, interval, datasource: own, ref_id: _, exemplar, hide } =
-        query;
+    let Query {
+        expr,
+        legend,
+        format,
+        instant,
+        interval,
+        datasource: own,
+        ref_id: _,
+        exemplar,
+        hide,
+    } = query;
     // These show one value for each series: the newest is enough.
     let newest = matches!(
         kind,
@@ -415,7 +435,8 @@ fn target(
 
 fn field_config(panel: &Panel) -> wire::FieldConfig {
     let kind = panel.kind.value;
-    let number = |value: &Option<Spanned<f64>>| value.as_ref().map(|value| wire::Number(value.value));
+    let number =
+        |value: &Option<Spanned<f64>>| value.as_ref().map(|value| wire::Number(value.value));
     let by_threshold = matches!(kind, PanelKind::Stat | PanelKind::Gauge | PanelKind::Bargauge)
         || (!panel.thresholds.is_empty() && kind != PanelKind::Timeseries);
     let mut steps: Vec<wire::Step> = panel
@@ -490,7 +511,8 @@ fn options(panel: &Panel) -> Map<String, Value> {
     let kind = panel.kind.value;
     let word = |text: &str| text.to_owned();
     let calc = panel.calc.as_ref().map_or("lastNotNull", |calc| calc.as_str()).to_owned();
-    let reduce = || wire::Reduce { calcs: vec![calc.clone()], fields: String::new(), values: false };
+    let reduce =
+        || wire::Reduce { calcs: vec![calc.clone()], fields: String::new(), values: false };
     let placement = panel.legend.as_ref().map_or("bottom", |legend| legend.as_str());
     let legend = |values: &[&str]| wire::Legend {
         display_mode: word("list"),
@@ -530,10 +552,9 @@ fn options(panel: &Panel) -> Map<String, Value> {
             value_mode: word("color"),
             show_unfilled: true,
         }),
-        PanelKind::Table => wire::Options::Table(wire::TableOptions {
-            show_header: true,
-            cell_height: word("sm"),
-        }),
+        PanelKind::Table => {
+            wire::Options::Table(wire::TableOptions { show_header: true, cell_height: word("sm") })
+        }
         PanelKind::Heatmap => wire::Options::Heatmap(wire::HeatmapOptions {
             calculate: false,
             color: wire::HeatmapColor { mode: word("scheme"), scheme: word("Oranges"), steps: 64 },
@@ -557,9 +578,7 @@ fn options(panel: &Panel) -> Map<String, Value> {
             tooltip: tooltip(),
             display_labels: vec![word("percent")],
         }),
-        PanelKind::Logs | PanelKind::Alertlist => {
-            wire::Options::None(wire::NoOptions::default())
-        }
+        PanelKind::Logs | PanelKind::Alertlist => wire::Options::None(wire::NoOptions::default()),
     };
     let typed = serde_json::to_value(typed).expect("options have text keys");
     let Value::Object(mut options) = typed else { return Map::new() };
@@ -645,7 +664,8 @@ fn bind_reference(
     match value {
         Value::String(text) if built_in(text) || variable(text) => {}
         Value::String(text) => {
-            *value = known(text).map_or_else(|| object(default), |source| object(&source.reference()));
+            *value =
+                known(text).map_or_else(|| object(default), |source| object(&source.reference()));
         }
         Value::Object(fields) => {
             let uid = fields.get("uid").and_then(Value::as_str).unwrap_or_default();

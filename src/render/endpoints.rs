@@ -35,7 +35,9 @@ impl Published {
         match self.bind.as_str() {
             "0.0.0.0" | "" => format!("{LOOPBACK}:{}", self.port),
             "::" | "[::]" => format!("[::1]:{}", self.port),
-            bind if bind.contains(':') && !bind.starts_with('[') => format!("[{bind}]:{}", self.port),
+            bind if bind.contains(':') && !bind.starts_with('[') => {
+                format!("[{bind}]:{}", self.port)
+            }
             bind => format!("{bind}:{}", self.port),
         }
     }
@@ -89,7 +91,8 @@ fn of_service(service: &Service, endpoints: &mut Vec<Endpoint>) {
     for port in &service.ports {
         let number = port.number.value;
         let unpublished = service.unpublish.iter().any(|other| {
-            other.value == number || port.host.as_ref().is_some_and(|host| host.value == other.value)
+            other.value == number
+                || port.host.as_ref().is_some_and(|host| host.value == other.value)
         });
         let published = (!unpublished).then(|| Published {
             bind: port.bind.as_ref().map_or(LOOPBACK, |bind| bind.as_str()).to_owned(),

@@ -6,7 +6,7 @@ use crate::manifest::{Datasource, Grafana, Stack, Value};
 use crate::wire::grafana as wire;
 
 use super::parts::{
-    Common, EnvValue, HostPath, MountPoint, Part, PartKind, part as new, tls_path,
+    Access, Common, EnvValue, HostPath, MountPoint, Part, PartKind, part as new, tls_path,
 };
 use super::secrets::{SecretRef, slug};
 use super::versions::{Product, Version};
@@ -50,9 +50,15 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
     let mut mount = |inside: &str, outside: &str| {
         part.mounts.push(MountPoint::read_only(inside, HostPath::Output(outside.to_owned())));
     };
-    mount("/etc/grafana/provisioning/datasources/stackctl.yml", "monitoring/grafana-datasources.yml");
+    mount(
+        "/etc/grafana/provisioning/datasources/stackctl.yml",
+        "monitoring/grafana-datasources.yml",
+    );
     if !grafana.dashboards.is_empty() {
-        mount("/etc/grafana/provisioning/dashboards/stackctl.yml", "monitoring/grafana-dashboards.yml");
+        mount(
+            "/etc/grafana/provisioning/dashboards/stackctl.yml",
+            "monitoring/grafana-dashboards.yml",
+        );
         if grafana.dashboards.iter().any(|dashboard| dashboard.folder.is_none()) {
             mount(DASHBOARDS.0, DASHBOARDS.1);
         }
@@ -64,7 +70,7 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
         part.mounts.push(MountPoint {
             inside: "/var/lib/grafana".to_owned(),
             outside: HostPath::Volume(volume.value.clone()),
-            options: "",
+            access: Access::ReadWrite,
         });
     }
     let text = |part: &mut Part, name: &str, value: &str| {
@@ -77,7 +83,11 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
         }
     }
     if let Some(anonymous) = &grafana.anonymous {
-        text(&mut part, "GF_AUTH_ANONYMOUS_ENABLED", if anonymous.value { "true" } else { "false" });
+        text(
+            &mut part,
+            "GF_AUTH_ANONYMOUS_ENABLED",
+            if anonymous.value { "true" } else { "false" },
+        );
     }
     if let Some(url) = &grafana.root_url {
         text(&mut part, "GF_SERVER_ROOT_URL", url.as_str());
@@ -88,8 +98,11 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
             grafana.version.as_ref().map(|version| version.as_str()),
             grafana.image.as_ref().map(|image| image.as_str()),
         );
-        let variable =
-            if version >= Version(12, 0, 0) { "GF_PLUGINS_PREINSTALL" } else { "GF_INSTALL_PLUGINS" };
+        let variable = if version >= Version(12, 0, 0) {
+            "GF_PLUGINS_PREINSTALL"
+        } else {
+            "GF_INSTALL_PLUGINS"
+        };
         text(&mut part, variable, &plugins.join(","));
     }
     for (name, value) in &grafana.env {
@@ -229,7 +242,9 @@ fn datasource(stack: &Stack, source: &Source, said: Option<&Datasource>) -> wire
             .as_ref()
             .and_then(|prometheus| prometheus.tls.as_ref())
             .map(|tls| tls_path(tls.cert.as_str())),
-        "alertmanager" => stack.alertmanager.as_ref().and_then(|part| alertmanager::certificate(part)),
+        "alertmanager" => {
+            stack.alertmanager.as_ref().and_then(|part| alertmanager::certificate(part))
+        }
         _ => None,
     };
     let scheme = if certificate.is_some() { "https" } else { "http" };

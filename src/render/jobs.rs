@@ -3,7 +3,7 @@
 
 use crate::diag::Spanned;
 use crate::manifest::{
-    DnsSd, Federate, Metrics, Prometheus, Protocol, Scrape, Service, Stack, DurationText,
+    DnsSd, DurationText, Federate, Metrics, Prometheus, Protocol, Scrape, Service, Stack,
 };
 use crate::model::PromDuration;
 use crate::wire::prometheus as wire;
@@ -119,8 +119,10 @@ fn scheme(text: &str) -> Option<wire::Scheme> {
 pub(super) fn metrics_port(service: &Service) -> u16 {
     let said = service.metrics.as_ref().and_then(|metrics| metrics.port.as_ref());
     let ports = || {
-        let published = service.ports.iter().map(|port| (port.number.value, port.protocol.as_ref()));
-        let exposed = service.exposes.iter().map(|port| (port.number.value, port.protocol.as_ref()));
+        let published =
+            service.ports.iter().map(|port| (port.number.value, port.protocol.as_ref()));
+        let exposed =
+            service.exposes.iter().map(|port| (port.number.value, port.protocol.as_ref()));
         published.chain(exposed)
     };
     let http = |(_, protocol): &(u16, Option<&Spanned<Protocol>>)| {
@@ -345,9 +347,10 @@ fn federation(stack: &Stack, federate: &Federate) -> wire::ScrapeConfig {
     config.scrape_interval = interval.as_ref().map(duration);
     config.scrape_timeout = timeout.as_ref().map(duration);
     config.scheme = scheme.as_ref().and_then(|scheme| self::scheme(scheme.as_str()));
-    config
-        .params
-        .insert("match[]".to_owned(), matches.iter().map(|selector| selector.value.clone()).collect());
+    config.params.insert(
+        "match[]".to_owned(),
+        matches.iter().map(|selector| selector.value.clone()).collect(),
+    );
     config.basic_auth = basic_auth(stack, user.as_ref(), password.as_ref());
     config.tls_config = tls.as_ref().map(|tls| client_tls(tls));
     config

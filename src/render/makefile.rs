@@ -25,7 +25,8 @@ fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
     let monitoring: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
     let services: Vec<&str> = own.iter().chain(&monitoring).copied().collect();
     let has = |kind: PartKind| parts.iter().any(|part| part.kind == kind);
-    let caddies: Vec<&&str> = own.iter().filter(|name| caddy::file(stack, name).is_some()).collect();
+    let caddies: Vec<&&str> =
+        own.iter().filter(|name| caddy::file(stack, name).is_some()).collect();
     let values = context! {
         stack => stack.name(),
         services => Value::from(Serde(&services)),

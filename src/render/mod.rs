@@ -53,7 +53,7 @@ pub use index::{Entry as IndexEntry, Index};
 pub use jobs::{interval_of, jobs};
 pub use output::{Beside, Output, Sources};
 pub use parts::{
-    EnvValue, HostPath, MountPoint, Part, PartKind, WebConfig, argv, exporter_host, parts,
+    Access, EnvValue, HostPath, MountPoint, Part, PartKind, WebConfig, argv, exporter_host, parts,
 };
 pub use prometheus::config as prometheus_config;
 pub use secrets::{Origin, SecretRef};
@@ -127,7 +127,9 @@ pub fn plan(stack: &Stack, setting: &Setting) -> Result<Vec<Output>, RenderError
 fn header(stack: &Stack) -> String {
     // A line break in a name must not end the comment.
     let name: String = stack.name().chars().filter(|c| !c.is_control()).collect();
-    format!("# Rendered by stackctl for the stack \"{name}\": change the manifest and render again.\n")
+    format!(
+        "# Rendered by stackctl for the stack \"{name}\": change the manifest and render again.\n"
+    )
 }
 
 /// The manifest's folder as seen from the output folder, with `/`: what paths of the manifest begin
@@ -138,7 +140,8 @@ pub fn base_between(manifest: &Path, output: &Path) -> String {
     let to = normal(&here.join(manifest.parent().unwrap_or(Path::new(""))));
     let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
     let up = from.components().skip(shared).map(|_| "..".to_owned());
-    let down = to.components().skip(shared).map(|part| part.as_os_str().to_string_lossy().into_owned());
+    let down =
+        to.components().skip(shared).map(|part| part.as_os_str().to_string_lossy().into_owned());
     let parts: Vec<String> = up.chain(down).collect();
     if parts.is_empty() {
         return ".".to_owned();

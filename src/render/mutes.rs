@@ -14,8 +14,11 @@ pub(super) struct Quiet<'a> {
 
 impl Quiet<'_> {
     fn hush(&self, route: &mut wire::Route) {
-        let list =
-            if self.active { &mut route.active_time_intervals } else { &mut route.mute_time_intervals };
+        let list = if self.active {
+            &mut route.active_time_intervals
+        } else {
+            &mut route.mute_time_intervals
+        };
         if !list.iter().any(|name| name == self.name) {
             list.push(self.name.to_owned());
         }
@@ -66,7 +69,8 @@ const DAYS: [&str; 7] =
 
 /// The time interval of a mute. One that goes over midnight becomes two, the second on the day after.
 pub(super) fn interval(mute: &Mute) -> wire::TimeInterval {
-    let Mute { name, on, from, to, days_of_month, months, years, timezone, when: _, mode: _ } = mute;
+    let Mute { name, on, from, to, days_of_month, months, years, timezone, when: _, mode: _ } =
+        mute;
     let strings = |list: &[crate::diag::Spanned<String>]| -> Vec<String> {
         list.iter().map(|text| text.value.clone()).collect()
     };
@@ -84,7 +88,7 @@ pub(super) fn interval(mute: &Mute) -> wire::TimeInterval {
         years: strings(years),
         location: timezone.as_ref().map(|zone| zone.value.clone()),
     };
-    let days = strings(on);
+    let days: Vec<String> = on.iter().flat_map(|days| within_week(days.as_str())).collect();
     let text = |time: &Option<crate::diag::Spanned<String>>, default: &'static str| {
         time.as_ref().map_or_else(|| default.to_owned(), |time| padded(time.as_str()))
     };
@@ -96,11 +100,29 @@ pub(super) fn interval(mute: &Mute) -> wire::TimeInterval {
     } else {
         let mut spans = vec![span(Some((&start, "24:00")), days.clone())];
         if end != "00:00" {
-            spans.push(span(Some(("00:00", &end)), days.iter().flat_map(|day| day_after(day)).collect()));
+            spans.push(span(
+                Some(("00:00", &end)),
+                days.iter().flat_map(|day| day_after(day)).collect(),
+            ));
         }
         spans
     };
     wire::TimeInterval { name: name.value.clone(), time_intervals: spans }
+}
+
+fn day_index(day: &str) -> Option<usize> {
+    DAYS.iter().position(|name| name.eq_ignore_ascii_case(day.trim()))
+}
+
+/// Days as they are; `saturday:sunday`, a range over the end of Alertmanager's week, which begins on
+/// Sunday, day by day.
+fn within_week(days: &str) -> Vec<String> {
+    match days.split_once(':').map(|(first, last)| (day_index(first), day_index(last))) {
+        Some((Some(first), Some(last))) if first > last => {
+            (first..=last + 7).map(|day| DAYS[day % 7].to_owned()).collect()
+        }
+        _ => vec![days.to_owned()],
+    }
 }
 
 /// `2:00` as `02:00`.
@@ -111,9 +133,8 @@ fn padded(time: &str) -> String {
 /// `monday` -> `tuesday`, `monday:friday` -> `tuesday:saturday`. Alertmanager's weeks begin on Sunday:
 /// a range that would pass the end of the week is written day by day.
 fn day_after(days: &str) -> Vec<String> {
-    let index = |day: &str| DAYS.iter().position(|name| name.eq_ignore_ascii_case(day.trim()));
     let (first, last) = days.split_once(':').unwrap_or((days, days));
-    match (index(first), index(last)) {
+    match (day_index(first), day_index(last)) {
         (Some(first), Some(last)) if first == last => vec![DAYS[(first + 1) % 7].to_owned()],
         (Some(first), Some(last)) if first < last && last < 6 => {
             vec![format!("{}:{}", DAYS[first + 1], DAYS[last + 1])]
@@ -148,7 +169,9 @@ mod tests {
         assert_eq!((last.matchers.as_slice(), &last.receiver), (&matchers[..], &None));
         assert_eq!(last.mute_time_intervals, ["backup"]);
         assert_eq!(root.routes[0].routes[0].mute_time_intervals, ["backup"]);
-        assert!(root.mute_time_intervals.is_empty() && root.routes[0].mute_time_intervals.is_empty());
+        assert!(
+            root.mute_time_intervals.is_empty() && root.routes[0].mute_time_intervals.is_empty()
+        );
     }
 
     #[test]
@@ -197,10 +220,15 @@ mod tests {
         let night = mute(&["monday:friday", "saturday"], "22:00", "6:00").time_intervals;
         assert_eq!(night.len(), 2);
         assert_eq!(night[0].times[0].end_time, "24:00");
-        assert_eq!((night[1].times[0].start_time.as_str(), night[1].times[0].end_time.as_str()), ("00:00", "06:00"));
+        assert_eq!(
+            (night[1].times[0].start_time.as_str(), night[1].times[0].end_time.as_str()),
+            ("00:00", "06:00")
+        );
         assert_eq!(night[1].weekdays, ["tuesday:saturday", "sunday"]);
         let weekend = mute(&["friday:saturday"], "22:00", "06:00").time_intervals;
         assert_eq!(weekend[1].weekdays, ["saturday", "sunday"]);
+        let days = mute(&["saturday:monday"], "1:00", "2:00").time_intervals;
+        assert_eq!(days[0].weekdays, ["saturday", "sunday", "monday"]);
         assert_eq!(mute(&[], "02:00", "04:00").time_intervals.len(), 1);
         assert_eq!(mute(&[], "20:00", "00:00").time_intervals.len(), 1);
     }

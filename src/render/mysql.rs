@@ -69,9 +69,11 @@ pub(super) fn part(stack: &Stack, exporter: &Exporter) -> Part {
             part.argv.push(format!("--collect.{}", name.value));
         }
         // There is no flag for "nothing else": the collectors that run by default are named.
-        let default = ["global_status", "global_variables", "slave_status"]
-            .into_iter()
-            .chain(["info_schema.innodb_cmp", "info_schema.innodb_cmpmem", "info_schema.query_response_time"]);
+        let default = ["global_status", "global_variables", "slave_status"].into_iter().chain([
+            "info_schema.innodb_cmp",
+            "info_schema.innodb_cmpmem",
+            "info_schema.query_response_time",
+        ]);
         let unwanted = default.filter(|name| {
             !collectors.only.is_empty() && collectors.only.iter().all(|only| only.value != *name)
         });

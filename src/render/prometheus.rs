@@ -1,12 +1,13 @@
 //! `monitoring/prometheus.yml`, its web configuration, and the command line.
 
-use crate::manifest::{Block, ClientTls, DurationText, Map, RelabelAction, Relabel, Stack, Value};
 use crate::diag::Spanned;
+use crate::manifest::{Block, ClientTls, DurationText, Map, Relabel, RelabelAction, Stack, Value};
 use crate::model::PromDuration;
 use crate::wire::prometheus as wire;
 
 use super::parts::{
-    Common, HostPath, MountPoint, Part, PartKind, add_tls_file, add_web, part as new, tls_path,
+    Access, Common, HostPath, MountPoint, Part, PartKind, add_tls_file, add_web, part as new,
+    tls_path,
 };
 use super::secrets::{SecretRef, slug};
 use super::versions::Product;
@@ -31,15 +32,13 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
         networks: &prometheus.networks,
     };
     let mut part = new(stack, PartKind::Prometheus, NAME, PORT, &common);
-    part.mounts.push(MountPoint::read_only(
-        "/etc/prometheus",
-        HostPath::Output("monitoring".to_owned()),
-    ));
+    part.mounts
+        .push(MountPoint::read_only("/etc/prometheus", HostPath::Output("monitoring".to_owned())));
     if let Some(volume) = &prometheus.data {
         part.mounts.push(MountPoint {
             inside: "/prometheus".to_owned(),
             outside: HostPath::Volume(volume.value.clone()),
-            options: "",
+            access: Access::ReadWrite,
         });
     }
 
@@ -112,7 +111,9 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
             add_tls_file(&mut part, path.as_str());
         }
     }
-    if let Some(tls) = stack.alertmanager.as_ref().and_then(|alertmanager| alertmanager.tls.as_ref()) {
+    if let Some(tls) =
+        stack.alertmanager.as_ref().and_then(|alertmanager| alertmanager.tls.as_ref())
+    {
         add_tls_file(&mut part, tls.cert.as_str());
     }
     part.ready_path = Some("/-/ready");
@@ -167,7 +168,11 @@ pub fn config(stack: &Stack) -> Option<wire::Config> {
         rule_files: alerts::any(stack).then(|| alerts::FILE.to_owned()).into_iter().collect(),
         scrape_configs: jobs::jobs(stack),
         storage,
-        remote_write: prometheus.remote_write.iter().map(|write| remote_write(stack, write)).collect(),
+        remote_write: prometheus
+            .remote_write
+            .iter()
+            .map(|write| remote_write(stack, write))
+            .collect(),
         ..wire::Config::default()
     })
 }

@@ -91,7 +91,10 @@ mod tests {
         let stack = Stack::default();
         assert_eq!(SecretRef::of(&stack, &Value::Literal("x".into())), None);
         let env = SecretRef::of(&stack, &Value::Env("PAGER_URL".into())).unwrap();
-        assert_eq!((env.path().as_str(), env.variable().as_str()), ("/run/secrets/pager_url", "PAGER_URL"));
+        assert_eq!(
+            (env.path().as_str(), env.variable().as_str()),
+            ("/run/secrets/pager_url", "PAGER_URL")
+        );
         let file = SecretRef::of(&stack, &Value::File("./tls/a key.pem".into())).unwrap();
         assert_eq!(file.path(), "/run/secrets/tls-a-key.pem");
         assert_eq!(file.variable(), "TLS_A_KEY_PEM");

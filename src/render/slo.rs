@@ -17,8 +17,7 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
 /// Seconds of the windows that error ratios are recorded over.
-const WINDOWS: [u64; 7] =
-    [5 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 6 * HOUR, DAY, 3 * DAY];
+const WINDOWS: [u64; 7] = [5 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 6 * HOUR, DAY, 3 * DAY];
 
 /// A condition: that much of the budget goes within the long window.
 struct Burn {
@@ -72,7 +71,10 @@ pub(super) fn group(slo: &Slo) -> wire::Group {
         );
         rules.push(record(format!("slo:error_ratio:rate{range}"), expr));
     }
-    rules.push(record("slo:objective:ratio".to_owned(), format!("vector({})", number(1.0 - budget))));
+    rules.push(record(
+        "slo:objective:ratio".to_owned(),
+        format!("vector({})", number(1.0 - budget)),
+    ));
     rules.push(record("slo:error_budget:ratio".to_owned(), format!("vector({})", number(budget))));
     rules.push(record(
         "slo:error_budget_remaining:ratio".to_owned(),

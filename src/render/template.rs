@@ -99,7 +99,10 @@ fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
         let text = environment
             .template_from_named_str(path, &source)
             .and_then(|template| template.render(&values))
-            .map_err(|err| RenderError::Template { path: path.clone(), message: format!("{err:#}") })?;
+            .map_err(|err| RenderError::Template {
+                path: path.clone(),
+                message: format!("{err:#}"),
+            })?;
         out.push(Output::text(template.to.value.clone(), text));
     }
     Ok(())

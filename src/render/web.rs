@@ -10,7 +10,11 @@ use super::{header, to_yaml};
 
 /// The rendered part of a web configuration. Hashes of passwords are salted and secret: they are
 /// added at the start, so that the same manifest gives the same file.
-pub(super) fn web_config(stack: &Stack, tls: Option<&ServerTls>, users: &[Block<WebUser>]) -> String {
+pub(super) fn web_config(
+    stack: &Stack,
+    tls: Option<&ServerTls>,
+    users: &[Block<WebUser>],
+) -> String {
     let config = wire::WebConfig {
         tls_server_config: tls.map(|tls| wire::TlsServer {
             cert_file: tls_path(tls.cert.as_str()),
@@ -26,7 +30,9 @@ pub(super) fn web_config(stack: &Stack, tls: Option<&ServerTls>, users: &[Block<
     };
     let mut text = header(stack);
     if !users.is_empty() {
-        text.push_str("# Users are added at the start, from the files of `stackctl hash-password`.\n");
+        text.push_str(
+            "# Users are added at the start, from the files of `stackctl hash-password`.\n",
+        );
     }
     if !is_empty(&config) {
         text.push_str(&to_yaml(&config));

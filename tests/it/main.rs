@@ -3,13 +3,14 @@
 // Not every helper is used by every part.
 #![allow(dead_code)]
 
+mod render;
 mod support;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let parts: [(&str, &[support::Test]); 0] = [];
+    let parts: [(&str, &[support::Test]); 1] = [("render", render::TESTS)];
     let trials = parts
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))

@@ -17,13 +17,19 @@ pub(super) const OVERVIEW: Library = Library {
             Timeseries,
             "Notifications",
             "cpm",
-            &[("sum by (integration) (rate(alertmanager_notifications_total{<sel>}[$__rate_interval])) * 60", "{{integration}}")],
+            &[(
+                "sum by (integration) (rate(alertmanager_notifications_total{<sel>}[$__rate_interval])) * 60",
+                "{{integration}}",
+            )],
         ),
         entry(
             Timeseries,
             "Failed notifications",
             "cpm",
-            &[("sum by (integration) (rate(alertmanager_notifications_failed_total{<sel>}[$__rate_interval])) * 60", "{{integration}}")],
+            &[(
+                "sum by (integration) (rate(alertmanager_notifications_failed_total{<sel>}[$__rate_interval])) * 60",
+                "{{integration}}",
+            )],
         ),
     ],
 };

@@ -163,12 +163,10 @@ mod tests {
     fn expressions_are_promql() {
         for library in LIBRARY {
             for (expr, _) in library.panels.iter().flat_map(|entry| entry.queries) {
-                let expr =
-                    expr.replace("<sel>", "job=\"x\"").replace("$__rate_interval", "5m");
+                let expr = expr.replace("<sel>", "job=\"x\"").replace("$__rate_interval", "5m");
                 promql_parser::parser::parse(&expr)
                     .unwrap_or_else(|err| panic!("{}: {expr}: {err}", library.path));
             }
         }
     }
 }
-

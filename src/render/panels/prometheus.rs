@@ -11,14 +11,12 @@ pub(super) const OVERVIEW: Library = Library {
             Stat,
             "Samples taken in",
             "cps",
-            &[("rate(prometheus_tsdb_head_samples_appended_total{<sel>}[$__rate_interval])", "{{instance}}")],
+            &[(
+                "rate(prometheus_tsdb_head_samples_appended_total{<sel>}[$__rate_interval])",
+                "{{instance}}",
+            )],
         ),
-        entry(
-            Stat,
-            "Memory",
-            "bytes",
-            &[("process_resident_memory_bytes{<sel>}", "{{instance}}")],
-        ),
+        entry(Stat, "Memory", "bytes", &[("process_resident_memory_bytes{<sel>}", "{{instance}}")]),
         entry(
             Stat,
             "Up since",
@@ -35,7 +33,10 @@ pub(super) const OVERVIEW: Library = Library {
             Timeseries,
             "Requests",
             "reqps",
-            &[("sum by (handler) (rate(prometheus_http_requests_total{<sel>}[$__rate_interval]))", "{{handler}}")],
+            &[(
+                "sum by (handler) (rate(prometheus_http_requests_total{<sel>}[$__rate_interval]))",
+                "{{handler}}",
+            )],
         ),
         entry(
             Timeseries,
