@@ -3,7 +3,7 @@
 /// The known name that `written` most likely means; `None` when nothing is close.
 ///
 /// Close means: a third of the letters may differ (a swap of neighbours counts as one), or one is the
-/// beginning of the other and at least three letters long.
+/// beginning of the other and at least three letters long, or `known` is the last word of it.
 pub fn most_similar<'a>(
     written: &str,
     known: impl IntoIterator<Item = &'a str>,
@@ -18,7 +18,8 @@ pub fn most_similar<'a>(
             let distance = strsim::damerau_levenshtein(&lower, &other);
             let starts = lower.len() >= 3 && other.starts_with(&lower)
                 || other.len() >= 3 && lower.starts_with(&other);
-            let abbreviates = lower.len() * 2 >= other.len() && starts;
+            let ends = lower.strip_suffix(&other).is_some_and(|front| front.ends_with('_'));
+            let abbreviates = lower.len() * 2 >= other.len() && starts || ends;
             (distance <= allowed || abbreviates).then_some((distance, name))
         })
         .min_by_key(|(distance, _)| *distance)
@@ -51,6 +52,7 @@ mod tests {
         check("cady", Some("caddy"));
         check("bd", Some("db"));
         check("eval", None);
+        assert_eq!(most_similar("scrape_interval", ["scrape", "interval"]), Some("interval"));
         check("grafana", None);
         check("", None);
     }

@@ -3,12 +3,17 @@
 //! A mistake costs the smallest thing around it (one setting, one port), makes one finding, and
 //! reading goes on.
 
+use std::collections::HashMap;
+
 use super::block::{Block, Map, Ordered};
 use super::codes;
 use super::scalar::{Refusal, Scalar, Type};
 use super::shape::{Choice, Field, Kind, Naming, Role, Shape};
 use super::tree::{Data, Node, Notation, Property, Value};
 use crate::diag::{Finding, Findings, Span, Spanned, most_similar, quoted_list};
+
+/// After this many unknown names in one node no further ones are reported.
+const MAX_UNKNOWN: usize = 50;
 
 /// A node of the language. Made by `settings!`.
 pub trait Decode: Sized {
@@ -76,7 +81,16 @@ impl<T: Decode> Setting for Option<Block<T>> {
     const KIND: Kind = Kind::Block(T::shape);
     fn read(fields: &mut Fields<'_>) -> Self {
         let field = fields.next_field();
-        let node = fields.node.children.iter().find(|child| *child.name == field.key)?;
+        let mut nodes = fields.node.children.iter().filter(|child| *child.name == field.key);
+        let node = nodes.next()?;
+        for again in nodes {
+            codes::DUPLICATE
+                .says(format!("`{}` is given twice in {}", field.key, fields.place()))
+                .at(again.name.span, "given again")
+                .also(node.name.span, "first given here")
+                .help("keep one of them, or write both together")
+                .push(fields.findings);
+        }
         block(node, fields.findings)
     }
 }
@@ -176,6 +190,11 @@ impl<'a> Fields<'a> {
             }
             _ => format!("`{}`", self.node.name),
         }
+    }
+
+    /// Where the settings stand, for a message: a node, or the top of the manifest.
+    fn place(&self) -> String {
+        if self.shape.name == "Stack" { "the stack".to_owned() } else { self.title() }
     }
 
     fn next_field(&mut self) -> &'static Field {
@@ -293,6 +312,16 @@ impl<'a> Fields<'a> {
                 first = Some((child.name.span, ()));
             }
         }
+        if field.role == Role::Set {
+            // A profile may name again what the stack has.
+            let mut seen = Vec::with_capacity(values.len());
+            for value in values {
+                if !seen.contains(&value) {
+                    seen.push(value);
+                }
+            }
+            return seen;
+        }
         values
     }
 
@@ -387,11 +416,11 @@ impl<'a> Fields<'a> {
     }
 
     fn duplicates(&mut self, nodes: &[&Node]) {
-        let mut seen: Vec<(&str, Span)> = Vec::new();
+        let mut seen: HashMap<&str, Span> = HashMap::with_capacity(nodes.len());
         for node in nodes {
             let Some(arg) = node.args.first() else { continue };
             let Data::Text(name) = &arg.data else { continue };
-            if let Some((_, first)) = seen.iter().find(|(other, _)| other == name) {
+            if let Some(first) = seen.get(name.as_str()) {
                 let finding = codes::DUPLICATE
                     .says(format!("`{} \"{name}\"` is defined twice", node.name))
                     .at(arg.span, "defined again")
@@ -399,7 +428,7 @@ impl<'a> Fields<'a> {
                     .help("rename one of them, or write both together");
                 self.findings.push(finding);
             } else {
-                seen.push((name, arg.span));
+                seen.insert(name, arg.span);
             }
         }
     }
@@ -440,11 +469,11 @@ impl<'a> Fields<'a> {
                     }
                     Notation::Yaml => format!("add `{key}`, {}", kind.describe()),
                 };
-                self.missing(&lacks, &format!("{help}: {}", sentence(doc)));
+                self.missing(&lacks, &format!("{help}. {}", sentence(doc)));
             }
             (None, [field]) => {
                 let Field { key, kind, doc, .. } = field;
-                let help = format!("add `{key}`, {}: {}", kind.describe(), sentence(doc));
+                let help = format!("add `{key}` ({}). {}", kind.describe(), sentence(doc));
                 self.missing(&format!("lacks `{key}`"), &help);
             }
             (None, fields) => {
@@ -470,6 +499,23 @@ impl<'a> Fields<'a> {
         most_similar(name, self.shape.keys().chain(top.iter().copied()))
     }
 
+    /// The nodes that can stand here and know the setting.
+    fn homes(&self, name: &str) -> Vec<&'static str> {
+        let mut homes: Vec<&'static str> = self
+            .shape
+            .keys()
+            .filter(|key| {
+                let inner = self.shape.child(key).and_then(|child| child.shape);
+                inner.is_some_and(|inner| inner.child(name).is_some())
+            })
+            .collect();
+        // What many know says nothing about where it belongs.
+        if homes.len() > 3 {
+            homes.clear();
+        }
+        homes
+    }
+
     /// Reports what is missing, and what no field has asked for.
     fn finish(&mut self) {
         self.report_absent();
@@ -477,22 +523,34 @@ impl<'a> Fields<'a> {
             "Stack" => "at the top of a manifest".to_owned(),
             _ => format!("in {}", self.title()),
         };
-        for (name, span) in self.unknown_names() {
+        for (name, span) in self.unknown_names().take(MAX_UNKNOWN) {
             let finding = codes::UNKNOWN_NODE
                 .says(format!("there is no `{name}` {place}"))
                 .at(span, "unknown here");
-            let finding = match self.suggestion(name) {
-                Some(known) => finding.help(format!("did you mean `{known}`?")).replace(
+            let homes = self.homes(name);
+            self.findings.push(if matches!(name, "include" | "profile") {
+                codes::UNKNOWN_NODE
+                    .says(format!("`{name}` can only stand at the top of a file"))
+                    .at(span, "not here")
+            } else if let Some(known) = self.suggestion(name) {
+                finding.help(format!("did you mean `{known}`?")).replace(
                     &format!("write `{known}`"),
                     span,
                     known,
-                ),
-                None if self.shape.keys().next().is_none() => finding,
-                None => {
-                    finding.help(format!("what can stand here: {}", quoted_list(self.shape.keys())))
+                )
+            } else if !homes.is_empty() {
+                finding.help(format!("`{name}` belongs in {}", quoted_list(homes)))
+            } else {
+                // The arguments have no names in KDL.
+                let written = self.shape.keys().filter(|key| {
+                    self.node.notation == Notation::Yaml
+                        || self.shape.arguments().all(|argument| argument.key != *key)
+                });
+                match quoted_list(written) {
+                    list if list.is_empty() => finding,
+                    list => finding.help(format!("what can stand here: {list}")),
                 }
-            };
-            self.findings.push(finding);
+            });
         }
         if let Some(extra) = self.node.args.get(self.argument) {
             let takes = match self.argument {
@@ -550,7 +608,7 @@ fn refused(value: &Value, what: &str, kind: &'static Type, refusal: Refusal) -> 
         Refusal::Type => {
             let finding = codes::WRONG_TYPE
                 .says(format!("`{what}` must be {}, found {found}", kind.describe()))
-                .at(value.span, "");
+                .at(value.span, "of another kind");
             match (kind, value.text()) {
                 (Type::Word(words), Some(text)) => {
                     match most_similar(text, words.iter().copied()) {
@@ -595,9 +653,10 @@ fn rather(value: &Value, what: &str, kind: &Type, meant: String) -> Finding {
     let finding = codes::WRONG_TYPE
         .says(format!("`{what}` must be {}, found the text {}", kind.describe(), value.describe()))
         .at(value.span, "a text");
-    let finding = match value.quoted {
-        true => finding.help(format!("write it without quotes: `{written}`")),
-        false => finding.help(format!("write `{written}`")),
+    let finding = if value.quoted {
+        finding.help(format!("write it without quotes: `{written}`"))
+    } else {
+        finding.help(format!("write `{written}`"))
     };
     finding.replace(&format!("write `{written}`"), value.span, written)
 }

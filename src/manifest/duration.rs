@@ -80,7 +80,7 @@ pub fn format(ms: i64) -> String {
             continue;
         }
         if rest >= size {
-            text.push_str(&format!("{}{unit}", rest / size));
+            text = format!("{text}{}{unit}", rest / size);
             rest %= size;
         }
     }

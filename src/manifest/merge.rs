@@ -2,8 +2,15 @@
 
 use super::codes;
 use super::shape::{Child, Field, Kind, Naming, Role, Shape};
-use super::tree::{Data, Near, Node, Property};
+use super::tree::{Data, Near, Node, Property, Value};
 use crate::diag::{Findings, most_similar};
+
+/// Settings that stand for one another: what a profile says for one of them replaces all.
+const ALTERNATIVES: &[(&str, &[&str])] = &[
+    ("Secret", &["file", "env"]),
+    ("Service", &["image", "build"]),
+    ("Native", &["run", "external"]),
+];
 
 /// Brings a node into the form that everything behind relies on: settings that are nodes stand among
 /// the children however they were written, and a node that can only be there once is there once.
@@ -32,19 +39,27 @@ pub fn normalise(node: &mut Node, shape: &'static Shape) {
         normalise(&mut child, inner);
         let first = node.children.iter_mut().find(|first| first.name == child.name);
         match first {
-            Some(first) if matches!(field.kind, Kind::Block(_)) => join(first, child, inner),
+            Some(first) if matches!(field.kind, Kind::Block(_)) && agree(first, &child) => {
+                join(first, child, inner);
+            }
             _ => node.children.push(child),
         }
     }
 }
 
+/// Whether two nodes have the same arguments, or one has none: then both can be one.
+fn agree(first: &Node, second: &Node) -> bool {
+    let same = |(one, other): (&Value, &Value)| one.data == other.data;
+    first.args.is_empty()
+        || second.args.is_empty()
+        || first.args.len() == second.args.len() && first.args.iter().zip(&second.args).all(same)
+}
+
 /// Two nodes of a kind that can only be there once become one; what both say is found when decoding.
 fn join(first: &mut Node, second: Node, shape: &'static Shape) {
     first.damaged |= second.damaged;
-    if first.args.is_empty()
-        || second.args.first().map(|arg| &arg.data) != first.args.first().map(|arg| &arg.data)
-    {
-        first.args.extend(second.args);
+    if first.args.is_empty() {
+        first.args = second.args;
     }
     first.props.extend(second.props);
     for child in second.children {
@@ -52,7 +67,7 @@ fn join(first: &mut Node, second: Node, shape: &'static Shape) {
         let same = first.children.iter_mut().find(|other| other.name == child.name);
         match (same, known) {
             (Some(same), Some(Child { field, shape: Some(inner) }))
-                if matches!(field.kind, Kind::Block(_)) =>
+                if matches!(field.kind, Kind::Block(_)) && agree(same, &child) =>
             {
                 join(same, child, inner);
             }
@@ -73,6 +88,20 @@ pub fn overlay(base: &mut Node, over: Node, shape: &'static Shape, findings: &mu
                 Some(known) => *known = arg,
                 None => base.args.push(arg),
             }
+        }
+    }
+    for (_, keys) in ALTERNATIVES.iter().filter(|(name, _)| *name == shape.name) {
+        let says = |name: &str| keys.contains(&name);
+        let props = over.props.iter().map(|prop| prop.name.as_str());
+        if props.chain(over.children.iter().map(|child| child.name.as_str())).any(says) {
+            let said: Vec<&str> = keys
+                .iter()
+                .copied()
+                .filter(|key| over.children.iter().any(|child| child.name.as_str() == *key))
+                .collect();
+            base.props.retain(|prop| !says(&prop.name));
+            // A block that both have is joined further down.
+            base.children.retain(|child| !says(&child.name) || said.contains(&child.name.as_str()));
         }
     }
     for prop in over.props {

@@ -36,8 +36,7 @@ impl Type {
             Type::Text => "a text".to_owned(),
             Type::Reference => "a text or a reference such as `(secret)\"name\"`".to_owned(),
             Type::Bool => "true or false".to_owned(),
-            Type::Count => "a whole number".to_owned(),
-            Type::Integer => "a whole number".to_owned(),
+            Type::Count | Type::Integer => "a whole number".to_owned(),
             Type::Number => "a number".to_owned(),
             Type::Port => "a port from 1 to 65535".to_owned(),
             Type::Duration => "a duration such as \"30s\"".to_owned(),
@@ -67,7 +66,7 @@ pub enum Refusal {
 }
 
 /// A kind of value that settings can have.
-pub trait Scalar: Sized + Default {
+pub trait Scalar: Sized + Default + PartialEq {
     /// What kind it is.
     const TYPE: &'static Type;
     /// Whether a reference is taken.

@@ -305,6 +305,8 @@ macro_rules! choice {
         $(#[doc = $doc])+
         #[derive(Clone, Debug, PartialEq, serde::Serialize)]
         #[serde(rename_all = "snake_case")]
+        // Most of them are of the large kind, and a box would stand in every reader's way.
+        #[allow(clippy::large_enum_variant)]
         pub enum $name { $(
             $(#[doc = $variant_doc])+
             $variant($crate::manifest::block::Block<$type>),

@@ -24,8 +24,18 @@ pub fn read(text: &str, file: FileId, findings: &mut Findings) -> Vec<Node> {
         if unbalanced { memchr::memchr_iter(b'\n', text.as_bytes()).collect() } else { Vec::new() };
     let open = Vec::new();
     let known = findings.len();
-    let mut reader =
-        Reader { text, at, file, findings, open, unbalanced, lines, given_up: false, known };
+    let mut reader = Reader {
+        text,
+        at,
+        file,
+        findings,
+        open,
+        unbalanced,
+        lines,
+        given_up: false,
+        known,
+        quiet_until: 0,
+    };
     let mut nodes = reader.nodes().0;
     while reader.at < text.len() && !reader.given_up {
         // A block that was closed by indentation alone left the rest to the block around it.
@@ -49,6 +59,8 @@ struct Reader<'a> {
     given_up: bool,
     /// How many findings there were before this file.
     known: usize,
+    /// Up to here follow-up mistakes are not reported.
+    quiet_until: usize,
 }
 
 /// An open block.
@@ -527,6 +539,11 @@ impl Reader<'_> {
     /// none.
     fn follow_up(&mut self, finding: Finding) {
         let start = finding.span().start as usize;
+        if start < self.quiet_until {
+            return;
+        }
+        self.quiet_until =
+            start + self.text[start..].find(is_newline).unwrap_or(usize::MAX - start);
         let known = self.findings.iter().last().is_some_and(|last| {
             let before = last.span().start as usize;
             last.span().file == self.file

@@ -12,7 +12,7 @@ impl Reader<'_> {
         let start = self.at;
         match self.peek()? {
             '"' => Some(self.string(0)),
-            '#' => self.hash(),
+            '#' => Some(self.hash()),
             c if c.is_ascii_digit() || self.signed_number() => Some(self.number()),
             c if is_word(c) => Some(self.word()),
             c => {
@@ -38,12 +38,12 @@ impl Reader<'_> {
     }
 
     /// `#true`, `#null`, `#inf` or a raw string.
-    fn hash(&mut self) -> Option<Value> {
+    fn hash(&mut self) -> Value {
         let start = self.at;
         let hashes = self.rest().bytes().take_while(|byte| *byte == b'#').count();
         if self.rest()[hashes..].starts_with('"') {
             self.at += hashes;
-            return Some(self.string(hashes));
+            return self.string(hashes);
         }
         let word = self.wild_word();
         let data = match &self.text[start..start + word.len()] {
@@ -51,10 +51,10 @@ impl Reader<'_> {
             "#false" => Data::Bool(false),
             "#null" => Data::Null,
             word @ ("#inf" | "#-inf" | "#nan") => Data::Number(word[1..].to_owned()),
-            _ => return Some(self.needs_quotes(start)),
+            _ => return self.needs_quotes(start),
         };
         self.at = start + word.len();
-        Some(self.plain(start, data))
+        self.plain(start, data)
     }
 
     /// A word without quotes.

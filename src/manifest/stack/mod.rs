@@ -24,6 +24,7 @@ pub use service::*;
 pub use tests_and_slos::*;
 
 use super::block::{Block, Map};
+use super::decode::Fields;
 use super::shape::{keywords, settings};
 use crate::diag::Spanned;
 
@@ -157,6 +158,7 @@ settings! {
 settings! {
     /// A secret, read from a file or an environment variable when the stack starts.
     @named
+    @check(needs_a_source)
     pub struct Secret {
         /// Name that `(secret)"…"` refers to.
         @argument pub name: Spanned<String>,
@@ -164,6 +166,13 @@ settings! {
         pub file: Option<Spanned<String>>,
         /// Environment variable that holds it.
         pub env: Option<Spanned<String>>,
+    }
+}
+
+/// A secret has to come from somewhere.
+fn needs_a_source(fields: &mut Fields<'_>) {
+    if !fields.said("file") && !fields.said("env") {
+        fields.missing("comes from nowhere", "say where it is with `file` or `env`");
     }
 }
 

@@ -82,8 +82,7 @@ settings! {
 /// A service without anything to run is an oversight; in a profile it is most likely a misspelt name.
 fn needs_something_to_run(fields: &mut Fields<'_>) {
     if !["image", "build", "native"].iter().any(|name| fields.said(name)) {
-        fields
-            .missing("has nothing to run", "say what it is: `image \"…\"` or `build \"./folder\"`");
+        fields.missing("has nothing to run", "say what it is with `image`, `build` or `native`");
     }
 }
 

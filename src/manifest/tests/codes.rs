@@ -140,6 +140,22 @@ fn unknown_node_s003() {
 }
 
 #[test]
+fn an_unknown_name_is_shown_where_it_belongs() {
+    let help = |text: &str| {
+        let loaded = read(text, Format::Kdl);
+        let [finding] = loaded.findings.iter().collect::<Vec<_>>().try_into().expect("one finding");
+        finding.help.clone().unwrap_or_else(|| finding.message.clone())
+    };
+    assert_eq!(help("rules \"g\" { expr \"up\" }"), "`expr` belongs in `record` and `alert`");
+    assert_eq!(help("exporter \"node\" scrape_interval=\"5s\""), "did you mean `interval`?");
+    assert_eq!(help("stack \"a\" { xyzzy 1 }"), "what can stand here: `manifest` and `images`");
+    assert_eq!(
+        help("profile \"p\" { include \"x.kdl\" }"),
+        "`include` can only stand at the top of a file"
+    );
+}
+
+#[test]
 fn wrong_type_s004() {
     kdl(
         "service \"a\" {\n    image \"b\"\n    port \"80a\"\n}",
@@ -243,6 +259,18 @@ fn duplicate_s005() {
         "service:\n  a:\n    image: b\n    image: c\n",
         &["4:5: error[S005]: `image` is given twice"],
     );
+}
+
+#[test]
+fn blocks_that_differ_are_not_joined() {
+    kdl(
+        "stack \"a\"\nstack \"b\"\nservice \"s\" image=\"i\" {\n    healthcheck \"x\"\n    healthcheck \"y\"\n}",
+        &[
+            "2:1: error[S005]: `stack` is given twice in the stack",
+            "5:5: error[S005]: `healthcheck` is given twice in `service \"s\"`",
+        ],
+    );
+    kdl("volumes \"a\"\nvolumes \"b\" \"a\"\nlint allow=\"S1\"\nlint allow=\"S2\"", &[]);
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn sound(loaded: &Loaded) {
     print_full(&mut out, &loaded.findings, &loaded.files, false).expect("drawn");
     print_json(&mut out, &loaded.findings, &loaded.files).expect("written");
     out.push_str(&said(loaded));
-    assert_eq!(out.is_empty(), false);
+    assert!(!out.is_empty());
 }
 
 fn file(name: &str, bytes: &[u8]) -> Result<Loaded, ManifestError> {
@@ -70,7 +70,7 @@ fn deep_nesting_ends_with_a_finding() {
         (Format::Yaml, "[".repeat(50_000)),
         (Format::Yaml, "{a: ".repeat(20_000)),
         (Format::Json, "{\"a\":".repeat(20_000)),
-        (Format::Yaml, (0..300).map(|n| format!("{}a:\n", " ".repeat(n))).collect()),
+        (Format::Yaml, (0..300).fold(String::new(), |text, n| text + &" ".repeat(n) + "a:\n")),
     ] {
         let loaded = read(&text, format);
         let messages = messages(&loaded);

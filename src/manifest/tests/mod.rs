@@ -6,6 +6,7 @@ mod official;
 mod planted;
 mod profiles;
 mod reference;
+mod yaml;
 
 use super::{Format, Loaded, parse};
 use crate::diag::print_concise;

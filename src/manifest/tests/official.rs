@@ -1,5 +1,7 @@
 //! The official cases of KDL, and what the crate `kdl` makes of them.
 
+use std::fmt::Write as _;
+
 use super::super::kdl;
 use super::super::tree::{Data, Node};
 use crate::diag::{FileId, Findings};
@@ -16,9 +18,9 @@ fn mine(text: &str) -> Result<Vec<Node>, String> {
 /// Nodes in one notation for both readers.
 fn write(nodes: &[Node], out: &mut String) {
     for node in nodes {
-        out.push_str(&format!("{:?}", node.name.value));
+        let _ = write!(out, "{:?}", node.name.value);
         for arg in &node.args {
-            out.push_str(&format!(" {}", data(&arg.data)));
+            let _ = write!(out, " {}", data(&arg.data));
         }
         let mut props: Vec<_> = node.props.iter().collect();
         // The last of equal names counts in KDL.
@@ -32,7 +34,7 @@ fn write(nodes: &[Node], out: &mut String) {
         });
         props.sort_by_key(|prop| &prop.name.value);
         for prop in props {
-            out.push_str(&format!(" {:?}={}", prop.name.value, data(&prop.value.data)));
+            let _ = write!(out, " {:?}={}", prop.name.value, data(&prop.value.data));
         }
         out.push('{');
         write(&node.children, out);
@@ -70,9 +72,9 @@ fn number(text: &str) -> String {
 
 fn write_theirs(document: &::kdl::KdlDocument, out: &mut String) {
     for node in document.nodes() {
-        out.push_str(&format!("{:?}", node.name().value()));
+        let _ = write!(out, "{:?}", node.name().value());
         for entry in node.entries().iter().filter(|entry| entry.name().is_none()) {
-            out.push_str(&format!(" {}", their_value(entry.value())));
+            let _ = write!(out, " {}", their_value(entry.value()));
         }
         let mut props: Vec<(String, String)> = Vec::new();
         for entry in node.entries() {
@@ -83,7 +85,7 @@ fn write_theirs(document: &::kdl::KdlDocument, out: &mut String) {
         }
         props.sort();
         for (name, value) in props {
-            out.push_str(&format!(" {name:?}={value}"));
+            let _ = write!(out, " {name:?}={value}");
         }
         out.push('{');
         if let Some(children) = node.children() {

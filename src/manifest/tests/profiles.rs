@@ -77,6 +77,20 @@ fn a_profile_reaches_into_blocks_and_rules() {
 }
 
 #[test]
+fn a_profile_chooses_between_alternatives() {
+    let text = "secret \"s\" env=\"S\"\nservice \"a\" { build \"./a\"; native { run \"x\" } }\n\
+                profile \"p\" { secret \"s\" file=\"/s\"; service \"a\" { image \"a:1\"; native external=\"h:1\" } }";
+    let loaded = parse("m", text, Format::Kdl, Some("p")).expect("the profile is there");
+    assert_eq!(said(&loaded), "");
+    let secret = loaded.stack.secret("s").expect("defined");
+    assert!(secret.env.is_none() && secret.file.is_some());
+    let service = loaded.stack.service("a").expect("defined");
+    assert!(service.build.is_none() && service.image.is_some());
+    let native = service.native.as_ref().expect("defined");
+    assert!(native.run.is_none() && native.external.is_some());
+}
+
+#[test]
 fn mistakes_in_a_profile_that_was_not_chosen_are_found_once() {
     let text = "service \"a\" { image 1 2 }\nprofile \"p\" { service \"a\" { ports 1 } }\n\
                 profile \"q\" { }";

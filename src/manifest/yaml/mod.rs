@@ -46,10 +46,31 @@ enum Data {
 struct Open {
     value: Yaml,
     anchor: usize,
+    /// The keys so far, with their places.
+    seen: HashMap<String, Span>,
+    /// What `<<` brings in: counts for keys that the map does not have itself.
+    merged: Vec<Yaml>,
     /// The key whose value comes next.
     key: Option<Spanned<String>>,
     /// A key that is no single value, or was there before: its value is left out.
     skip: bool,
+}
+
+impl Open {
+    fn new(value: Yaml, anchor: usize) -> Self {
+        let (seen, merged) = (HashMap::new(), Vec::new());
+        Self { value, anchor, seen, merged, key: None, skip: false }
+    }
+
+    /// The collection as far as it was read.
+    fn into_value(mut self) -> Yaml {
+        if let Data::Map(map) = &mut self.value.data {
+            for from in self.merged {
+                merge(map, &mut self.seen, from);
+            }
+        }
+        self.value
+    }
 }
 
 struct Reader<'a> {
@@ -113,7 +134,7 @@ impl<'a> Reader<'a> {
                         tag: None,
                         damaged: true,
                     };
-                    open.push(Open { value, anchor, key: None, skip: false });
+                    open.push(Open::new(value, anchor));
                 }
                 Event::MappingStart(anchor, _) => {
                     let value = Yaml {
@@ -123,10 +144,12 @@ impl<'a> Reader<'a> {
                         tag: None,
                         damaged: true,
                     };
-                    open.push(Open { value, anchor, key: None, skip: false });
+                    open.push(Open::new(value, anchor));
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
-                    let Some(Open { mut value, anchor, .. }) = open.pop() else { continue };
+                    let Some(ended) = open.pop() else { continue };
+                    let anchor = ended.anchor;
+                    let mut value = ended.into_value();
                     value.damaged = false;
                     value.span = self.grown(&value, span);
                     value.head = self.head(value.span);
@@ -152,7 +175,8 @@ impl<'a> Reader<'a> {
             }
         }
         // What is still open when the text breaks off counts as far as it was read.
-        while let Some(Open { value, .. }) = open.pop() {
+        while let Some(broken_off) = open.pop() {
+            let value = broken_off.into_value();
             self.close(&mut open, &mut root, value, 0, 0);
         }
         root
@@ -188,7 +212,7 @@ impl<'a> Reader<'a> {
             Data::List(list) => list.push(value),
             Data::Map(map) => match parent.key.take() {
                 Some(key) if parent.skip => drop(key),
-                Some(key) if key.value == "<<" => merge(map, value),
+                Some(key) if key.value == "<<" => parent.merged.push(value),
                 Some(key) => map.push((key, value)),
                 None => {
                     let Yaml { data, span, .. } = value;
@@ -201,15 +225,17 @@ impl<'a> Reader<'a> {
                         parent.skip = true;
                         return true;
                     };
-                    let first = map.iter().find(|(key, _)| key.value == text && text != "<<");
+                    let first = parent.seen.get(&text).copied();
                     parent.skip = first.is_some();
-                    if let Some((first, _)) = first {
+                    if let Some(first) = first {
                         let finding = codes::DUPLICATE
                             .says(format!("`{text}` is given twice"))
                             .at(span, "given again")
-                            .also(first.span, "first given here")
+                            .also(first, "first given here")
                             .help("keep one of them, or write both together");
                         self.findings.push(finding);
+                    } else if text != "<<" {
+                        parent.seen.insert(text.clone(), span);
                     }
                     parent.key = Some(Spanned::new(text, span));
                 }
@@ -294,16 +320,17 @@ impl<'a> Reader<'a> {
 }
 
 /// Keys of `<<: *base` that the map does not have itself.
-fn merge(map: &mut Vec<(Spanned<String>, Yaml)>, from: Yaml) {
+fn merge(map: &mut Vec<(Spanned<String>, Yaml)>, seen: &mut HashMap<String, Span>, from: Yaml) {
     match from.data {
         Data::Map(pairs) => {
             for (key, value) in pairs {
-                if !map.iter().any(|(known, _)| *known == key) {
+                if !seen.contains_key(&key.value) {
+                    seen.insert(key.value.clone(), key.span);
                     map.push((key, value));
                 }
             }
         }
-        Data::List(list) => list.into_iter().for_each(|one| merge(map, one)),
+        Data::List(list) => list.into_iter().for_each(|one| merge(map, seen, one)),
         Data::Scalar { .. } => {}
     }
 }
