@@ -9,7 +9,8 @@ use crate::wire::alertmanager as wire;
 use super::alerts::text;
 use super::mutes;
 use super::parts::{
-    Common, HostPath, MountPoint, Part, PartKind, add_tls_file, add_web, part as new, tls_path,
+    Access, Common, HostPath, MountPoint, Part, PartKind, add_tls_file, add_web, part as new,
+    tls_path,
 };
 use super::secrets::{SecretRef, slug};
 use super::versions::Product;
@@ -40,7 +41,7 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
         part.mounts.push(MountPoint {
             inside: "/alertmanager".to_owned(),
             outside: HostPath::Volume(volume.value.clone()),
-            options: "",
+            access: Access::ReadWrite,
         });
     }
     for path in &alertmanager.templates {

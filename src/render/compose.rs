@@ -8,8 +8,8 @@ use crate::manifest::{Condition, Healthcheck, Protocol, Service, Stack};
 use crate::wire::compose as wire;
 
 use super::parts::{
-    EnvValue, HostPath, MountPoint, Part, PartKind, env_value, exporter_host, granted, host_path,
-    mount_source, origin_order, own_images, parts,
+    Access, EnvValue, HostPath, MountPoint, Part, PartKind, env_value, exporter_host, granted,
+    host_path, mount_source, origin_order, own_images, parts,
 };
 use super::secrets::{Origin, SecretRef};
 use super::template::shell_word;
@@ -170,7 +170,7 @@ fn networks(stack: &Stack, said: &[String]) -> Vec<String> {
     }
 }
 
-fn mount(plan: &Plan, mount: &MountPoint) -> String {
+fn mount(plan: &Plan, mount: &MountPoint) -> wire::Mount {
     let outside = match &mount.outside {
         HostPath::Output(path) => format!("./{path}"),
         HostPath::Manifest(path) => host_path(plan.base, path),
@@ -178,9 +178,18 @@ fn mount(plan: &Plan, mount: &MountPoint) -> String {
         HostPath::Machine(path) => path.clone(),
         HostPath::Secret(secret) => secret.path(),
     };
-    let options =
-        if mount.options.is_empty() { String::new() } else { format!(":{}", mount.options) };
-    format!("{outside}:{}{options}", mount.inside)
+    let inside = &mount.inside;
+    match mount.access {
+        Access::ReadWrite => wire::Mount::Short(format!("{outside}:{inside}")),
+        Access::ReadOnly => wire::Mount::Short(format!("{outside}:{inside}:ro")),
+        Access::Follow => wire::Mount::Long(wire::LongMount {
+            kind: "bind".to_owned(),
+            source: outside,
+            target: inside.clone(),
+            read_only: true,
+            bind: Some(wire::Bind { propagation: "rslave".to_owned() }),
+        }),
+    }
 }
 
 fn published(bind: &str, host: u16, inside: u16, protocol: Option<Protocol>) -> String {
@@ -230,18 +239,18 @@ fn own_service(plan: &Plan, service: &Service) -> (wire::Service, Vec<SecretRef>
         secrets.extend(granted(stack, &variable.value, &value.value));
         environment.insert(variable.value.clone(), setting);
     }
-    let mut volumes: Vec<String> = Vec::new();
+    let mut volumes: Vec<wire::Mount> = Vec::new();
     for said in &service.volumes {
         let read_only = said.read_only.as_ref().is_some_and(|flag| flag.value);
         let point = MountPoint {
             inside: said.to.value.clone(),
             outside: mount_source(said.name.as_str()),
-            options: if read_only { "ro" } else { "" },
+            access: if read_only { Access::ReadOnly } else { Access::ReadWrite },
         };
         volumes.push(mount(plan, &point));
     }
     if let Some(file) = caddy::file(stack, name) {
-        volumes.push(format!("./{file}:/etc/caddy/Caddyfile:ro"));
+        volumes.push(wire::Mount::Short(format!("./{file}:/etc/caddy/Caddyfile:ro")));
     }
     for exporter in stack.exporters.iter().filter(|exporter| mysql::is_mysql(exporter)) {
         let target = exporter.target.as_ref().map(|target| super::parts::host_of(&target.value));
@@ -335,12 +344,19 @@ fn deploy(service: &Service) -> Option<wire::Deploy> {
         resources: service.resources.as_ref().map(|resources| wire::Resources {
             limits: wire::Limits {
                 cpus: resources.cpus.as_ref().map(|cpus| cpus.value.to_string()),
-                memory: resources.memory.as_ref().map(|memory| memory.text.clone()),
+                memory: resources.memory.as_ref().map(|memory| bytes(memory.bytes)),
                 pids: resources.pids.as_ref().map(|pids| pids.value),
             },
         }),
     };
     (deploy != wire::Deploy::default()).then_some(deploy)
+}
+
+/// An amount of bytes as compose writes it: units are small letters and powers of 1024.
+fn bytes(bytes: u64) -> String {
+    let units = [(30, "g"), (20, "m"), (10, "k")];
+    let unit = units.iter().find(|(shift, _)| bytes != 0 && bytes.is_multiple_of(1 << shift));
+    unit.map_or_else(|| format!("{bytes}b"), |(shift, name)| format!("{}{name}", bytes >> shift))
 }
 
 /// A monitoring part.

@@ -5,7 +5,9 @@ use indexmap::IndexMap;
 use crate::manifest::{Datasource, Grafana, Stack, Value};
 use crate::wire::grafana as wire;
 
-use super::parts::{Common, EnvValue, HostPath, MountPoint, Part, PartKind, part as new, tls_path};
+use super::parts::{
+    Access, Common, EnvValue, HostPath, MountPoint, Part, PartKind, part as new, tls_path,
+};
 use super::secrets::{SecretRef, slug};
 use super::versions::{Product, Version};
 use super::{Output, Plan, RenderError, Renderer, alertmanager, header, prometheus, to_yaml};
@@ -68,7 +70,7 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
         part.mounts.push(MountPoint {
             inside: "/var/lib/grafana".to_owned(),
             outside: HostPath::Volume(volume.value.clone()),
-            options: "",
+            access: Access::ReadWrite,
         });
     }
     let text = |part: &mut Part, name: &str, value: &str| {

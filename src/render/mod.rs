@@ -53,7 +53,7 @@ pub use index::{Entry as IndexEntry, Index};
 pub use jobs::{interval_of, jobs};
 pub use output::{Beside, Output, Sources};
 pub use parts::{
-    EnvValue, HostPath, MountPoint, Part, PartKind, WebConfig, argv, exporter_host, parts,
+    Access, EnvValue, HostPath, MountPoint, Part, PartKind, WebConfig, argv, exporter_host, parts,
 };
 pub use prometheus::config as prometheus_config;
 pub use secrets::{Origin, SecretRef};

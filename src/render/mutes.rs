@@ -88,7 +88,7 @@ pub(super) fn interval(mute: &Mute) -> wire::TimeInterval {
         years: strings(years),
         location: timezone.as_ref().map(|zone| zone.value.clone()),
     };
-    let days = strings(on);
+    let days: Vec<String> = on.iter().flat_map(|days| within_week(days.as_str())).collect();
     let text = |time: &Option<crate::diag::Spanned<String>>, default: &'static str| {
         time.as_ref().map_or_else(|| default.to_owned(), |time| padded(time.as_str()))
     };
@@ -110,6 +110,21 @@ pub(super) fn interval(mute: &Mute) -> wire::TimeInterval {
     wire::TimeInterval { name: name.value.clone(), time_intervals: spans }
 }
 
+fn day_index(day: &str) -> Option<usize> {
+    DAYS.iter().position(|name| name.eq_ignore_ascii_case(day.trim()))
+}
+
+/// Days as they are; `saturday:sunday`, a range over the end of Alertmanager's week, which begins on
+/// Sunday, day by day.
+fn within_week(days: &str) -> Vec<String> {
+    match days.split_once(':').map(|(first, last)| (day_index(first), day_index(last))) {
+        Some((Some(first), Some(last))) if first > last => {
+            (first..=last + 7).map(|day| DAYS[day % 7].to_owned()).collect()
+        }
+        _ => vec![days.to_owned()],
+    }
+}
+
 /// `2:00` as `02:00`.
 fn padded(time: &str) -> String {
     if time.find(':') == Some(1) { format!("0{time}") } else { time.to_owned() }
@@ -118,9 +133,8 @@ fn padded(time: &str) -> String {
 /// `monday` -> `tuesday`, `monday:friday` -> `tuesday:saturday`. Alertmanager's weeks begin on Sunday:
 /// a range that would pass the end of the week is written day by day.
 fn day_after(days: &str) -> Vec<String> {
-    let index = |day: &str| DAYS.iter().position(|name| name.eq_ignore_ascii_case(day.trim()));
     let (first, last) = days.split_once(':').unwrap_or((days, days));
-    match (index(first), index(last)) {
+    match (day_index(first), day_index(last)) {
         (Some(first), Some(last)) if first == last => vec![DAYS[(first + 1) % 7].to_owned()],
         (Some(first), Some(last)) if first < last && last < 6 => {
             vec![format!("{}:{}", DAYS[first + 1], DAYS[last + 1])]
@@ -213,6 +227,8 @@ mod tests {
         assert_eq!(night[1].weekdays, ["tuesday:saturday", "sunday"]);
         let weekend = mute(&["friday:saturday"], "22:00", "06:00").time_intervals;
         assert_eq!(weekend[1].weekdays, ["saturday", "sunday"]);
+        let days = mute(&["saturday:monday"], "1:00", "2:00").time_intervals;
+        assert_eq!(days[0].weekdays, ["saturday", "sunday", "monday"]);
         assert_eq!(mute(&[], "02:00", "04:00").time_intervals.len(), 1);
         assert_eq!(mute(&[], "20:00", "00:00").time_intervals.len(), 1);
     }

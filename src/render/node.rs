@@ -3,7 +3,7 @@
 use crate::manifest::{Exporter, Stack};
 
 use super::parts::{
-    Common, HostPath, MountPoint, Part, PartKind, exporter_host, own_images, part as new,
+    Access, Common, HostPath, MountPoint, Part, PartKind, exporter_host, own_images, part as new,
 };
 use super::versions::Product;
 
@@ -42,7 +42,7 @@ pub(super) fn part(stack: &Stack, exporter: &Exporter) -> Part {
         inside: "/host".to_owned(),
         outside: HostPath::Machine("/".to_owned()),
         // File systems that are mounted later show up inside as well.
-        options: "ro,rslave",
+        access: Access::Follow,
     });
     part.ready_path = (!own_images(stack)).then_some("/");
     part

@@ -64,14 +64,25 @@ pub struct MountPoint {
     pub inside: String,
     /// What lies there.
     pub outside: HostPath,
-    /// Options behind the path in compose: `ro`, `ro,rslave`; empty for none.
-    pub options: &'static str,
+    /// What the container may do there.
+    pub access: Access,
+}
+
+/// What a container may do in a mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Read and write.
+    ReadWrite,
+    /// Read.
+    ReadOnly,
+    /// Read, and see what is mounted below later on.
+    Follow,
 }
 
 impl MountPoint {
     /// A mount that the container only reads.
     pub(super) fn read_only(inside: impl Into<String>, outside: HostPath) -> Self {
-        Self { inside: inside.into(), outside, options: "ro" }
+        Self { inside: inside.into(), outside, access: Access::ReadOnly }
     }
 }
 
@@ -349,8 +360,8 @@ fn add_exporter_settings(part: &mut Part, stack: &Stack, exporter: &Exporter) {
     for mount in &exporter.volumes {
         let outside = mount_source(&mount.name.value);
         let read_only = mount.read_only.as_ref().is_some_and(|flag| flag.value);
-        let options = if read_only { "ro" } else { "" };
-        part.mounts.push(MountPoint { inside: mount.to.value.clone(), outside, options });
+        let access = if read_only { Access::ReadOnly } else { Access::ReadWrite };
+        part.mounts.push(MountPoint { inside: mount.to.value.clone(), outside, access });
     }
     part.argv.extend(exporter.args.iter().map(|arg| arg.value.clone()));
     let target = exporter.target.as_ref().map(|target| host_of(&target.value).to_owned());

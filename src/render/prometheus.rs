@@ -6,7 +6,8 @@ use crate::model::PromDuration;
 use crate::wire::prometheus as wire;
 
 use super::parts::{
-    Common, HostPath, MountPoint, Part, PartKind, add_tls_file, add_web, part as new, tls_path,
+    Access, Common, HostPath, MountPoint, Part, PartKind, add_tls_file, add_web, part as new,
+    tls_path,
 };
 use super::secrets::{SecretRef, slug};
 use super::versions::Product;
@@ -37,7 +38,7 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
         part.mounts.push(MountPoint {
             inside: "/prometheus".to_owned(),
             outside: HostPath::Volume(volume.value.clone()),
-            options: "",
+            access: Access::ReadWrite,
         });
     }
 

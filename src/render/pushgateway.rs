@@ -2,7 +2,7 @@
 
 use crate::manifest::Stack;
 
-use super::parts::{Common, HostPath, MountPoint, Part, PartKind, part as new};
+use super::parts::{Access, Common, HostPath, MountPoint, Part, PartKind, part as new};
 use super::versions::Product;
 
 pub(super) const NAME: &str = "pushgateway";
@@ -25,7 +25,7 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
         part.mounts.push(MountPoint {
             inside: DATA.to_owned(),
             outside: HostPath::Volume(volume.value.clone()),
-            options: "",
+            access: Access::ReadWrite,
         });
     }
     part.ready_path = Some("/-/ready");

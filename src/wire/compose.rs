@@ -130,9 +130,9 @@ pub struct Service {
     /// Published ports, `address:host:container[/protocol]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<String>,
-    /// Mounts, `source:target[:ro]`.
+    /// Mounts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub volumes: Vec<String>,
+    pub volumes: Vec<Mount>,
     /// Temporary file systems.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tmpfs: Vec<String>,
@@ -175,6 +175,41 @@ pub struct Service {
     /// Time to stop, a duration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_grace_period: Option<String>,
+}
+
+/// A mount of a service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Mount {
+    /// `source:target[:ro]`.
+    Short(String),
+    /// With settings that the short form lacks.
+    Long(LongMount),
+}
+
+/// A mount in its long form.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct LongMount {
+    /// `bind`, `volume`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Path on the host.
+    pub source: String,
+    /// Path inside.
+    pub target: String,
+    /// Whether it is only read.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub read_only: bool,
+    /// Settings of a bind mount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bind: Option<Bind>,
+}
+
+/// Settings of a bind mount.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Bind {
+    /// How mounts below are passed on: `rslave` and others.
+    pub propagation: String,
 }
 
 /// How an image is built.
