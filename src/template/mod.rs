@@ -103,7 +103,7 @@ impl Expander<'_> {
     ) -> Result<Arc<Template>, TemplateError> {
         let (mut main, defines) = check::parse(text)?;
         let (prologue, _) = check::parse(PROLOGUE)?;
-        show::show_results(&mut main);
+        show::as_go(&mut main);
         main.nodes.splice(0..0, prologue.nodes);
         // `tmpl` expands a part of the very template it stands in.
         let own = Arc::new(OnceLock::new());
@@ -116,7 +116,7 @@ impl Expander<'_> {
             .max_range_iters(MAX_ITERATIONS)
             .add_parse_tree(MAIN, main);
         let template = defines.into_iter().fold(template, |template, mut define| {
-            show::show_results(&mut define.body);
+            show::as_go(&mut define.body);
             template.add_parse_tree(&define.name, define.body)
         });
         let template = Arc::new(template);
