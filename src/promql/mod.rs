@@ -5,6 +5,7 @@ mod answer;
 pub mod ast;
 mod check_types;
 mod display;
+mod duration_expr;
 mod error;
 mod eval;
 mod function;

@@ -8,10 +8,9 @@ use gotmpl::{Template, TemplateError as EngineError, Value};
 use parking_lot::Mutex;
 use regex::Regex;
 
-use crate::model::Timestamp;
 use crate::promql::number::parse_duration;
 
-use super::{Answers, humanize};
+use super::{State, humanize};
 
 /// How deeply `tmpl` may call itself.
 const MAX_NESTING: usize = 16;
@@ -115,8 +114,8 @@ fn on_number(
     })
 }
 
-/// Functions of nothing but their arguments, and the links to the outside.
-pub(super) fn pure(template: Template, external_url: &str) -> Template {
+/// Functions of nothing but their arguments.
+pub(super) fn pure(template: Template) -> Template {
     let template = on_text(template, "title", title);
     let template = on_text(template, "toUpper", str::to_uppercase);
     let template = on_text(template, "toLower", str::to_lowercase);
@@ -138,17 +137,7 @@ pub(super) fn pure(template: Template, external_url: &str) -> Template {
     let template = on_number(template, "humanizeTimestamp", humanize::timestamp);
     let template = on_number(template, "toTime", humanize::timestamp);
     let template = on_number(template, "toDuration", humanize::go_duration);
-    let url = external_url.to_owned();
-    let path = path_prefix(external_url);
     template
-        .func("externalURL", move |args| {
-            let [] = exactly("externalURL", args)?;
-            Ok(Value::from(url.as_str()))
-        })
-        .func("pathPrefix", move |args| {
-            let [] = exactly("pathPrefix", args)?;
-            Ok(Value::from(path.as_str()))
-        })
         .func("parseDuration", |args| {
             let [value] = exactly("parseDuration", args)?;
             let millis = parse_duration(text("parseDuration", value)?).map_err(fail)?;
@@ -215,28 +204,35 @@ pub(super) fn pure(template: Template, external_url: &str) -> Template {
         })
 }
 
-/// `now`: seconds since 1970.
-pub(super) fn timed(template: Template, now: Timestamp) -> Template {
-    template.func("now", move |args| {
-        let [] = exactly("now", args)?;
-        Ok(Value::Float(now as f64 / 1000.0))
-    })
-}
-
-/// `query`: gives the answer if it is known, and else says what is wanted and stops.
-pub(super) fn querying(template: Template, answers: Arc<Mutex<Answers>>) -> Template {
-    template.func("query", move |args| {
-        let [query] = exactly("query", args)?;
-        let query = text("query", query)?;
-        let mut answers = answers.lock();
-        match answers.known.get(query) {
-            Some(answer) => answer.clone().map_err(fail),
-            None => {
-                answers.wanted = Some(query.to_owned());
-                Err(fail("waiting for a query"))
+/// Functions of the expansion under way.
+pub(super) fn outward(template: Template, state: &Arc<Mutex<State>>) -> Template {
+    let (url, path) = (Arc::clone(state), Arc::clone(state));
+    let (now, queries) = (Arc::clone(state), Arc::clone(state));
+    template
+        .func("externalURL", move |args| {
+            let [] = exactly("externalURL", args)?;
+            Ok(Value::from(url.lock().external_url.as_str()))
+        })
+        .func("pathPrefix", move |args| {
+            let [] = exactly("pathPrefix", args)?;
+            Ok(Value::from(path_prefix(&path.lock().external_url)))
+        })
+        .func("now", move |args| {
+            let [] = exactly("now", args)?;
+            Ok(Value::Float(now.lock().now as f64 / 1000.0))
+        })
+        .func("query", move |args| {
+            let [query] = exactly("query", args)?;
+            let query = text("query", query)?;
+            let mut state = queries.lock();
+            match state.answers.get(query) {
+                Some(answer) => answer.clone().map_err(fail),
+                None => {
+                    state.wanted = Some(query.to_owned());
+                    Err(fail("waiting for a query"))
+                }
             }
-        }
-    })
+        })
 }
 
 /// `tmpl`: expands a template that `define` names, whose name may be computed.

@@ -71,66 +71,113 @@ pub struct Expander<'a> {
 impl Expander<'_> {
     /// Text of a template for one alert. A text without `{{` is given back as it is.
     pub fn expand(&self, text: &str, data: &AlertData<'_>) -> Result<String, TemplateError> {
-        if !text.contains("{{") {
-            return Ok(text.to_owned());
-        }
-        check(text)?;
-        let failed = |message: String| TemplateError { offset: 0, len: text.len(), message };
-        let answers = Arc::new(Mutex::new(Answers::default()));
-        let template = self.template(text, data, &answers)?;
+        self.expand_prepared(&Prepared::new(text)?, data)
+    }
+
+    /// As [`Self::expand`] for a template that is used again and again. Expansions of one template wait
+    /// for one another.
+    pub fn expand_prepared(
+        &self,
+        prepared: &Prepared,
+        data: &AlertData<'_>,
+    ) -> Result<String, TemplateError> {
+        let Some(Compiled { template, state, turn }) = &prepared.compiled else {
+            return Ok(prepared.text.to_string());
+        };
+        let failed =
+            |message: String| Err(TemplateError { offset: 0, len: prepared.text.len(), message });
+        let _turn = turn.lock();
+        *state.lock() = State {
+            now: self.now,
+            external_url: data.external_url.to_owned(),
+            answers: BTreeMap::new(),
+            wanted: None,
+        };
         let value = data.to_value();
         loop {
             let result = template.execute_template_to_string(MAIN, &value);
-            let Some(query) = answers.lock().wanted.take() else {
-                return result.map_err(|err| failed(err.to_string()));
+            let Some(query) = state.lock().wanted.take() else {
+                return result.or_else(|err| failed(err.to_string()));
             };
-            if answers.lock().known.len() >= MAX_QUERIES {
-                return Err(failed(format!("more than {MAX_QUERIES} queries")));
+            if state.lock().answers.len() >= MAX_QUERIES {
+                return failed(format!("more than {MAX_QUERIES} queries"));
             }
             let answer = (self.query)(&query, self.now).map(|elements| {
                 let elements = elements.iter().map(|(labels, value)| element(labels, *value));
                 Value::from(elements.collect::<Vec<_>>())
             });
-            answers.lock().known.insert(query, answer);
+            state.lock().answers.insert(query, answer);
         }
     }
+}
 
-    fn template(
-        &self,
-        text: &str,
-        data: &AlertData<'_>,
-        answers: &Arc<Mutex<Answers>>,
-    ) -> Result<Arc<Template>, TemplateError> {
+/// A template that has been read and checked.
+pub struct Prepared {
+    text: Box<str>,
+    /// `None` for a text without actions.
+    compiled: Option<Compiled>,
+}
+
+struct Compiled {
+    template: Arc<Template>,
+    /// What the functions of the template know of the expansion under way.
+    state: Arc<Mutex<State>>,
+    /// Held during an expansion.
+    turn: Mutex<()>,
+}
+
+/// What functions know besides their arguments.
+#[derive(Default)]
+struct State {
+    now: Timestamp,
+    external_url: String,
+    /// Results of the queries made so far.
+    answers: BTreeMap<String, Result<Value, String>>,
+    /// The query that the last run had no answer to.
+    wanted: Option<String>,
+}
+
+impl Prepared {
+    /// Reads and checks a template, as [`check`] does.
+    pub fn new(text: &str) -> Result<Self, TemplateError> {
+        if !text.contains("{{") {
+            return Ok(Self { text: text.into(), compiled: None });
+        }
+        check(text)?;
         let (mut main, defines) = check::parse(text)?;
         let (prologue, _) = check::parse(PROLOGUE)?;
-        show::show_results(&mut main);
+        show::as_go(&mut main);
         main.nodes.splice(0..0, prologue.nodes);
+        let state = Arc::new(Mutex::new(State::default()));
         // `tmpl` expands a part of the very template it stands in.
         let own = Arc::new(OnceLock::new());
-        let template = functions::pure(Template::new(""), data.external_url);
-        let template = functions::timed(template, self.now);
-        let template = functions::querying(template, Arc::clone(answers));
+        let template = functions::pure(Template::new(""));
+        let template = functions::outward(template, &state);
         let template = functions::nesting(template, Arc::clone(&own));
         let template = show::printing(template)
             .missing_key(MissingKey::ZeroValue)
             .max_range_iters(MAX_ITERATIONS)
             .add_parse_tree(MAIN, main);
         let template = defines.into_iter().fold(template, |template, mut define| {
-            show::show_results(&mut define.body);
+            show::as_go(&mut define.body);
             template.add_parse_tree(&define.name, define.body)
         });
         let template = Arc::new(template);
         own.get_or_init(|| Arc::downgrade(&template));
-        Ok(template)
+        let compiled = Some(Compiled { template, state, turn: Mutex::new(()) });
+        Ok(Self { text: text.into(), compiled })
+    }
+
+    /// The template as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 }
 
-/// Queries that a template made.
-#[derive(Default)]
-struct Answers {
-    known: BTreeMap<String, Result<Value, String>>,
-    /// The one that the last run had no answer to.
-    wanted: Option<String>,
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Prepared").field(&self.text).finish()
+    }
 }
 
 impl AlertData<'_> {

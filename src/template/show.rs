@@ -1,27 +1,28 @@
-//! Results as Go prints them. The engine writes floats as Rust does (`1234567` for `1.234567e+06`), so
-//! every action that prints gets a last command that makes text of its result.
+//! Results as Go has them. The engine writes floats as Rust does (`1234567` for `1.234567e+06`), so every
+//! action that prints gets a last command that makes text of its result. And it knows no empty text for
+//! a key that is not in a map, so each field is read through a function that puts it there.
 
 use std::collections::BTreeMap;
 
-use gotmpl::parse::{CommandNode, Expr, ListNode, Node};
+use gotmpl::parse::{CommandNode, Expr, ListNode, Node, PipeNode};
 use gotmpl::{Template, Value};
 
 use crate::catalogue::write_go_float;
 
-/// Cannot be written in a template.
+/// Makes text of a result. Cannot be written in a template.
 const SHOW: &str = "show result";
+/// Makes a label that is not there the empty text, which the engine has as nil.
+const OR_EMPTY: &str = "or empty";
 
-/// Puts the last command behind every action that prints.
-pub(super) fn show_results(list: &mut ListNode) {
+/// Changes a tree so that it gives what Go gives.
+pub(super) fn as_go(list: &mut ListNode) {
     for node in &mut list.nodes {
         match node {
-            Node::Text(_)
-            | Node::Template(_)
-            | Node::Define(_)
-            | Node::Break(_)
-            | Node::Continue(_) => {}
-            Node::List(list) => show_results(list),
+            Node::Text(_) | Node::Define(_) | Node::Break(_) | Node::Continue(_) => {}
+            Node::Template(call) => call.pipe.iter_mut().for_each(pipe_as_go),
+            Node::List(list) => as_go(list),
             Node::Action(action) => {
+                pipe_as_go(&mut action.pipe);
                 if action.pipe.decl.is_empty() {
                     let pos = action.pos;
                     let args = vec![Expr::Identifier(pos, SHOW.into())];
@@ -29,16 +30,50 @@ pub(super) fn show_results(list: &mut ListNode) {
                 }
             }
             Node::If(branch) | Node::Range(branch) | Node::With(branch) => {
-                show_results(&mut branch.body);
-                branch.else_body.iter_mut().for_each(show_results);
+                pipe_as_go(&mut branch.pipe);
+                as_go(&mut branch.body);
+                branch.else_body.iter_mut().for_each(as_go);
             }
         }
     }
 }
 
+fn pipe_as_go(pipe: &mut PipeNode) {
+    for command in &mut pipe.commands {
+        for arg in &mut command.args {
+            match arg {
+                Expr::Pipe(_, pipe) => pipe_as_go(pipe),
+                Expr::Chain(_, inner, _) => {
+                    if let Expr::Pipe(_, pipe) = &mut **inner {
+                        pipe_as_go(pipe);
+                    }
+                    or_empty(arg);
+                }
+                Expr::Field(..) => or_empty(arg),
+                Expr::Variable(_, _, fields) if !fields.is_empty() => or_empty(arg),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// `.a` becomes `(or_empty .a)`.
+fn or_empty(arg: &mut Expr) {
+    let pos = arg.pos();
+    let read = std::mem::replace(arg, Expr::Nil(pos));
+    let args = vec![Expr::Identifier(pos, OR_EMPTY.into()), read];
+    let commands = vec![CommandNode { pos, args }];
+    *arg = Expr::Pipe(pos, PipeNode { pos, decl: Vec::new(), commands, is_assign: false });
+}
+
 /// The last command, and `print` and `println` by the same rules.
 pub(super) fn printing(template: Template) -> Template {
     template
+        .func(OR_EMPTY, |args| match args {
+            [Value::Nil] => Ok(Value::from("")),
+            [value] => Ok(value.clone()),
+            _ => Err(gotmpl::TemplateError::Exec("a field takes no arguments".to_owned())),
+        })
         .func(SHOW, |args| {
             let mut out = String::new();
             for value in args {
@@ -46,18 +81,10 @@ pub(super) fn printing(template: Template) -> Template {
             }
             Ok(Value::from(out))
         })
-        .func("print", |args| {
-            let mut out = String::new();
-            for (index, value) in args.iter().enumerate() {
-                let text = |value: &Value| matches!(value, Value::String(_));
-                // A blank stands between two operands of which neither is a string.
-                if index > 0 && !text(value) && !text(&args[index - 1]) {
-                    out.push(' ');
-                }
-                write_value(&mut out, value);
-            }
-            Ok(Value::from(out))
-        })
+        .func("print", |args| Ok(Value::from(sprint(args))))
+        .func("html", |args| Ok(Value::from(gotmpl::html_escape(&sprint(args)))))
+        .func("js", |args| Ok(Value::from(gotmpl::js_escape(&sprint(args)))))
+        .func("urlquery", |args| Ok(Value::from(gotmpl::url_encode(&sprint(args)))))
         .func("println", |args| {
             let mut out = String::new();
             for (index, value) in args.iter().enumerate() {
@@ -70,6 +97,19 @@ pub(super) fn printing(template: Template) -> Template {
             Ok(Value::from(out))
         })
         .func("printf", printf)
+}
+
+/// `fmt.Sprint`: a blank stands between two operands of which neither is a string.
+fn sprint(args: &[Value]) -> String {
+    let is_text = |value: &Value| matches!(value, Value::String(_));
+    let mut out = String::new();
+    for (index, value) in args.iter().enumerate() {
+        if index > 0 && !is_text(value) && !is_text(&args[index - 1]) {
+            out.push(' ');
+        }
+        write_value(&mut out, value);
+    }
+    out
 }
 
 /// The engine's `printf`, but `%v` of a float is what Go makes of it, `%g`.

@@ -208,3 +208,21 @@ fn any_text_is_checked_without_panic() {
         })
         .unwrap_or_else(|err| panic!("{err}"));
 }
+#[test]
+fn prepared_templates_are_used_again() {
+    let asked = std::cell::Cell::new(0.0);
+    let query = |_: &str, _: Timestamp| {
+        asked.set(asked.get() + 1.0);
+        Ok(vec![(Labels::empty(), asked.get())])
+    };
+    let prepared =
+        Prepared::new("{{ now }} {{ externalURL }} {{ query \"a\" | first | value }}").unwrap();
+    let labels = Labels::empty();
+    let expand = |now, external_url| {
+        let data =
+            AlertData { labels: &labels, external_labels: &labels, external_url, value: 0.0 };
+        Expander { query: &query, now }.expand_prepared(&prepared, &data).unwrap()
+    };
+    assert_eq!(expand(1000, "http://a"), "1 http://a 1");
+    assert_eq!(expand(2000, "http://b"), "2 http://b 2");
+}

@@ -48,6 +48,22 @@ const GOOD: &[&str] = &[
     "a {{- \" b \" -}} c {{/* comment */}} {{ `raw \"x\"` }} {{ 'a' }}",
     "{{ with $x := 5 }}{{ $x }}{{ end }} {{ $y := \"z\" }}{{ $y }}",
     "{{ index .Labels \"a\" }} {{ len .Labels }} {{ slice \"abcdef\" 1 3 }}",
+    "{{ if eq $labels.nope \"\" }}none{{ end }} {{ $labels.nope | toUpper }} {{ printf \"%s|%v\" $labels.nope $labels.nope }}",
+    "{{ len $labels.nope }} {{ match \"x\" $labels.nope }} {{ title .Labels.nope }} {{ print $labels.nope 1 }}",
+    "{{ with $labels.nope }}x{{ else }}y{{ end }} {{ if $labels.nope }}x{{ else }}y{{ end }} {{ or $labels.nope \"z\" }}",
+    "{{ range query \"sort(up)\" }}[{{ .Labels.nope }}]{{ .Labels.instance | toUpper }}{{ end }}",
+    "{{ html $value }} {{ urlquery $value }} {{ $value | printf \"%.0f\" }} {{ $value | print }} {{ (print $value) | len }}",
+    "{{ $value | humanize | printf \"%s!\" }} {{ humanize \"5\" }} {{ humanize 5 }}",
+    "{{ range $i, $e := query \"sort(up)\" }}{{ $i }}:{{ $e.Value }}{{ if eq $i 0 }}, {{ end }}{{ end }}",
+    "{{ (index (query \"sort(up)\") 1).Labels.instance }} {{ (query \"sort(up)\" | first).Value }}",
+    "{{ lt 1 2 }} {{ eq \"a\" \"b\" \"a\" }} {{ and 1 0 }} {{ le 1.5 1.5 }} {{ true }} {{ -5 }} {{ 0x10 }} {{ 1_000 }}",
+    "{{ printf \"%t %x %c %U %08.3f %+d %-5s| %5s %%\" true 255 65 65 3.14159 5 \"ab\" \"cd\" }}",
+    "{{ if not (match \"a\" \"b\") }}{{ \"x\" -}}   {{ end }}y",
+    "{{ $x := 1 }}{{ if true }}{{ $x = 2 }}{{ end }}{{ $x }}",
+    "{{ block \"b\" .Value }}{{ . }}{{ end }}",
+    "{{ .ExternalLabels.site }} {{ $externalLabels }}",
+    "{{ range $i := query \"sort(up)\" }}{{ if eq .Value 1.0 }}{{ break }}{{ end }}{{ .Value }}{{ end }}",
+    "{{ \"\\u00e9\\n\" }}|{{ `a\nb` }}|ü",
     "{{ $labels.a | printf \"%s-%s\" \"p\" }}",
     "{{ query \"up{instance='a'} + 0.5\" | first | value | humanizePercentage }}",
 ];
@@ -76,7 +92,8 @@ fn answer(expr: &str, _: Timestamp) -> Result<Vec<(Labels, f64)>, String> {
         (Labels::from_pairs([("__name__", "up"), ("instance", instance)]), value)
     };
     Ok(match expr {
-        "up" => vec![up("a", 0.0), up("b", 1.0)],
+        // A plain `up` comes in any order.
+        "up" | "sort(up)" => vec![up("a", 0.0), up("b", 1.0)],
         "up{instance='b'}" => vec![up("b", 1.0)],
         "up{instance='a'} + 0.5" => vec![(Labels::from_pairs([("instance", "a")]), 0.5)],
         "nope" => Vec::new(),
