@@ -658,11 +658,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Restart),
         4 => (-50i64..3000, -50i64..3000, 0usize..5).prop_map(|(a, b, m)| Step::Query(a, b, m)),
     ];
-    prop::collection::vec(step, 1..60)
+    prop::collection::vec(step, 1..50)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
     fn the_store_answers_as_the_plain_one_does(steps in steps()) {
