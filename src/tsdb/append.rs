@@ -22,7 +22,7 @@ pub(super) struct Column {
     /// Its bits, if it is a float.
     pub value: u64,
     /// The segment of the log that names the series; 0 for none.
-    pub segment: u64,
+    pub segment: u32,
     /// Whether the newest sample is a histogram.
     pub histogram: bool,
 }
@@ -118,8 +118,8 @@ impl Writer {
             return Err(if allowed { Reject::TooOld } else { Reject::OutOfOrder });
         }
         self.before.push((id, *column));
-        if column.segment != segment {
-            column.segment = segment;
+        if u64::from(column.segment) != segment {
+            column.segment = segment as u32;
             self.named.push(id);
         }
         Ok((id, true))
@@ -203,10 +203,10 @@ impl Inner {
             // An exemplar does not name its series in the log, a sample of the series does.
             let id = row.series.0 as u32;
             if let Some(column) = writer.columns.get_mut(id as usize)
-                && column.segment != segment
+                && u64::from(column.segment) != segment
             {
                 writer.before.push((id, *column));
-                column.segment = segment;
+                column.segment = segment as u32;
                 writer.named.push(id);
             }
         }

@@ -1,6 +1,6 @@
 //! The time series database: open windows in memory and in a log, sealed windows in redb files.
 //!
-//! A batch is judged row by row, written to the [log](self) (so that a killed process loses nothing
+//! A batch is judged row by row, written to the log (so that a killed process loses nothing
 //! acknowledged), and shown to queries all at once. A window that is over is sealed into a partition
 //! of its own, its log is removed, and twelve windows are merged into one partition later. The formats
 //! are drawn in docs/format/.

@@ -45,11 +45,11 @@ pub fn put(out: &mut Vec<u8>, starts: &[i64], values: Values<'_>, scratch: &mut 
 }
 
 /// Reads a chunk of `count` samples behind what is in the columns and keeps what lies in the range.
-/// After an error the columns are of different lengths.
+/// `read_times` appends the timestamps, from the front of the reader or from elsewhere. After an error the columns are of different lengths.
 pub fn read(
     kind: u8,
     count: usize,
-    read_times: impl FnOnce(&mut Vec<i64>) -> Result<(), Damaged>,
+    read_times: impl FnOnce(&mut Reader<'_>, &mut Vec<i64>) -> Result<(), Damaged>,
     reader: &mut Reader<'_>,
     range: TimeRange,
     into: &mut Columns,
@@ -66,7 +66,7 @@ pub fn read(
     let (times, starts) =
         if is_histogram { (histogram_times, histogram_start_times) } else { (times, start_times) };
     let before = times.len();
-    read_times(times)?;
+    read_times(reader, times)?;
     if times.len() != before + count {
         return Err(Damaged("a chunk has fewer timestamps than values"));
     }
@@ -132,7 +132,7 @@ mod tests {
         let mut bytes = Vec::new();
         put(&mut bytes, starts, Values::Floats(&values), &mut Scratch::default());
         let kind = kind(starts, Values::Floats(&values));
-        let read_times = |into: &mut Vec<i64>| {
+        let read_times = |_: &mut Reader<'_>, into: &mut Vec<i64>| {
             into.extend_from_slice(times);
             Ok(())
         };

@@ -179,11 +179,8 @@ impl Run {
             let size = reader.count(reader.rest().len())?;
             let mut body = Reader::new(reader.take(size)?);
             if range.overlaps(TimeRange::new(first, last)) {
-                let mut times = Vec::new();
-                codec::times::read(&mut body, count, first, &mut times)?;
-                let read_times = |into: &mut Vec<i64>| {
-                    into.extend_from_slice(&times);
-                    Ok(())
+                let read_times = |body: &mut Reader<'_>, into: &mut Vec<i64>| {
+                    codec::times::read(body, count, first, into)
                 };
                 codec::chunk::read(kind, count, read_times, &mut body, range, into)?;
                 decoded += 1;

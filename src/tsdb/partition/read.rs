@@ -379,7 +379,9 @@ impl Partition {
         if !range.overlaps(TimeRange::new(first, first.wrapping_add(span as i64))) {
             return Ok(());
         }
-        let read_times = |into: &mut Vec<i64>| codec::times::read(&mut item, count, first, into);
+        let read_times = |_: &mut Reader<'_>, into: &mut Vec<i64>| {
+            codec::times::read(&mut item, count, first, into)
+        };
         self.shared.decoded.fetch_add(1, Ordering::Relaxed);
         codec::chunk::read(kind, count, read_times, &mut body, range, into).map_err(failed)
     }

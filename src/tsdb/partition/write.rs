@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hashbrown::HashMap;
-use redb::{Database, TableDefinition};
+use redb::{Database, TableDefinition, WriteTransaction};
 
 use super::items::{Builder, Target};
 use super::meta::{Meta, Table};
@@ -32,9 +32,12 @@ pub struct Content<'a> {
 struct Output<'a> {
     path: &'a Path,
     database: Database,
+    transaction: Option<WriteTransaction>,
+    /// Bytes in the transaction.
+    bytes: usize,
     table: Table,
     pending: Vec<(u64, Vec<u8>)>,
-    bytes: usize,
+    pending_bytes: usize,
     keys: [Vec<u64>; 5],
 }
 
@@ -45,19 +48,24 @@ impl Output<'_> {
 
     fn put(&mut self, key: u64, value: &[u8]) -> Result<(), TsdbError> {
         self.keys[self.table as usize].push(key);
-        self.bytes += value.len();
+        self.pending_bytes += value.len();
         self.pending.push((key, value.to_vec()));
-        if self.bytes > COMMIT_BYTES { self.commit() } else { Ok(()) }
+        // A table is opened for many values at once.
+        if self.pending_bytes < COMMIT_BYTES / 4 { Ok(()) } else { self.insert_pending() }
     }
 
-    fn commit(&mut self) -> Result<(), TsdbError> {
+    fn insert_pending(&mut self) -> Result<(), TsdbError> {
         let pending = std::mem::take(&mut self.pending);
-        self.bytes = 0;
-        self.insert(self.table.name(), &pending)
+        self.bytes += std::mem::take(&mut self.pending_bytes);
+        self.insert(self.table.name(), &pending)?;
+        if self.bytes < COMMIT_BYTES { Ok(()) } else { self.commit() }
     }
 
-    fn insert(&self, table: &str, values: &[(u64, Vec<u8>)]) -> Result<(), TsdbError> {
-        let transaction = self.database.begin_write().map_err(|err| self.failed(err))?;
+    fn insert(&mut self, table: &str, values: &[(u64, Vec<u8>)]) -> Result<(), TsdbError> {
+        let transaction = match self.transaction.take() {
+            Some(transaction) => transaction,
+            None => self.database.begin_write().map_err(|err| self.failed(err))?,
+        };
         {
             let definition: TableDefinition<'_, u64, &[u8]> = TableDefinition::new(table);
             let mut table = transaction.open_table(definition).map_err(|err| self.failed(err))?;
@@ -65,12 +73,21 @@ impl Output<'_> {
                 table.insert(key, value.as_slice()).map_err(|err| self.failed(err))?;
             }
         }
-        transaction.commit().map_err(|err| self.failed(err))
+        self.transaction = Some(transaction);
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), TsdbError> {
+        self.bytes = 0;
+        match self.transaction.take() {
+            Some(transaction) => transaction.commit().map_err(|err| self.failed(err)),
+            None => Ok(()),
+        }
     }
 
     /// Ends a table and begins the next.
     fn next(&mut self, table: Table) -> Result<(), TsdbError> {
-        self.commit()?;
+        self.insert_pending()?;
         self.table = table;
         Ok(())
     }
@@ -116,22 +133,25 @@ fn write_file(
     let mut output = Output {
         path,
         database,
+        transaction: None,
+        bytes: 0,
         table: Table::Chunks,
         pending: Vec::new(),
-        bytes: 0,
+        pending_bytes: 0,
         keys: Default::default(),
     };
     meta.series = series.len() as u32;
     write_chunks(&mut output, &mut meta, series.len() as u32, read)?;
     let strings = write_series(&mut output, &mut meta, symbols, series)?;
     write_postings(&mut output, &mut meta, series, &strings)?;
-    output.commit()?;
+    output.insert_pending()?;
     meta.blocks = std::mem::take(&mut output.keys);
     let mut head = vec![0; 4];
     meta.put(&mut head);
     let checksum = crc32fast::hash(&head[4..]);
     head[..4].copy_from_slice(&checksum.to_le_bytes());
     output.insert("meta", &[(0, head)])?;
+    output.commit()?;
     output
         .database
         .close()
