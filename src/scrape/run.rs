@@ -156,7 +156,8 @@ impl Runner {
                 Err(end) => return self.end(page, end).await,
             };
             page = self.digest(page, fetched, time, start).await;
-            slot = self.next_slot(now().max(slot));
+            // From the clock, not from the slot: a clock that is set back must not stop the scrapes.
+            slot = self.next_slot(now());
         }
     }
 

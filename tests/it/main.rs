@@ -4,13 +4,15 @@
 #![allow(dead_code)]
 
 mod scrape;
+mod scrape_oracle;
 mod support;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let parts: [(&str, &[support::Test]); 1] = [("scrape", scrape::TESTS)];
+    let parts: [(&str, &[support::Test]); 2] =
+        [("scrape", scrape::TESTS), ("scrape_oracle", scrape_oracle::TESTS)];
     let trials = parts
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))
