@@ -82,6 +82,7 @@ impl Pool {
             counters: Arc::clone(counters),
             buffers: Arc::clone(buffers),
             max_body: options.max_body,
+            timestamp_tolerance: options.timestamp_tolerance,
             forced_error: Mutex::new(None),
         });
         let table = Arc::new(Mutex::new(Table::default()));
