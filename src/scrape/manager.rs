@@ -28,6 +28,9 @@ pub struct Options {
     pub user_agent: HeaderValue,
     /// Longest body where the configuration sets no limit, in bytes.
     pub max_body: u64,
+    /// A sample that is late by no more than this, and by no more than a hundredth of the interval,
+    /// gets the time it should have had (Prometheus' `--scrape.timestamp-tolerance`).
+    pub timestamp_tolerance: Duration,
     /// Changes of targets within this time are applied together.
     pub discovery_batch: Duration,
     /// Name server of `dns_sd_configs`; the system's where it is missing.
@@ -40,6 +43,7 @@ impl Default for Options {
             resolver: Resolver::default(),
             user_agent: HeaderValue::from_static(concat!("stackctl/", env!("CARGO_PKG_VERSION"))),
             max_body: 128 << 20,
+            timestamp_tolerance: Duration::from_millis(2),
             discovery_batch: Duration::from_secs(5),
             dns_server: None,
         }

@@ -82,6 +82,7 @@ impl Pool {
             counters: Arc::clone(counters),
             buffers: Arc::clone(buffers),
             max_body: options.max_body,
+            timestamp_tolerance: options.timestamp_tolerance,
             forced_error: Mutex::new(None),
         });
         let table = Arc::new(Mutex::new(Table::default()));
@@ -243,10 +244,10 @@ impl Worker {
         let window = Duration::from_millis(count as u64 * 2).min(job.interval);
         for (key, target) in wanted {
             if let Some(known) = self.loops.get_mut(&key) {
-                // Only what is shown may differ, such as `__meta_…`; a change of interval is a new loop.
-                if known.target.interval == target.interval
-                    && known.target.timeout == target.timeout
-                {
+                // A change of interval is a new loop; else only what is shown may differ, `__meta_…`.
+                let same = known.target.interval == target.interval;
+                if same && known.target.timeout == target.timeout {
+                    known.target = Arc::new(target);
                     continue;
                 }
                 known.stop.send_replace(Some(End::Shutdown));

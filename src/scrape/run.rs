@@ -53,6 +53,7 @@ pub(super) struct Shared {
     pub counters: Arc<Counters>,
     pub buffers: Arc<Buffers>,
     pub max_body: u64,
+    pub timestamp_tolerance: Duration,
     /// Why no target of the job is scraped at the moment.
     pub forced_error: Mutex<Option<String>>,
 }
@@ -128,12 +129,43 @@ pub(super) struct Runner {
     pub carried: Vec<SeriesId>,
 }
 
+/// A target's places in time: one each interval, shifted so that targets spread evenly.
+#[derive(Debug, Clone, Copy)]
+struct Slots {
+    interval: Timestamp,
+    offset: Timestamp,
+    tolerance: Timestamp,
+}
+
+impl Slots {
+    fn new(target: &Target, tolerance: Duration) -> Self {
+        let interval = (target.interval.as_millis() as Timestamp).max(1);
+        let offset = (target.spread() % interval as u64) as Timestamp;
+        let tolerance = (tolerance.as_millis() as Timestamp).min(interval / 100);
+        Self { interval, offset, tolerance }
+    }
+
+    /// The next place in time.
+    fn after(self, time: Timestamp) -> Timestamp {
+        let next = time - (time - self.offset).rem_euclid(self.interval) + self.interval;
+        // Right after the first scrape another one says nothing new.
+        let close = (self.interval / 10).min(1000);
+        if next - time < close { next + self.interval } else { next }
+    }
+
+    /// The slot itself if the clock is near enough, so that samples keep an even distance.
+    fn align(self, slot: Timestamp, now: Timestamp) -> Timestamp {
+        if (now - slot).abs() <= self.tolerance { slot } else { now }
+    }
+}
+
 impl Runner {
     /// Runs until it is told to stop. Returns the live series for [`End::Handover`].
     pub async fn run(mut self) -> Vec<SeriesId> {
         let labels = self.target.labels.clone();
         let carried = std::mem::take(&mut self.carried);
         let mut page = Page::new(Arc::clone(&self.shared.job), labels, carried);
+        let slots = Slots::new(&self.target, self.shared.timestamp_tolerance);
         let mut stop = self.stop.clone();
         let mut slot = now() + self.first_delay.as_millis() as Timestamp;
         loop {
@@ -145,7 +177,7 @@ impl Runner {
             if let Some(end) = end {
                 return self.end(page, end).await;
             }
-            let (time, start) = (self.align(slot), Instant::now());
+            let (time, start) = (slots.align(slot, now()), Instant::now());
             let fetched = tokio::select! {
                 biased;
                 end = stopped(&mut stop) => Err(end),
@@ -156,25 +188,9 @@ impl Runner {
                 Err(end) => return self.end(page, end).await,
             };
             page = self.digest(page, fetched, time, start).await;
-            slot = self.next_slot(now().max(slot));
+            // From the clock, not from the slot: a clock that is set back must not stop the scrapes.
+            slot = slots.after(now());
         }
-    }
-
-    /// The next time that is this target's place in the interval.
-    fn next_slot(&self, after: Timestamp) -> Timestamp {
-        let interval = (self.target.interval.as_millis() as Timestamp).max(1);
-        let offset = (self.target.spread() % interval as u64) as Timestamp;
-        let next = after - (after - offset).rem_euclid(interval) + interval;
-        // Right after the first scrape another one says nothing new.
-        let close = (interval / 10).min(1000);
-        if next - after < close { next + interval } else { next }
-    }
-
-    /// The slot itself if the clock is near enough, so that samples keep an even distance.
-    fn align(&self, slot: Timestamp) -> Timestamp {
-        let tolerance = (self.target.interval.as_millis() as Timestamp / 100).min(2);
-        let now = now();
-        if (now - slot).abs() <= tolerance { slot } else { now }
     }
 
     async fn fetch(&self) -> Result<Fetched, String> {
@@ -283,7 +299,7 @@ impl Runner {
             End::Gone => {}
         }
         // The target may only have moved to another job: its samples there come first.
-        let slot = self.next_slot(now());
+        let slot = Slots::new(&self.target, Duration::ZERO).after(now());
         let wait = self.target.interval.as_millis() as Timestamp / 10;
         tokio::select! {
             () = sleep_until(slot + wait) => {}
@@ -418,6 +434,17 @@ mod tests {
              text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
              text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
         );
+    }
+
+    #[test]
+    fn samples_keep_an_even_distance() {
+        let slots = Slots { interval: 15_000, offset: 4_000, tolerance: 2 };
+        assert_eq!(slots.after(0), 4_000);
+        assert_eq!(slots.after(4_000), 19_000);
+        assert_eq!(slots.after(18_999), 34_000, "two scrapes do not follow one another at once");
+        assert_eq!(slots.after(-1), 4_000);
+        assert_eq!(slots.align(19_000, 19_002), 19_000);
+        assert_eq!(slots.align(19_000, 19_003), 19_003, "too late to pretend");
     }
 
     #[test]

@@ -135,7 +135,8 @@ fn url(job: &Job, labels: &LabelsBuilder, address: &str) -> Result<String, Strin
         let pairs = params.iter().flat_map(|(name, values)| values.iter().map(move |v| (name, v)));
         url.query_pairs_mut().extend_pairs(pairs);
     }
-    Ok(url.into())
+    // The library drops a port that is the scheme's own; people look for what they wrote.
+    Ok(format!("{scheme}://{address}{}", &url[url::Position::BeforePath..]))
 }
 
 #[cfg(test)]
@@ -164,7 +165,7 @@ mod tests {
         let target =
             make(&job(), &[("__address__", "web:80"), ("env", "prod"), ("__meta_x", "1")]).unwrap();
         assert_eq!(target.labels.to_string(), r#"{env="prod", instance="web:80", job="blackbox"}"#);
-        assert_eq!(target.url, "http://web/metrics?module=http_2xx&module=x");
+        assert_eq!(target.url, "http://web:80/metrics?module=http_2xx&module=x");
         assert_eq!(target.discovered.get("__scrape_interval__"), Some("1m"));
         assert_eq!(target.discovered.get("__meta_x"), Some("1"));
     }

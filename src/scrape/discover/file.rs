@@ -36,7 +36,14 @@ impl Source {
     pub async fn watch(mut self, publish: impl Fn(Vec<Group>) + Send + 'static) {
         let mut since_refresh = Duration::ZERO;
         loop {
-            publish(self.look());
+            // Reading is not for the I/O workers.
+            let look = move || {
+                let groups = self.look();
+                (self, groups)
+            };
+            let Ok((source, groups)) = tokio::task::spawn_blocking(look).await else { return };
+            self = source;
+            publish(groups);
             tokio::time::sleep(LOOK).await;
             since_refresh += LOOK;
             if since_refresh >= self.refresh {

@@ -31,8 +31,8 @@ pub enum Resolution {
     Absent(String),
 }
 
-/// Looks up `host:port` as it is written in targets before the system is asked, so that service names
-/// resolve as they would on a compose network.
+/// Looks up `host:port` of targets before the system is asked, so that service names resolve as they
+/// would on a compose network. The port is always there, 80 or 443 where nobody wrote one.
 #[derive(Clone)]
 pub struct Resolver(Arc<dyn Fn(&str) -> Resolution + Send + Sync>);
 
@@ -196,20 +196,16 @@ impl tower::Service<Uri> for Connector {
             let https = uri.scheme_str() == Some("https");
             let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
             let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
-            // Targets are looked up as they are written, so without a port that nobody wrote.
-            let written = uri.authority().map_or_else(String::new, ToString::to_string);
             match connector.proxy.as_ref().filter(|proxy| proxy.serves(&host)) {
                 None => {
-                    let stream = dial(&connector.resolver, &written, &host, port).await?;
+                    let stream = dial(&connector.resolver, &host, port).await?;
                     Ok(Stream { io: TokioIo::new(stream), proxied: false })
                 }
                 Some(proxy) => {
                     let proxy_host =
                         proxy.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
                     let proxy_port = proxy.url.port_or_known_default().unwrap_or(80);
-                    let name = format!("{proxy_host}:{proxy_port}");
-                    let mut stream =
-                        dial(&connector.resolver, &name, proxy_host, proxy_port).await?;
+                    let mut stream = dial(&connector.resolver, proxy_host, proxy_port).await?;
                     if https {
                         tunnel(&mut stream, proxy, &format!("{host}:{port}")).await?;
                     }
@@ -220,8 +216,10 @@ impl tower::Service<Uri> for Connector {
     }
 }
 
-async fn dial(resolver: &Resolver, written: &str, host: &str, port: u16) -> io::Result<TcpStream> {
-    let addresses: Vec<SocketAddr> = match resolver.resolve(written) {
+async fn dial(resolver: &Resolver, host: &str, port: u16) -> io::Result<TcpStream> {
+    let name =
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let addresses: Vec<SocketAddr> = match resolver.resolve(&name) {
         Resolution::Address(address) => vec![address],
         Resolution::Absent(reason) => return Err(io::Error::other(reason)),
         Resolution::System => match tokio::net::lookup_host((host, port)).await {

@@ -69,6 +69,9 @@ impl<'a> Reader<'a> {
                 }
                 Some(b' ' | b'\t') if self.format == Format::Prometheus => {
                     self.at = self.blanks(self.at);
+                    if !self.is_line_end(self.at) {
+                        return Err(self.expected("a line without a blank in front", self.at));
+                    }
                 }
                 Some(b'#') => {
                     let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
@@ -252,18 +255,10 @@ fn plain_comment(comment: &[u8]) -> Fallible<Option<Event<'_>>> {
     match keyword {
         b"HELP" | b"TYPE" => {
             let (family, tail) = family(tail, if keyword == b"HELP" { "HELP" } else { "TYPE" })?;
-            let text = match tail.first() {
-                None => tail,
-                Some(b' ' | b'\t') => tail.trim_ascii_start(),
-                Some(_) => {
-                    return Err(format!(
-                        "expected a blank after the metric name, found {}",
-                        shown(tail)
-                    ));
-                }
-            };
+            // Exactly one byte stands between, whatever it is: so does Prometheus read it.
+            let text = tail.get(1..).unwrap_or_default();
             if keyword == b"HELP" {
-                return help(family, text).map(Some);
+                return Ok(Some(help(family, text)));
             }
             let kind = match text {
                 b"counter" => MetricType::Counter,
@@ -292,7 +287,7 @@ fn open_comment(comment: &[u8]) -> Fallible<Option<Event<'_>>> {
         return Err(format!("expected a blank after the metric name, found {}", shown(tail)));
     };
     match keyword {
-        b"HELP" => help(family, text).map(Some),
+        b"HELP" => Ok(Some(help(family, text))),
         b"UNIT" => {
             let unit =
                 std::str::from_utf8(text).map_err(|_| "the unit is not valid UTF-8".to_owned())?;
@@ -336,16 +331,14 @@ fn family<'a>(text: &'a [u8], keyword: &str) -> Fallible<(Cow<'a, str>, &'a [u8]
     }
 }
 
-fn help<'a>(family: Cow<'a, str>, text: &'a [u8]) -> Fallible<Event<'a>> {
-    let text =
-        std::str::from_utf8(text).map_err(|_| "the help text is not valid UTF-8".to_owned())?;
-    let help = if text.contains('\\') { Cow::Owned(unescape(text)) } else { Cow::Borrowed(text) };
-    Ok(Event::Help { family, help })
+fn help<'a>(family: Cow<'a, str>, text: &'a [u8]) -> Event<'a> {
+    let text = String::from_utf8_lossy(text);
+    let help = if text.contains('\\') { Cow::Owned(unescape(&text)) } else { text };
+    Event::Help { family, help }
 }
 
 fn parse_integer(text: &[u8]) -> Option<Timestamp> {
-    let digits = text.strip_prefix(b"-").unwrap_or(text);
-    if !digits.iter().all(u8::is_ascii_digit) {
+    if !text.iter().all(u8::is_ascii_digit) {
         return None;
     }
     std::str::from_utf8(text).ok()?.parse().ok()

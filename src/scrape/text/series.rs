@@ -117,9 +117,13 @@ pub(super) fn walk<'a>(
         return if named { Ok(name) } else { Err(Broken::Expected("a metric name", 0)) };
     }
     at += 1;
+    let mut after_comma = false;
     loop {
         at = skip_blanks(bytes, at, strict);
         let label = match bytes.get(at) {
+            Some(b'}') if strict && after_comma => {
+                return Err(Broken::Expected("a label name", at));
+            }
             Some(b'}') => return Ok(at + 1),
             Some(b'"') => {
                 let (length, escaped) =
@@ -163,8 +167,13 @@ pub(super) fn walk<'a>(
             }
         }
         match bytes.get(at) {
-            Some(b',') => at += 1,
+            Some(b',') => {
+                at += 1;
+                after_comma = true;
+            }
             Some(b'}') => return Ok(at + 1),
+            // The older format never insisted on its commas.
+            Some(b'"' | b'_' | b'a'..=b'z' | b'A'..=b'Z') if !strict => {}
             _ => return Err(Broken::Expected(", or } after the label", at)),
         }
     }
