@@ -13,6 +13,7 @@ pub mod number;
 mod parser;
 pub mod quote;
 pub mod series_notation;
+mod tree_json;
 mod walk;
 
 pub use answer::{Answer, MatrixSeries, QueryError, QueryOptions, QueryStats, Value, VectorSample};

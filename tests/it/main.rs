@@ -5,14 +5,18 @@
 
 mod promql_parse;
 mod support;
+mod template;
 mod web;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let parts: &[(&str, &[support::Test])] =
-        &[("promql_parse", promql_parse::TESTS), ("web", web::TESTS)];
+    let parts: &[(&str, &[support::Test])] = &[
+        ("promql_parse", promql_parse::TESTS),
+        ("template", template::TESTS),
+        ("web", web::TESTS),
+    ];
     let trials = parts
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))
