@@ -29,7 +29,8 @@ struct State {
 struct Series {
     owned: Labels,
     labels: LabelSet,
-    columns: Columns,
+    /// Shared with running queries; an append copies only while one reads.
+    columns: Arc<Columns>,
     exemplars: Vec<Exemplar>,
 }
 
@@ -41,8 +42,12 @@ impl Series {
     }
 
     fn passes_any(&self, any_of: &[Vec<Matcher>], range: TimeRange) -> bool {
-        let Columns { times, histogram_times, .. } = &self.columns;
-        times.iter().chain(histogram_times).any(|&time| range.contains(time))
+        let Columns { times, histogram_times, .. } = &*self.columns;
+        let any_inside = |times: &[i64]| {
+            let first = times.partition_point(|&time| time < range.start);
+            times.get(first).is_some_and(|&time| time <= range.end)
+        };
+        (any_inside(times) || any_inside(histogram_times))
             && (any_of.is_empty() || any_of.iter().any(|matchers| self.passes(matchers)))
     }
 }
@@ -58,7 +63,7 @@ impl Append for MemoryStore {
         state.series.push(Series {
             owned: labels.clone(),
             labels: LabelSet::intern(labels, |text| self.symbols.intern(text)),
-            columns: Columns::default(),
+            columns: Arc::default(),
             exemplars: Vec::new(),
         });
         Ok(SeriesId(index as u64))
@@ -68,7 +73,10 @@ impl Append for MemoryStore {
         let mut state = self.state.write();
         let mut outcome = Outcome::default();
         for (row, sample) in batch.floats.iter().enumerate() {
-            let columns = state.series.get_mut(sample.series.0 as usize).map(|s| &mut s.columns);
+            let columns = state
+                .series
+                .get_mut(sample.series.0 as usize)
+                .map(|s| Arc::make_mut(&mut s.columns));
             let verdict = match columns {
                 None => Err(Reject::UnknownSeries),
                 Some(columns) => match columns.times.last() {
@@ -92,7 +100,10 @@ impl Append for MemoryStore {
             }
         }
         for (row, sample) in batch.histograms.iter().enumerate() {
-            let columns = state.series.get_mut(sample.series.0 as usize).map(|s| &mut s.columns);
+            let columns = state
+                .series
+                .get_mut(sample.series.0 as usize)
+                .map(|s| Arc::make_mut(&mut s.columns));
             let verdict = match columns {
                 None => Err(Reject::UnknownSeries),
                 Some(columns) => match columns.histogram_times.last() {
@@ -141,7 +152,7 @@ fn pad(column: &mut Vec<i64>, len: usize, start_time: i64) {
     }
 }
 
-struct Found(Vec<(LabelSet, Columns)>);
+struct Found(Vec<(LabelSet, Arc<Columns>)>);
 
 impl SeriesSet for Found {
     fn len(&self) -> usize {
@@ -192,7 +203,7 @@ impl Select for MemoryStore {
                 .series
                 .iter()
                 .filter(|series| series.passes_any(&any_of, range))
-                .map(|series| (series.labels.clone(), series.columns.clone()))
+                .map(|series| (series.labels.clone(), Arc::clone(&series.columns)))
                 .collect(),
         )))
     }

@@ -3,6 +3,7 @@
 // Not every helper is used by every part.
 #![allow(dead_code)]
 
+mod promql;
 mod promql_parse;
 mod support;
 mod template;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
     let parts: &[(&str, &[support::Test])] = &[
+        ("promql", promql::TESTS),
         ("promql_parse", promql_parse::TESTS),
         ("template", template::TESTS),
         ("web", web::TESTS),

@@ -95,7 +95,7 @@ impl Evaluator<'_> {
                 if range::is_range_function(call.function.name)
                     && !(steps.count > 1 && super::invariant::is_invariant(&aggregate.expr)) =>
             {
-                self.check_edges(call)?;
+                Self::check_edges(call)?;
                 self.range_rows(call, steps, |evaluator, head, values, hists| {
                     fold.row(evaluator, Row { head: &head, values, hists: &hists })
                 })?;
@@ -108,7 +108,7 @@ impl Evaluator<'_> {
                 self.release(matrix.len(), steps.count);
             }
         }
-        fold.finish(self, aggregate)
+        Ok(fold.finish(self, aggregate))
     }
 
     fn quantile(&mut self, aggregate: &Aggregate, steps: Steps) -> Result<Matrix> {
@@ -167,13 +167,13 @@ impl Evaluator<'_> {
             Some(param) => self.eval_string(param, steps)?,
             None => String::new(),
         };
-        if label.is_empty() {
+        if !super::vector::is_label_name(&label) {
             return Err(QueryError::Execution(format!("invalid label name {label:?}")));
         }
         let name = self.symbols.intern(&label);
         let matrix = self.eval_vector(&aggregate.expr, steps)?;
         let groups = Grouper::new(self, aggregate);
-        let mut rows: HashMap<(LabelSet, Symbol), usize> = HashMap::new();
+        let mut rows: HashMap<LabelSet, usize> = HashMap::new();
         let mut result = Matrix::new(steps.count);
         for row in matrix.rows() {
             let key = groups.key(self, &row.head.labels);
@@ -184,8 +184,9 @@ impl Evaluator<'_> {
                     Cell::Hist(histogram) => format::histogram(&Hist::from(&**histogram)),
                 };
                 let value = self.symbols.intern(&text);
-                let at = *rows.entry((key.clone(), value)).or_insert_with(|| {
-                    let labels = labels::with(&key, name, value, &self.symbols);
+                let labels = labels::with(&key, name, value, &self.symbols);
+                let at = *rows.entry(labels).or_insert_with_key(|labels| {
+                    let labels = labels.clone();
                     result.push_absent(Head { labels, drop_name: row.head.drop_name })
                 });
                 let slot = &mut result.values_mut(at)[step];
@@ -314,6 +315,14 @@ enum Running {
     Variance(Variance),
 }
 
+/// The histograms of one group at one step.
+enum GroupHist {
+    None,
+    Running(Box<RunningHist>),
+    /// They do not fit together: there is no result.
+    Unfit,
+}
+
 /// Running histogram of one group at one step.
 struct RunningHist {
     sum: HistSum,
@@ -326,9 +335,8 @@ struct Fold {
     groups: Grouper,
     /// Group by group.
     floats: Vec<Running>,
-    /// Sparse: empty, or one entry per group and step. `Some(None)`: the samples do not fit
-    /// together, so there is no result.
-    hists: Vec<Option<Option<Box<RunningHist>>>>,
+    /// Empty, or one entry per group and step.
+    hists: Vec<GroupHist>,
     ignored: bool,
     span: Span,
 }
@@ -409,18 +417,17 @@ impl Fold {
             }
             AggregateOp::Sum | AggregateOp::Avg => {
                 if self.hists.len() <= slot {
-                    self.hists.resize_with(self.floats.len(), || None);
+                    self.hists.resize_with(self.floats.len(), || GroupHist::None);
                 }
                 match &mut self.hists[slot] {
-                    empty @ None => {
+                    empty @ GroupHist::None => {
                         let mut resets = Resets::default();
                         resets.see(hist);
                         let sum = HistSum::start(Hist::from(&**hist));
-                        *empty = Some(Some(Box::new(RunningHist { sum, resets })));
+                        *empty = GroupHist::Running(Box::new(RunningHist { sum, resets }));
                     }
-                    Some(None) => {}
-                    Some(running) => {
-                        let current = running.as_mut().expect("the arm above took None");
+                    GroupHist::Unfit => {}
+                    GroupHist::Running(current) => {
                         current.resets.see(hist);
                         let term = Hist::from(&**hist);
                         let combined = if self.op == AggregateOp::Sum {
@@ -434,7 +441,7 @@ impl Fold {
                             }
                             Ok(_) => {}
                             Err(_) => {
-                                *running = None;
+                                self.hists[slot] = GroupHist::Unfit;
                                 evaluator.notes.mixed_schemas(self.span, "");
                             }
                         }
@@ -447,7 +454,7 @@ impl Fold {
 }
 
 impl Fold {
-    fn finish(self, evaluator: &mut Evaluator, aggregate: &Aggregate) -> Result<Matrix> {
+    fn finish(self, evaluator: &mut Evaluator, aggregate: &Aggregate) -> Matrix {
         let steps = self.steps;
         if self.ignored {
             evaluator.histograms_ignored(aggregate);
@@ -470,12 +477,11 @@ impl Fold {
                     }
                     Running::Variance(variance) => variance.value(),
                 };
-                let cell: &Option<Option<Box<RunningHist>>> = self.hists.get(slot).unwrap_or(&None);
-                match cell {
-                    None => result.values_mut(row)[step] = value,
-                    Some(_) if !is_stale(value) => mixed = true,
-                    Some(None) => {}
-                    Some(Some(running)) => {
+                match self.hists.get(slot).unwrap_or(&GroupHist::None) {
+                    GroupHist::None => result.values_mut(row)[step] = value,
+                    _ if !is_stale(value) => mixed = true,
+                    GroupHist::Unfit => {}
+                    GroupHist::Running(running) => {
                         collided |= running.resets.collide();
                         let hist = if self.op == AggregateOp::Sum {
                             running.sum.sum()
@@ -495,7 +501,7 @@ impl Fold {
             evaluator.notes.reset_collision(span, "aggregation");
         }
         result.drop_empty_rows();
-        Ok(result)
+        result
     }
 }
 

@@ -24,6 +24,11 @@ enum Outcome {
     Nothing,
 }
 
+/// Comparisons and trimming leave the samples' names alone.
+fn keeps_name(op: BinaryOp) -> bool {
+    op.is_comparison() || matches!(op, BinaryOp::TrimLower | BinaryOp::TrimUpper)
+}
+
 /// Arithmetic on floats.
 fn arithmetic(op: BinaryOp, a: f64, b: f64) -> f64 {
     match op {
@@ -57,7 +62,9 @@ impl Evaluator<'_> {
         }
         Ok(match value {
             Evaluated::Scalar(mut values) => {
-                values.iter_mut().for_each(|value| *value = -*value);
+                for value in &mut values {
+                    *value = -*value;
+                }
                 Evaluated::Scalar(values)
             }
             Evaluated::Vector(mut matrix) => {
@@ -95,21 +102,23 @@ impl Evaluator<'_> {
                 Evaluated::Scalar(left)
             }
             (Evaluated::Vector(vector), Evaluated::Scalar(scalar)) => {
-                Evaluated::Vector(self.with_scalar(binary, vector, &scalar, false)?)
+                Evaluated::Vector(self.with_scalar(binary, vector, &scalar, false))
             }
             (Evaluated::Scalar(scalar), Evaluated::Vector(vector)) => {
-                Evaluated::Vector(self.with_scalar(binary, vector, &scalar, true)?)
+                Evaluated::Vector(self.with_scalar(binary, vector, &scalar, true))
             }
             (Evaluated::Vector(left), Evaluated::Vector(right)) => {
                 let default = VectorMatching::default();
                 let matching = binary.matching.as_ref().unwrap_or(&default);
                 let held = [left.len(), right.len()];
                 let result = if op.is_set() {
-                    self.set_operator(op, &left, &right, matching)?
+                    self.set_operator(op, &left, &right, matching)
                 } else {
                     self.pair(binary, &left, &right, matching)?
                 };
-                held.iter().for_each(|rows| self.release(*rows, steps.count));
+                for rows in held {
+                    self.release(rows, steps.count);
+                }
                 self.charge(result.len(), steps.count)?;
                 Evaluated::Vector(result)
             }
@@ -197,10 +206,10 @@ impl Evaluator<'_> {
         mut vector: Matrix,
         scalar: &[f64],
         swapped: bool,
-    ) -> Result<Matrix> {
+    ) -> Matrix {
         let (op, span) = (binary.op, binary.span);
         let compare = op.is_comparison();
-        if !compare || binary.return_bool {
+        if !keeps_name(op) || binary.return_bool {
             vector.heads.iter_mut().for_each(|head| head.drop_name = true);
         }
         if vector.has_hists() || matches!(op, BinaryOp::TrimLower | BinaryOp::TrimUpper) {
@@ -219,7 +228,7 @@ impl Evaluator<'_> {
                 }
             }
             result.drop_empty_rows();
-            return Ok(result);
+            return result;
         }
         let steps = vector.steps;
         let mut apply = |value: &mut dyn FnMut(f64, f64) -> f64| {
@@ -244,7 +253,7 @@ impl Evaluator<'_> {
         } else {
             apply(&mut |value, number| arithmetic(op, value, number));
         }
-        Ok(vector)
+        vector
     }
 
     /// Names of labels as symbols.
@@ -284,7 +293,7 @@ impl Evaluator<'_> {
         left: &Matrix,
         right: &Matrix,
         matching: &VectorMatching,
-    ) -> Result<Matrix> {
+    ) -> Matrix {
         let steps = left.steps;
         let groups = self.groups(left, right, matching);
         let mut result = Matrix::new(steps);
@@ -314,7 +323,7 @@ impl Evaluator<'_> {
         }
         if op != BinaryOp::Or {
             kept.drop_empty_rows();
-            return Ok(kept);
+            return kept;
         }
         let mut merger = Merger::new(&mut result);
         for matrix in [left, &kept] {
@@ -324,7 +333,7 @@ impl Evaluator<'_> {
                 }
             }
         }
-        Ok(result)
+        result
     }
 
     /// Pairs the series of two vectors and applies the operator.
@@ -337,25 +346,28 @@ impl Evaluator<'_> {
     ) -> Result<Matrix> {
         let steps = left.steps;
         let mut result = Matrix::new(steps);
-        let fills = [matching.fill_left, matching.fill_right];
-        if left.is_empty() && fills[0].is_none() || right.is_empty() && fills[1].is_none() {
+        // With `group_right` the sides are swapped before anything is filled: "left" is then the
+        // right operand.
+        let swapped = matching.cardinality == Cardinality::OneToMany;
+        let (many, one) = if swapped { (right, left) } else { (left, right) };
+        let (fill_many, fill_one) = (matching.fill_left, matching.fill_right);
+        if many.is_empty() && fill_many.is_none() || one.is_empty() && fill_one.is_none() {
             return Ok(result);
         }
-        let swapped = matching.cardinality == Cardinality::OneToMany;
         let groups = self.groups(left, right, matching);
         let mut pairing = Pairing {
             binary,
             matching,
             swapped,
-            many: if swapped { right } else { left },
-            one: if swapped { left } else { right },
-            fill_many: fills[usize::from(swapped)],
-            fill_one: fills[usize::from(!swapped)],
+            many,
+            one,
+            fill_many,
+            fill_one,
             names: self.label_symbols(&matching.labels),
             include: self.label_symbols(&matching.include),
             heads: HashMap::new(),
         };
-        let plain = fills == [None, None]
+        let plain = (fill_many, fill_one) == (None, None)
             && !left.has_hists()
             && !right.has_hists()
             && !matches!(binary.op, BinaryOp::TrimLower | BinaryOp::TrimUpper);
@@ -508,7 +520,7 @@ impl Pairing<'_> {
                 labels::retain(&kept, |name| name != Symbol::METRIC_NAME)
             }
         };
-        let compare = self.binary.op.is_comparison();
+        let compare = keeps_name(self.binary.op);
         if !compare {
             result = evaluator.reserved.strip(&result);
         }

@@ -16,7 +16,7 @@ const SMOOTHED: &str = "delta, increase, rate";
 impl Evaluator<'_> {
     /// Calls a function.
     pub(super) fn call(&mut self, call: &Call, steps: Steps) -> Result<Evaluated> {
-        self.check_edges(call)?;
+        Self::check_edges(call)?;
         let name = call.function.name;
         let args = &call.args;
         if range::is_range_function(name) {
@@ -50,14 +50,14 @@ impl Evaluator<'_> {
         match name {
             "vector" => {
                 let values = self.eval_scalar(&args[0], steps)?;
-                Ok(alone(values))
+                Ok(alone(&values))
             }
             "absent" => {
                 let matrix = self.eval_vector(&args[0], steps)?;
                 let present = |step| matrix.rows().any(|row| row.is_present(step));
                 let values = (0..steps.count).map(|s| if present(s) { ABSENT } else { 1.0 });
                 let head = self.absent_head(&args[0]);
-                Ok(one_row(head, values.collect()))
+                Ok(one_row(head, &values.collect::<Vec<_>>()))
             }
             "absent_over_time" => {
                 let mut values = vec![1.0; steps.count];
@@ -72,7 +72,7 @@ impl Evaluator<'_> {
                     Ok(())
                 })?;
                 let head = self.absent_head(&args[0]);
-                Ok(one_row(head, values))
+                Ok(one_row(head, &values))
             }
             "timestamp" | "start_timestamp" => self.sample_times(name, &args[0], steps),
             "sort" | "sort_desc" | "sort_by_label" | "sort_by_label_desc" => {
@@ -97,7 +97,7 @@ impl Evaluator<'_> {
                 if let Some(function) = time::function(name) {
                     let mut matrix = match args.first() {
                         Some(arg) => self.eval_vector(arg, steps)?,
-                        None => alone(steps.times().map(seconds).collect()),
+                        None => alone(&steps.times().map(seconds).collect::<Vec<_>>()),
                     };
                     vector::map(&mut matrix, |_, value| function(value));
                     return Ok(matrix);
@@ -113,7 +113,7 @@ impl Evaluator<'_> {
     }
 
     /// Refuses `anchored` and `smoothed` where they mean nothing, whatever the data.
-    pub(super) fn check_edges(&self, call: &Call) -> Result<()> {
+    pub(super) fn check_edges(call: &Call) -> Result<()> {
         let name = call.function.name;
         for arg in call.args.iter().filter(|arg| arg.value_type() == ValueType::Matrix) {
             let Expr::Matrix(matrix) = arg.unwrap_parens() else { continue };
@@ -201,19 +201,19 @@ fn to_scalar(matrix: &Matrix) -> Vec<f64> {
     values
 }
 
-fn one_row(head: Head, values: Vec<f64>) -> Matrix {
+fn one_row(head: Head, values: &[f64]) -> Matrix {
     let mut matrix = Matrix::new(values.len());
     if values.iter().any(|value| !is_stale(*value)) {
-        matrix.push(head, &values, Vec::new());
+        matrix.push(head, values, Vec::new());
     }
     matrix
 }
 
 /// One series without labels.
-fn alone(values: Vec<f64>) -> Matrix {
+fn alone(values: &[f64]) -> Matrix {
     let mut matrix = Matrix::new(values.len());
     let head =
         Head { labels: LabelSet::from_sorted(Vec::<(Symbol, Symbol)>::new()), drop_name: false };
-    matrix.push(head, &values, Vec::new());
+    matrix.push(head, values, Vec::new());
     matrix
 }

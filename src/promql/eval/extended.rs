@@ -181,7 +181,9 @@ fn float_change(
         left = between(columns, first + 1, window.start, kind.counter, true);
     }
     if job.smoothed && columns.times[last] > window.end && last > 0 && last > first {
-        right = between(columns, last, window.end, kind.counter, false);
+        // Between the same two samples both ends lie on the same side of a reset.
+        let same = last == first + 1 && columns.times[first] < window.start;
+        right = between(columns, last, window.end, kind.counter, same);
     } else {
         last += 1;
     }
@@ -240,7 +242,7 @@ fn hist_change(
     if kind.counter && samples.iter().any(gauge) {
         told.notes.not_a_counter(told.span, told.metric);
     }
-    if !kind.counter && !(gauge(&samples[0]) && gauge(&samples[last])) {
+    if !kind.counter && [&samples[0], &samples[last]].into_iter().any(|end| !gauge(end)) {
         told.notes.not_a_gauge(told.span, told.metric);
     }
     let mut left = samples[0].clone();
@@ -253,28 +255,33 @@ fn hist_change(
     if job.smoothed && times[last] > window.end && last > 0 {
         let share = share(times[last - 1], times[last], window.end);
         let sides = (&samples[last - 1], &samples[last]);
-        right = hist_between(sides.0, sides.1, share, (kind.counter, false), told)?;
+        // Between the same two samples both ends lie on the same side of a reset.
+        let same = last == 1 && times[0] < window.start;
+        right = hist_between(sides.0, sides.1, share, (kind.counter, same), told)?;
         inner = &samples[1..last];
     }
     if kind.counter {
         // The anchor's layout does not matter if the counter started anew after it.
-        if let Some(next) = inner.first() {
-            if left.is_custom() != next.is_custom() && next.is_custom() == right.is_custom() {
-                left = Hist {
-                    schema: next.schema,
-                    custom: next.custom.clone(),
-                    zero_threshold: next.zero_threshold,
-                    ..Hist::default()
-                };
-            }
+        if let Some(next) = inner.first()
+            && left.is_custom() != next.is_custom()
+            && next.is_custom() == right.is_custom()
+        {
+            left = Hist {
+                schema: next.schema,
+                custom: next.custom.clone(),
+                zero_threshold: next.zero_threshold,
+                ..Hist::default()
+            };
         }
     }
     let mut change = right.clone();
     told.combined(change.subtract(&left), "subtraction").ok()?;
     if kind.counter {
+        // An interpolated left end already counts from the reset before the next sample.
+        let interpolated = job.smoothed && times[0] < window.start && last > 0;
         let mut before = left;
-        for sample in inner {
-            if sample.is_reset_after(&before) {
+        for (at, sample) in inner.iter().enumerate() {
+            if !(at == 0 && interpolated) && sample.is_reset_after(&before) {
                 told.combined(change.add(&before), "addition").ok()?;
             }
             before = sample.clone();

@@ -40,14 +40,14 @@ pub(super) fn histogram(hist: &Hist) -> String {
     let zero = hist.zero_threshold;
     for range in hist.ranges().filter(|range| range.count != 0.0) {
         let (open, close) = if range.lower == -zero && range.upper == zero {
-            ('[', ']')
+            ("[", "]")
         } else if range.upper <= 0.0 && !hist.is_custom() {
-            ('[', ')')
+            ("[", ")")
         } else {
-            ('(', ']')
+            ("(", "]")
         };
         let [lower, upper, count] = [range.lower, range.upper, range.count].map(float_g);
-        text.push_str(&format!(", {open}{lower},{upper}{close}:{count}"));
+        text.extend([", ", open, &lower, ",", &upper, close, ":", &count]);
     }
     text + "}"
 }

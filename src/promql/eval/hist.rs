@@ -143,17 +143,17 @@ fn merge(
     mut combine: impl FnMut(f64, f64) -> f64,
 ) -> Vec<Bucket> {
     let mut merged = Vec::with_capacity(left.len().max(right.len()));
-    let (mut l, mut r) = (0, 0);
+    let (mut at_left, mut at_right) = (0, 0);
     loop {
-        let (index, a, b) = match (left.get(l), right.get(r)) {
+        let (index, a, b) = match (left.get(at_left), right.get(at_right)) {
             (None, None) => return merged,
-            (Some(&(i, a)), Some(&(j, b))) if i == j => (i, a, b),
-            (Some(&(i, a)), Some(&(j, _))) if i < j => (i, a, 0.0),
-            (Some(&(i, a)), None) => (i, a, 0.0),
-            (_, Some(&(j, b))) => (j, 0.0, b),
+            (Some(a), Some(b)) if a.0 == b.0 => (a.0, a.1, b.1),
+            (Some(a), other) if other.is_none_or(|b| a.0 < b.0) => (a.0, a.1, 0.0),
+            (_, Some(b)) => (b.0, 0.0, b.1),
+            (Some(a), None) => (a.0, a.1, 0.0),
         };
-        l += usize::from(left.get(l).is_some_and(|bucket| bucket.0 == index));
-        r += usize::from(right.get(r).is_some_and(|bucket| bucket.0 == index));
+        at_left += usize::from(left.get(at_left).is_some_and(|bucket| bucket.0 == index));
+        at_right += usize::from(right.get(at_right).is_some_and(|bucket| bucket.0 == index));
         merged.push((index, combine(a, b)));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
-use super::super::ast::{Call, Edges, VectorSelector};
+use super::super::ast::{Call, Edges, Span, VectorSelector};
 use super::super::{Expr, QueryError};
 use super::labels;
 use super::matrix::{Cell, Head, Matrix, Steps};
@@ -15,6 +15,19 @@ use crate::storage::{LabelSet, Symbol};
 
 /// The labels that say which target a series belongs to.
 const IDENTIFYING: [&str; 2] = ["instance", "job"];
+
+/// The conditions on the names of info metrics: `target_info` if there are none, and what ends in
+/// `_info` if they only say what it is not.
+fn info_names(mut names: Vec<Matcher>) -> Result<Vec<Matcher>> {
+    if names.is_empty() {
+        return Ok(vec![Matcher::equal(METRIC_NAME, "target_info")]);
+    }
+    if !names.iter().any(|m| matches!(m.op, MatchOp::Equal | MatchOp::Regex)) {
+        let all = Matcher::new(METRIC_NAME, MatchOp::Regex, ".+_info");
+        names.push(all.map_err(|err| QueryError::Execution(err.to_string()))?);
+    }
+    Ok(names)
+}
 
 /// Where the base series read their samples: the info series are looked up there as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,15 +54,13 @@ impl Evaluator<'_> {
             selector.map(|s| s.plain_matchers().cloned().collect()).unwrap_or_default();
         let (names, data): (Vec<Matcher>, Vec<Matcher>) =
             matchers.into_iter().partition(|matcher| matcher.name == METRIC_NAME);
-        let names =
-            if names.is_empty() { vec![Matcher::equal(METRIC_NAME, "target_info")] } else { names };
+        let names = info_names(names)?;
         let identifying = IDENTIFYING.map(|name| self.symbols.intern(name));
 
         // A series that the positive and negative name matchers select is an info series itself.
         let is_info = |labels: &LabelSet, evaluator: &Self| {
             let name = labels::metric_name(labels, &evaluator.symbols);
-            let positive = names.iter().any(|m| matches!(m.op, MatchOp::Equal | MatchOp::Regex));
-            positive && names.iter().all(|matcher| matcher.matches(name))
+            names.iter().all(|matcher| matcher.matches(name))
         };
         let sources: Vec<bool> =
             base.heads.iter().map(|head| is_info(&head.labels, self)).collect();
@@ -86,7 +97,7 @@ impl Evaluator<'_> {
                     }
                 };
                 let Some(labels) = labels else { continue };
-                self.put(&mut result, &mut rows, labels, row.head.drop_name, step, cell)?;
+                Self::put(&mut result, &mut rows, labels, row.head.drop_name, step, cell)?;
             }
         }
         self.release(base.len(), steps.count);
@@ -95,7 +106,6 @@ impl Evaluator<'_> {
     }
 
     fn put(
-        &self,
         result: &mut Matrix,
         rows: &mut HashMap<LabelSet, usize>,
         labels: LabelSet,
@@ -186,15 +196,15 @@ impl Evaluator<'_> {
                 .into_iter()
                 .map(|matcher| super::super::ast::SelectorMatcher {
                     matcher,
-                    span: Default::default(),
-                    value_span: Default::default(),
+                    span: Span::default(),
+                    value_span: Span::default(),
                 })
                 .collect(),
             offset: None,
             at: None,
             edges: Edges::Plain,
             info_labels: false,
-            span: Default::default(),
+            span: Span::default(),
         };
         let shifted = match reference.at {
             Some(at) => Steps::once(at.saturating_sub(reference.offset)),

@@ -57,7 +57,7 @@ pub fn instant(
         _ => match evaluator.eval(expr, steps)? {
             Evaluated::Scalar(values) => Value::Scalar(at, values[0]),
             Evaluated::String(text) => Value::String(at, text),
-            Evaluated::Vector(matrix) => Value::Vector(evaluator.vector_answer(matrix, at)?),
+            Evaluated::Vector(matrix) => Value::Vector(evaluator.vector_answer(&matrix, at)?),
         },
     };
     Ok(evaluator.answer(value))
@@ -103,7 +103,7 @@ pub fn range(
             histograms: Vec::new(),
         }]),
         Evaluated::String(_) => unreachable!("strings were refused above"),
-        Evaluated::Vector(matrix) => Value::Matrix(evaluator.matrix_answer(matrix, steps)?),
+        Evaluated::Vector(matrix) => Value::Matrix(evaluator.matrix_answer(&matrix, steps)?),
     };
     Ok(evaluator.answer(value))
 }
@@ -261,7 +261,7 @@ impl<'a> Evaluator<'a> {
         if head.drop_name { self.reserved.strip(&head.labels) } else { head.labels.clone() }
     }
 
-    fn vector_answer(&self, matrix: Matrix, at: Timestamp) -> Result<Vec<VectorSample>> {
+    fn vector_answer(&self, matrix: &Matrix, at: Timestamp) -> Result<Vec<VectorSample>> {
         let dropped = matrix.heads.iter().any(|head| head.drop_name);
         let mut seen = HashMap::new();
         let mut samples = Vec::with_capacity(matrix.len());
@@ -281,7 +281,7 @@ impl<'a> Evaluator<'a> {
         Ok(samples)
     }
 
-    fn matrix_answer(&self, matrix: Matrix, steps: Steps) -> Result<Vec<MatrixSeries>> {
+    fn matrix_answer(&self, matrix: &Matrix, steps: Steps) -> Result<Vec<MatrixSeries>> {
         let mut series = Vec::with_capacity(matrix.len());
         for row in matrix.rows() {
             let present = row.values.iter().filter(|value| !is_stale(**value)).count();

@@ -115,12 +115,12 @@ pub(super) fn variance_over_time(values: &[f64]) -> f64 {
 }
 
 /// Orders floats with NaN before everything else.
-pub(super) fn nan_first(a: &f64, b: &f64) -> std::cmp::Ordering {
+fn nan_first(a: f64, b: f64) -> std::cmp::Ordering {
     match (a.is_nan(), b.is_nan()) {
         (true, true) => std::cmp::Ordering::Equal,
         (true, false) => std::cmp::Ordering::Less,
         (false, true) => std::cmp::Ordering::Greater,
-        _ => a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal),
+        _ => a.partial_cmp(&b).unwrap_or(std::cmp::Ordering::Equal),
     }
 }
 
@@ -135,7 +135,7 @@ pub(super) fn quantile(q: f64, values: &mut [f64]) -> f64 {
     if q > 1.0 {
         return f64::INFINITY;
     }
-    values.sort_unstable_by(nan_first);
+    values.sort_unstable_by(|a, b| nan_first(*a, *b));
     let rank = q * (values.len() as f64 - 1.0);
     let lower = (rank.floor().max(0.0)) as usize;
     let upper = (lower + 1).min(values.len() - 1);
@@ -178,8 +178,11 @@ pub(super) fn double_exponential_smoothing(values: &[f64], smoothing: f64, trend
     level
 }
 
-/// Median of the distances to the median.
+/// Median of the distances to the median; NaN if any value is.
 pub(super) fn median_absolute_deviation(values: &mut [f64]) -> f64 {
+    if values.iter().any(|value| value.is_nan()) {
+        return f64::NAN;
+    }
     let median = quantile(0.5, values);
     for value in values.iter_mut() {
         *value = (*value - median).abs();

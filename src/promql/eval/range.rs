@@ -228,14 +228,7 @@ impl Job<'_> {
     fn run(&self, parameters: &[Vec<f64>], out: &mut Out, told: &mut Told) -> Result<()> {
         let columns = self.columns;
         if self.function.ignores_histograms() && !columns.histograms.is_empty() {
-            let needed = match self.function {
-                Function::Deriv | Function::PredictLinear | Function::Smoothing => 1,
-                _ => 0,
-            };
-            let mixed = |b: &Bounds| {
-                b.floats.1 - b.floats.0 > needed && b.hists.1 > b.hists.0
-                    || b.floats.1 > b.floats.0 && b.hists.1 > b.hists.0
-            };
+            let mixed = |b: &Bounds| b.floats.1 > b.floats.0 && b.hists.1 > b.hists.0;
             if self.bounds.iter().any(mixed) {
                 told.notes.histograms_ignored_in_range(told.span, told.metric);
             }
@@ -281,7 +274,7 @@ impl Job<'_> {
             Function::Changes => self.counted(out, extended::What::Changes),
             Function::Resets => self.counted(out, extended::What::Resets),
             Function::Stdvar => {
-                self.floats_each(out, |_, _, v| Some(numeric::variance_over_time(v)))
+                self.floats_each(out, |_, _, v| Some(numeric::variance_over_time(v)));
             }
             Function::Stddev => {
                 self.floats_each(out, |_, _, v| Some(numeric::variance_over_time(v).sqrt()));
@@ -432,7 +425,9 @@ impl Job<'_> {
         }
         self.floats_each(out, |_, _, values| {
             let mut sum = Sum::default();
-            values.iter().for_each(|value| sum.add(*value));
+            for value in values {
+                sum.add(*value);
+            }
             Some(sum.value())
         });
     }
@@ -446,7 +441,9 @@ impl Job<'_> {
         }
         self.floats_each(out, |_, _, values| {
             let mut mean = Mean::default();
-            values.iter().for_each(|value| mean.add(*value));
+            for value in values {
+                mean.add(*value);
+            }
             Some(mean.value())
         });
     }
@@ -506,10 +503,9 @@ impl Job<'_> {
     fn extremes(&self, out: &mut Out, wins: impl Fn(f64, f64) -> bool) {
         if !self.overlaps() {
             self.floats_each(out, |_, _, values| {
-                let best = values.iter().copied().reduce(|best, value| {
+                values.iter().copied().reduce(|best, value| {
                     if best.is_nan() || wins(value, best) { value } else { best }
-                });
-                best
+                })
             });
             return;
         }

@@ -65,12 +65,10 @@ fn origin(
     starts: &[Timestamp],
     times: &[Timestamp],
     first: usize,
-    end: usize,
     left: Timestamp,
 ) -> Option<Timestamp> {
     let start = *starts.get(first)?;
-    let at_sample = start == times[first] && (first + 1 == end || starts[first + 1] == start);
-    (start != 0 && start >= left && (start < times[first] || at_sample)).then_some(start)
+    (start != 0 && start > left && start < times[first]).then_some(start)
 }
 
 /// Warns of samples that start before the one before was taken.
@@ -87,8 +85,7 @@ fn warn_of_overlap(
         let start = starts[at];
         if start != 0 && start < times[at - 1] && start != starts[at - 1] {
             let message = "sample has start time that overlaps with previous sample timestamp";
-            let message = super::notes::for_metric(message.to_owned(), told.metric);
-            told.notes.warn(told.span, message);
+            told.notes.warn(told.span, format!("{message} for metric {:?}", told.metric));
             return;
         }
     }
@@ -132,6 +129,8 @@ struct Extent {
     count: usize,
     /// The start timestamp that stands for a sample of 0.
     origin: Option<Timestamp>,
+    /// The first sample says that it is the counter's start.
+    starts_here: bool,
 }
 
 /// The factor that extends a change between samples to the window's ends.
@@ -153,7 +152,7 @@ fn extrapolation(
     let mut to_start = seconds(first - window.start);
     let mut to_end = seconds(window.end - extent.last);
     let threshold = average * 1.1;
-    if extent.origin.is_some() {
+    if extent.origin.is_some() || extent.starts_here {
         // A counter cannot have been below 0 before it started.
         to_start = 0.0;
     } else if to_start >= threshold {
@@ -185,7 +184,7 @@ pub(super) fn float_change(
     }
     let last = end - 1;
     let origin =
-        kind.counter.then(|| origin(starts, &columns.times, first, end, window.start)).flatten();
+        kind.counter.then(|| origin(starts, &columns.times, first, window.start)).flatten();
     if last == first && origin.is_none() {
         return None;
     }
@@ -204,6 +203,7 @@ pub(super) fn float_change(
         last: columns.times[last],
         count: end - first,
         origin,
+        starts_here: kind.counter && starts.get(first) == Some(&columns.times[first]),
     };
     Some(change * extrapolation(&extent, window, kind, columns.values[first], change, range))
 }
@@ -221,7 +221,7 @@ pub(super) fn hist_change(
         return None;
     }
     let (times, starts) = (&columns.histogram_times, &columns.histogram_start_times);
-    let origin = kind.counter.then(|| origin(starts, times, first, end, window.start)).flatten();
+    let origin = kind.counter.then(|| origin(starts, times, first, window.start)).flatten();
     if end - first < 2 && origin.is_none() {
         return None;
     }
@@ -237,7 +237,13 @@ pub(super) fn hist_change(
     if origin.is_some() && told.combined(change.add(&samples[0]), "addition").is_err() {
         return None;
     }
-    let extent = Extent { first: times[first], last: times[end - 1], count: end - first, origin };
+    let extent = Extent {
+        first: times[first],
+        last: times[end - 1],
+        count: end - first,
+        origin,
+        starts_here: kind.counter && starts.get(first) == Some(&times[first]),
+    };
     let factor = extrapolation(&extent, window, kind, first_count, change.count, range);
     change.scale(factor);
     change.hint = CounterReset::Gauge;

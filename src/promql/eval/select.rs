@@ -17,7 +17,7 @@ pub(super) enum Wanted {
     Value,
     /// When it was taken, in seconds.
     Time,
-    /// Since when it counts, in seconds; only samples that say it.
+    /// Since when it counts, in seconds; 0 where it is not known.
     StartTime,
 }
 
@@ -118,6 +118,11 @@ impl Evaluator<'_> {
         range: TimeRange,
         mut each: impl FnMut(&mut Self, &Head, &mut Columns) -> Result<()>,
     ) -> Result<()> {
+        let mut range = range;
+        if self.watch_resets {
+            // The first sample that is used needs one to be compared with.
+            range.start = range.start.saturating_sub(self.lookback);
+        }
         let series = self.store.select(matchers, range, &self.symbols)?;
         let mut columns = Columns::default();
         for index in 0..series.len() {
@@ -309,13 +314,13 @@ fn note_resets(columns: &mut Columns) {
             continue;
         }
         let mut now = Hist::from(&**histogram);
-        if now.hint == CounterReset::Unknown {
-            if let Some(before) = &before {
-                let reset = now.is_reset_after(before);
-                now.hint = if reset { CounterReset::Reset } else { CounterReset::NotReset };
-                *histogram =
-                    Arc::new(Histogram { counter_reset: now.hint, ..Histogram::clone(histogram) });
-            }
+        if now.hint == CounterReset::Unknown
+            && let Some(before) = &before
+        {
+            let reset = now.is_reset_after(before);
+            now.hint = if reset { CounterReset::Reset } else { CounterReset::NotReset };
+            *histogram =
+                Arc::new(Histogram { counter_reset: now.hint, ..Histogram::clone(histogram) });
         }
         before = Some(Hist { hint: CounterReset::Unknown, ..now });
     }
@@ -365,18 +370,17 @@ fn latest(
         };
         let float_found = last(&columns.times, float);
         let hist_found = last(&columns.histogram_times, hist);
-        let start_of = |starts: &[Timestamp], at: usize| {
-            starts.get(at).filter(|start| **start != 0).map_or(ABSENT, |start| seconds(*start))
-        };
+        let start_of =
+            |starts: &[Timestamp], at: usize| starts.get(at).map_or(0.0, |start| seconds(*start));
         match (float_found, hist_found) {
-            (Some((time, at)), other) if other.is_none_or(|other| other.0 < time) => {
-                if !is_stale(columns.values[at]) {
-                    *value = match wanted {
-                        Wanted::Value => columns.values[at],
-                        Wanted::Time => seconds(time),
-                        Wanted::StartTime => start_of(&columns.start_times, at),
-                    };
-                }
+            (Some((time, at)), other)
+                if other.is_none_or(|other| other.0 < time) && !is_stale(columns.values[at]) =>
+            {
+                *value = match wanted {
+                    Wanted::Value => columns.values[at],
+                    Wanted::Time => seconds(time),
+                    Wanted::StartTime => start_of(&columns.start_times, at),
+                };
             }
             (_, Some((time, at))) => {
                 let histogram = &columns.histograms[at];

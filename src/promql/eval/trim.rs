@@ -121,6 +121,7 @@ fn custom_part(lower: f64, high: f64, bucket: f64, cut: f64, upper: bool) -> Opt
             }
         }
         (true, false) if !upper && cut < 0.0 && cut > f64::NEG_INFINITY => None,
+        (true, false) if !upper && cut >= high => None,
         (true, false) => linear_part(0.0, high, bucket, cut, upper),
         _ => linear_part(lower, high, bucket, cut, upper),
     }

@@ -199,7 +199,7 @@ impl Evaluator<'_> {
                 "invalid regular expression in label_replace(): {pattern}"
             ))
         })?;
-        if target.is_empty() {
+        if !is_label_name(&target) {
             let message = format!("invalid destination label name in label_replace(): {target}");
             return Err(QueryError::Execution(message));
         }
@@ -233,13 +233,13 @@ impl Evaluator<'_> {
         let mut sources = Vec::new();
         for arg in &args[3..] {
             let name = self.eval_string(arg, steps)?;
-            if name.is_empty() {
+            if !is_label_name(&name) {
                 let message = format!("invalid source label name in label_join(): {name}");
                 return Err(QueryError::Execution(message));
             }
             sources.push(self.symbols.intern(&name));
         }
-        if target.is_empty() {
+        if !is_label_name(&target) {
             let message = format!("invalid destination label name in label_join(): {target}");
             return Err(QueryError::Execution(message));
         }
@@ -267,7 +267,7 @@ impl Evaluator<'_> {
         };
         let label = if several {
             let label = self.eval_string(&call.args[1], steps)?;
-            if label.is_empty() {
+            if !is_label_name(&label) {
                 let message = format!("invalid label name {label:?}");
                 return Err(QueryError::Execution(message));
             }
@@ -463,6 +463,11 @@ impl BucketGroup {
     }
 }
 
+/// Whether a text can name a label: anything but nothing, and what was no UTF-8 when it was read.
+pub(super) fn is_label_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(char::REPLACEMENT_CHARACTER)
+}
+
 /// Value of a label `le`, as Go reads floats.
 fn parse_bound(text: &str) -> Option<f64> {
     // `from_str` takes the same words (inf, infinity, nan), in any case and with a sign.
@@ -470,35 +475,32 @@ fn parse_bound(text: &str) -> Option<f64> {
 }
 
 /// Compares with runs of digits as numbers: `x9` before `x10`.
-fn natural(a: &str, b: &str) -> Ordering {
-    let (mut left, mut right) = (a.as_bytes(), b.as_bytes());
-    loop {
-        let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        match (left.first(), right.first()) {
-            (None, None) => return Ordering::Equal,
-            (None, _) => return Ordering::Less,
-            (_, None) => return Ordering::Greater,
-            (Some(x), Some(y)) if x.is_ascii_digit() && y.is_ascii_digit() => {
-                let (n, m) = (digits(left), digits(right));
-                let number = |text: &[u8]| {
-                    let zeros = text.iter().take_while(|byte| **byte == b'0').count();
-                    text[zeros..].to_vec()
-                };
-                let (x, y) = (number(&left[..n]), number(&right[..m]));
-                let order = x.len().cmp(&y.len()).then_with(|| x.cmp(&y)).then_with(|| n.cmp(&m));
-                if order != Ordering::Equal {
-                    return order;
-                }
-                left = &left[n..];
-                right = &right[m..];
+fn natural(left: &str, right: &str) -> Ordering {
+    let (mut left, mut right) = (left.as_bytes(), right.as_bytes());
+    while let (Some(&one), Some(&other)) = (left.first(), right.first()) {
+        let mut taken = (1, 1);
+        if one.is_ascii_digit() && other.is_ascii_digit() {
+            let (digits, value) = leading_number(left);
+            let (other_digits, other_value) = leading_number(right);
+            let by_value = value.len().cmp(&other_value.len()).then_with(|| value.cmp(other_value));
+            match by_value.then(digits.cmp(&other_digits)) {
+                Ordering::Equal => taken = (digits, other_digits),
+                order => return order,
             }
-            (Some(x), Some(y)) if x != y => return x.cmp(y),
-            _ => {
-                left = &left[1..];
-                right = &right[1..];
-            }
+        } else if one != other {
+            return one.cmp(&other);
         }
+        left = &left[taken.0..];
+        right = &right[taken.1..];
     }
+    left.len().cmp(&right.len())
+}
+
+/// How many digits come first, and those behind the leading zeros.
+fn leading_number(text: &[u8]) -> (usize, &[u8]) {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let zeros = text[..digits].iter().take_while(|byte| **byte == b'0').count();
+    (digits, &text[zeros..digits])
 }
 
 /// Merges rows that got the same labels; fails where two of them have a sample at one step.
