@@ -237,7 +237,7 @@ impl RunningGroup {
             external_labels: &options.external_labels,
             generator_url: &self.generator_url(alert),
         };
-        let alerts = state.life.to_send(now, sending);
+        let alerts = state.life.take_due(now, sending);
         if !alerts.is_empty() {
             // Nobody listens where no receiver is configured: the rules go on.
             let _ = self.context.alerts.send(alerts);
@@ -326,7 +326,7 @@ impl RunningGroup {
                     Ok(before) => {
                         state.life.restore(alert.pace(), Restoration { now, grace }, |labels| {
                             before.iter().find(|(known, _)| known == labels).map(|(_, at)| *at)
-                        })
+                        });
                     }
                     Err(RuleError(error)) => {
                         warn!(alert = %alert.name, "cannot restore the state of alerts: {error}");

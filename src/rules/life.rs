@@ -176,7 +176,7 @@ impl Life {
     }
 
     /// The alerts that are to be sent now: new and ended ones at once, the others again and again.
-    pub fn to_send(&mut self, now: Timestamp, sending: Sending<'_>) -> Vec<model::Alert> {
+    pub fn take_due(&mut self, now: Timestamp, sending: Sending<'_>) -> Vec<model::Alert> {
         let resend = millis(sending.resend_delay);
         let lasting = 4 * resend.max(millis(sending.interval));
         let mut alerts = Vec::new();
@@ -330,14 +330,14 @@ mod tests {
         let external = Labels::from_pairs([("dc", "eu1"), ("instance", "not me")]);
         let mut life = Life::default();
         life.step(0, vec![found("a", 1.0)], pace).unwrap();
-        let alerts = life.to_send(0, sending(&external));
+        let alerts = life.take_due(0, sending(&external));
         assert_eq!((alerts[0].starts_at, alerts[0].ends_at), (0, 240_000));
         assert_eq!(alerts[0].labels.to_string(), r#"{alertname="Down", dc="eu1", instance="a"}"#);
         life.step(60_000, vec![found("a", 1.0)], pace).unwrap();
-        assert!(life.to_send(60_000, sending(&external)).is_empty());
-        assert_eq!(life.to_send(60_001, sending(&external)).len(), 1);
+        assert!(life.take_due(60_000, sending(&external)).is_empty());
+        assert_eq!(life.take_due(60_001, sending(&external)).len(), 1);
         life.step(90_000, vec![], pace).unwrap();
-        let ended = life.to_send(90_000, sending(&external));
+        let ended = life.take_due(90_000, sending(&external));
         assert_eq!(ended[0].ends_at, 90_000);
         assert!(ended[0].is_resolved(90_000));
     }
@@ -351,7 +351,7 @@ mod tests {
         life.step(60_000, vec![], pace).unwrap();
         let minutes = |minute: i64, life: &mut Life| {
             life.step(minute * 60_000, vec![], pace).unwrap();
-            life.to_send(minute * 60_000, sending(&none)).len()
+            life.take_due(minute * 60_000, sending(&none)).len()
         };
         assert_eq!(minutes(16, &mut life), 1);
         assert_eq!(minutes(17, &mut life), 0);

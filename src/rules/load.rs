@@ -261,7 +261,9 @@ pub fn find_files(base: &Path, patterns: &[String]) -> Vec<PathBuf> {
                 let matching = wildcard(&text);
                 found = found.iter().flat_map(|dir| children(dir, matching.as_ref())).collect();
             } else {
-                found.iter_mut().for_each(|dir| dir.push(component));
+                for dir in &mut found {
+                    dir.push(component);
+                }
                 found.retain(|path| path.exists());
             }
         }

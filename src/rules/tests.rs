@@ -1,5 +1,6 @@
 //! Groups over a small store in memory, evaluated at given times.
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,7 +64,7 @@ impl Bench {
             let mut line = format!("{}:", found.labels(index).to_labels(&symbols));
             for (time, value) in columns.times.iter().zip(&columns.values) {
                 let value = if is_stale(*value) { "stale".to_owned() } else { value.to_string() };
-                line.push_str(&format!(" {}={value}", time / MINUTE));
+                write!(line, " {}={value}", time / MINUTE).unwrap();
             }
             lines.push(line);
         }
@@ -87,7 +88,7 @@ impl Bench {
     }
 }
 
-const DOWN: &str = r#"
+const DOWN: &str = r"
 groups:
 - name: g
   rules:
@@ -96,7 +97,7 @@ groups:
     for: 2m
     labels: {severity: page}
     annotations: {summary: plain text}
-"#;
+";
 
 #[test]
 fn a_recording_rule_writes_its_result_and_ends_what_is_gone() {

@@ -172,7 +172,7 @@ impl Server {
     }
 }
 
-const RULES: &str = r#"
+const RULES: &str = r"
 groups:
 - name: g
   interval: 30s
@@ -192,7 +192,7 @@ groups:
     expr: up * on () up
   - alert: Always
     expr: vector(3) > 1
-"#;
+";
 
 fn fill(store: &MemoryStore) {
     let mut batch = Batch::default();

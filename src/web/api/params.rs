@@ -149,7 +149,7 @@ pub(in crate::web) fn parse_duration_param(text: &str) -> Result<i64, String> {
     if let Ok(seconds) = text.parse::<f64>() {
         let millis = seconds * 1000.0;
         // Go counts nanoseconds in 63 bits.
-        if !(millis.abs() <= 9_223_372_036_854.0) {
+        if millis.is_nan() || millis.abs() > 9_223_372_036_854.0 {
             return Err(format!("cannot parse {text:?} to a valid duration. It overflows int64"));
         }
         return Ok(millis as i64);

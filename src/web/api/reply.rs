@@ -25,7 +25,7 @@ impl Accepts {
         let mut accepts = Self::default();
         for value in headers.get_all(header::ACCEPT_ENCODING) {
             for part in value.to_str().unwrap_or_default().split(',') {
-                let (name, quality) = part.split_once(";").unwrap_or((part, ""));
+                let (name, quality) = part.split_once(';').unwrap_or((part, ""));
                 let quality = quality.trim().strip_prefix("q=").unwrap_or("1");
                 let is_welcome = quality.trim().parse().unwrap_or(1.0) > 0.0;
                 match name.trim() {

@@ -39,7 +39,7 @@ struct Dropped<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Targets<'a> {
+struct Overview<'a> {
     active_targets: Vec<Active<'a>>,
     dropped_targets: Vec<Dropped<'a>>,
     dropped_target_counts: Option<BTreeMap<&'a str, usize>>,
@@ -72,7 +72,7 @@ pub(super) async fn targets(
         })
     });
     let counts = pools.iter().map(|pool| (pool.job.as_str(), pool.dropped.len()));
-    let targets = Targets {
+    let targets = Overview {
         active_targets: active.collect(),
         dropped_targets: dropped.collect(),
         dropped_target_counts: show_dropped.then(|| counts.collect()),

@@ -217,11 +217,11 @@ fn show(answer: Answer, times: Option<Times>) -> Shown {
     match value {
         Value::Scalar(_, value) => {
             shown.rows.push(Row { series: "scalar".to_owned(), value: number(value), color: 0 });
-            shown.summary = "a number".to_owned();
+            "a number".clone_into(&mut shown.summary);
         }
         Value::String(_, text) => {
             shown.rows.push(Row { series: "string".to_owned(), value: text, color: 0 });
-            shown.summary = "a string".to_owned();
+            "a string".clone_into(&mut shown.summary);
         }
         Value::Vector(samples) => {
             shown.summary = count(samples.len(), MOST_ROWS);

@@ -63,10 +63,15 @@ pub(in crate::web) async fn page(State(web): State<Arc<Prometheus>>) -> Response
         pending => alerts.iter().filter(|(_, a)| a.state == AlertState::Pending).count(),
         list => firing,
     };
-    let rules = context! {
-        all => rules.len(),
-        failing => rules.iter().filter(|rule| rule.health == RuleHealth::Err).count(),
-    };
+    let failing: Vec<Value> = groups
+        .iter()
+        .flat_map(|group| group.rules.iter().map(move |rule| (&group.name, rule)))
+        .filter(|(_, rule)| rule.health == RuleHealth::Err)
+        .map(|(group, rule)| {
+            context! { group => group, name => &rule.name, error => &rule.last_error }
+        })
+        .collect();
+    let rules = context! { all => rules.len(), failing => failing };
 
     let store = Arc::clone(&web.store);
     let stats = tokio::task::spawn_blocking(move || store.stats(0)).await.unwrap_or_default();

@@ -75,7 +75,7 @@ pub(super) async fn alerts(State(web): State<Arc<Prometheus>>) -> Response {
         }
     }
     // What fires comes first; the sort is stable.
-    rules.sort_by(|a, b| b.0.cmp(&a.0));
+    rules.sort_by_key(|(state, _)| std::cmp::Reverse(*state));
     let rules: Vec<Value> = rules.into_iter().map(|(_, rule)| rule).collect();
     render(&web, "alerts.html", "/alerts", context! { rules => rules })
 }
