@@ -609,6 +609,20 @@ fn mysql_server_is_shown() {
     let aborted = server.sql("SHOW GLOBAL STATUS LIKE 'Aborted_clients'");
     assert_eq!(count(aborted), Some(0), "connections were closed, not cut");
 
+    // Many scrapers at once share what the server is asked.
+    let before = count(server.sql(connections)).expect("a number");
+    let address = exporter.address;
+    let clients: Vec<_> =
+        (0..60).map(|_| std::thread::spawn(move || get(address, "/metrics", ""))).collect();
+    for client in clients {
+        let (status, _, body) = client.join().expect("it ran");
+        let page = String::from_utf8(body).expect("text");
+        assert_eq!((status, value(&page, "mysql_up")), (200, Some(1.0)));
+    }
+    let after = count(server.sql(connections)).expect("a number");
+    assert!(after - before < 50, "{} connections for 60 scrapes", after - before);
+    assert!(eventually(|| server.sql(&users).trim() == "0"), "a connection was left open");
+
     // A wrong password is a reason, not an error of the exporter, and is never shown.
     let wrong = Server::start(mysql_exporter(&server, "wr0ng-one").router());
     let page = String::from_utf8(wrong.get("/metrics", "").2).expect("text");
