@@ -2,7 +2,7 @@
 //! landing page, and the sockets they are served on.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -161,10 +161,12 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let level = flate2::Compression::fast();
-    let mut encoder = flate2::write::GzEncoder::new(Vec::with_capacity(bytes.len() / 6), level);
-    encoder.write_all(bytes).expect("writing to memory");
-    encoder.finish().expect("writing to memory")
+    let level = libdeflater::CompressionLvl::fastest();
+    let mut compressor = libdeflater::Compressor::new(level);
+    let mut out = vec![0; compressor.gzip_compress_bound(bytes.len())];
+    let length = compressor.gzip_compress(bytes, &mut out).expect("the bound is large enough");
+    out.truncate(length);
+    out
 }
 
 /// The landing page: a name, some lines of text, and links.

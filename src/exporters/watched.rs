@@ -7,8 +7,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -30,86 +28,90 @@ pub fn run<T: Send + 'static>(
     patience: Patience,
     job: impl Fn(usize) -> T + Send + Sync + 'static,
 ) -> Vec<Option<T>> {
-    let start = Instant::now();
-    let mut answers: Vec<Option<T>> = (0..count).map(|_| None).collect();
-    let mut missing = count;
-    let queue =
-        Arc::new(Queue { next: AtomicUsize::new(0), count, shift: AtomicUsize::new(0), job });
-    let (sender, receiver) = mpsc::channel();
-    let mut shift = 0;
-    if count == 0 || !spawn(name, &queue, &sender, shift) {
-        return answers;
+    let now = Instant::now();
+    let state = State {
+        answers: (0..count).map(|_| None).collect(),
+        missing: count,
+        next: 0,
+        shift: 0,
+        progress: now,
+    };
+    let work = Arc::new(Work { state: Mutex::new(state), finished: Condvar::new(), job });
+    if count == 0 || !spawn(name, &work, 0) {
+        return work.state.lock().close();
     }
-    let mut progress = start;
-    while missing > 0 {
-        let deadline = patience.deadline.saturating_sub(start.elapsed());
-        if deadline.is_zero() {
-            break;
-        }
-        let slow = patience.slow.saturating_sub(progress.elapsed());
+    let deadline = now + patience.deadline;
+    let mut state = work.state.lock();
+    while state.missing > 0 && Instant::now() < deadline {
         // With nothing left to take, only the deadline counts.
-        let waiting = queue.next.load(Ordering::Acquire) < count;
-        let wait = if waiting { deadline.min(slow) } else { deadline };
-        match receiver.recv_timeout(wait) {
-            Ok((index, answer)) => {
-                progress = Instant::now();
-                missing -= 1;
-                answers[index] = answer;
+        let waiting = state.next < count;
+        let slow = state.progress + patience.slow;
+        let until = if waiting { deadline.min(slow) } else { deadline };
+        work.finished.wait_until(&mut state, until);
+        if waiting && state.next < count && state.progress.elapsed() >= patience.slow {
+            state.shift += 1;
+            state.progress = Instant::now();
+            let shift = state.shift;
+            if !spawn(name, &work, shift) {
+                break;
             }
-            Err(RecvTimeoutError::Timeout) => {
-                if waiting && progress.elapsed() >= patience.slow {
-                    shift += 1;
-                    queue.shift.store(shift, Ordering::Release);
-                    progress = Instant::now();
-                    if !spawn(name, &queue, &sender, shift) {
-                        break;
-                    }
-                }
-            }
-            Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    // Whoever still runs takes no further job.
-    queue.next.store(count, Ordering::Release);
-    answers
+    state.close()
 }
 
-struct Queue<F> {
-    next: AtomicUsize,
-    count: usize,
-    /// Number of the thread that takes jobs now; earlier ones end after the job they are in.
-    shift: AtomicUsize,
+struct Work<T, F> {
+    state: Mutex<State<T>>,
+    /// Told once, when no answer is missing: a wake-up for each job would cost more than most jobs.
+    finished: Condvar,
     job: F,
 }
 
-/// A job's number and its answer, as it comes back from the thread.
-type Answer<T> = (usize, Option<T>);
-
-fn spawn<T, F>(
-    name: &str,
-    queue: &Arc<Queue<F>>,
-    sender: &mpsc::Sender<Answer<T>>,
+struct State<T> {
+    answers: Vec<Option<T>>,
+    missing: usize,
+    /// The job to be taken next.
+    next: usize,
+    /// Number of the thread that takes jobs now; earlier ones end after the job they are in.
     shift: usize,
-) -> bool
+    /// When a job last began or ended.
+    progress: Instant,
+}
+
+impl<T> State<T> {
+    /// Takes the answers; whoever still runs takes no further job and its answer is dropped.
+    fn close(&mut self) -> Vec<Option<T>> {
+        self.shift = usize::MAX;
+        std::mem::take(&mut self.answers)
+    }
+}
+
+fn spawn<T, F>(name: &str, work: &Arc<Work<T, F>>, shift: usize) -> bool
 where
     T: Send + 'static,
     F: Fn(usize) -> T + Send + Sync + 'static,
 {
-    let queue = Arc::clone(queue);
-    let sender = sender.clone();
-    let work = move || {
-        while queue.shift.load(Ordering::Acquire) == shift {
-            let index = queue.next.fetch_add(1, Ordering::AcqRel);
-            if index >= queue.count {
-                break;
-            }
-            let answer = catch_unwind(AssertUnwindSafe(|| (queue.job)(index))).ok();
-            if sender.send((index, answer)).is_err() {
-                break;
+    let work = Arc::clone(work);
+    let body = move || {
+        let mut state = work.state.lock();
+        while state.shift == shift && state.next < state.answers.len() {
+            let index = state.next;
+            state.next += 1;
+            state.progress = Instant::now();
+            drop(state);
+            let answer = catch_unwind(AssertUnwindSafe(|| (work.job)(index))).ok();
+            state = work.state.lock();
+            if let Some(slot) = state.answers.get_mut(index) {
+                *slot = answer;
+                state.missing -= 1;
+                state.progress = Instant::now();
             }
         }
+        if state.missing == 0 {
+            work.finished.notify_one();
+        }
     };
-    match std::thread::Builder::new().name(name.to_owned()).stack_size(512 * 1024).spawn(work) {
+    match std::thread::Builder::new().name(name.to_owned()).stack_size(512 * 1024).spawn(body) {
         Ok(_) => true,
         Err(err) => {
             tracing::error!("no thread could be started for {name}: {err}");
@@ -162,6 +164,8 @@ impl Drop for Pass<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
 
     const PATIENCE: Patience =

@@ -33,6 +33,7 @@ pub const TESTS: &[Test] = &[
     ),
     ("mysql_server_is_shown_while_it_runs", Needs::Program("mariadbd"), mysql_server_is_shown),
     ("mysql_probe_asks_other_servers", Needs::Program("mariadbd"), mysql_probe_asks_other_servers),
+    ("mysql_is_asked_over_tls", Needs::Program("openssl"), mysql_is_asked_over_tls),
     (
         "mysql_metrics_equal_those_of_the_installed_reference",
         Needs::Program("prometheus-mysqld-exporter"),
@@ -609,6 +610,20 @@ fn mysql_server_is_shown() {
     let aborted = server.sql("SHOW GLOBAL STATUS LIKE 'Aborted_clients'");
     assert_eq!(count(aborted), Some(0), "connections were closed, not cut");
 
+    // Many scrapers at once share what the server is asked.
+    let before = count(server.sql(connections)).expect("a number");
+    let address = exporter.address;
+    let clients: Vec<_> =
+        (0..60).map(|_| std::thread::spawn(move || get(address, "/metrics", ""))).collect();
+    for client in clients {
+        let (status, _, body) = client.join().expect("it ran");
+        let page = String::from_utf8(body).expect("text");
+        assert_eq!((status, value(&page, "mysql_up")), (200, Some(1.0)));
+    }
+    let after = count(server.sql(connections)).expect("a number");
+    assert!(after - before < 50, "{} connections for 60 scrapes", after - before);
+    assert!(eventually(|| server.sql(&users).trim() == "0"), "a connection was left open");
+
     // A wrong password is a reason, not an error of the exporter, and is never shown.
     let wrong = Server::start(mysql_exporter(&server, "wr0ng-one").router());
     let page = String::from_utf8(wrong.get("/metrics", "").2).expect("text");
@@ -655,6 +670,60 @@ fn mysql_probe_asks_other_servers() {
     let (status, page) = probe(&target);
     assert_eq!((status, value(&page, "mysql_up")), (200, Some(0.0)));
     assert_eq!(exporter.get("/-/reload", "").0, 200);
+}
+
+fn openssl(folder: &Path, arguments: &str) {
+    let output = std::process::Command::new("openssl")
+        .args(arguments.split(' '))
+        .current_dir(folder)
+        .output()
+        .expect("it starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn mysql_is_asked_over_tls() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    for name in ["ca", "other"] {
+        let request = format!("req -x509 {key} -keyout {name}.key -out {name}.pem -days 2");
+        openssl(folder.path(), &format!("{request} -subj /CN={name}"));
+    }
+    let request = format!("req {key} -keyout server.key -out server.csr -subj /CN=server");
+    openssl(folder.path(), &format!("{request} -addext subjectAltName=IP:127.0.0.1"));
+    let sign = "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2";
+    openssl(folder.path(), &format!("{sign} -copy_extensions copy -out server.pem"));
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let server = MariaDb::start_with(&[
+        &format!("--ssl-cert={}", path("server.pem")),
+        &format!("--ssl-key={}", path("server.key")),
+        &format!("--ssl-ca={}", path("ca.pem")),
+    ]);
+    server.create_exporter("secret");
+    for host in ["127.0.0.1", "localhost"] {
+        server.sql(&format!("ALTER USER {EXPORTER}@'{host}' REQUIRE SSL;"));
+    }
+    let up = |options: &str| {
+        let my_cnf = folder.path().join("my.cnf");
+        let port = server.port;
+        let text = format!(
+            "[client]\nuser={EXPORTER}\npassword=secret\nhost=127.0.0.1\nport={port}\n{options}"
+        );
+        std::fs::write(&my_cnf, text).expect("written");
+        let arguments = [format!("--config.my-cnf={}", my_cnf.display())];
+        let config = mysql::Config::from_args(&arguments).expect("well-formed");
+        let exporter = mysql::Exporter::new(&config).expect("complete");
+        let page = Server::start(exporter.router()).get("/metrics", "").2;
+        let page = String::from_utf8(page).expect("text");
+        (value(&page, "mysql_up"), exporter.trouble())
+    };
+    let (ca, other) = (path("ca.pem"), path("other.pem"));
+    assert_eq!(up(&format!("ssl-ca={ca}\n")), (Some(1.0), None));
+    assert_eq!(up("").0, Some(0.0), "the account requires encryption");
+    let (state, trouble) = up(&format!("ssl-ca={other}\n"));
+    assert_eq!(state, Some(0.0), "another authority's certificate");
+    assert!(trouble.is_some_and(|trouble| trouble.contains("certificate")));
+    let skipped = up(&format!("ssl-ca={other}\nssl-skip-verfication=true\n"));
+    assert_eq!(skipped, (Some(1.0), None));
 }
 
 /// Debian's mysqld_exporter is 0.14: what changed until 0.20 is named here.

@@ -70,6 +70,8 @@ struct Inner {
     loaded: RwLock<Loaded>,
     scrapes: Scrapes,
     count: AtomicU64,
+    /// When the last scrape of everything began, and what it showed.
+    latest: tokio::sync::Mutex<Option<(Instant, Families)>>,
     errors: Mutex<BTreeMap<String, u64>>,
     /// What failed last, by server, so that the log tells changes and not every scrape.
     troubles: Mutex<BTreeMap<String, String>>,
@@ -98,14 +100,35 @@ impl Exporter {
             loaded: RwLock::new(Loaded { sections, well: true, at: now() }),
             scrapes: Scrapes::new(0, true),
             count: AtomicU64::new(0),
+            latest: tokio::sync::Mutex::default(),
             errors: Mutex::default(),
             troubles: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Scrapes the configured server with the enabled collectors, or only some of them.
+    /// Scrapes the configured server with the enabled collectors, or only some of them. One scrape of
+    /// everything is under way at a time: who asks meanwhile gets what the next one shows, so that any
+    /// number of scrapers costs the server one connection.
     pub async fn collect(&self, only: &[String], deadline: Duration) -> Families {
+        if !only.is_empty() {
+            return self.collect_alone(only, deadline).await;
+        }
+        let asked = Instant::now();
+        let Ok(mut latest) = tokio::time::timeout(deadline, self.inner.latest.lock()).await else {
+            return self.collect_alone(only, Duration::ZERO).await;
+        };
+        if let Some((_, families)) = latest.as_ref().filter(|(began, _)| *began >= asked) {
+            return families.clone();
+        }
+        let began = Instant::now();
+        let left = deadline.saturating_sub(asked.elapsed());
+        let families = self.collect_alone(only, left).await;
+        *latest = Some((began, families.clone()));
+        families
+    }
+
+    async fn collect_alone(&self, only: &[String], deadline: Duration) -> Families {
         let mut families = match self.login("client") {
             Ok(login) => self.scrape(&login, only, deadline).await,
             Err(err) => {

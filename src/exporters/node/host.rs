@@ -103,13 +103,18 @@ impl Host {
     /// The text of a file; broken UTF-8 becomes U+FFFD.
     pub(super) fn read(&self, path: &str) -> Result<Text<'_>, CollectError> {
         let path = self.path(path);
-        self.read_open(File::open(&path)).map_err(|source| CollectError::Read { path, source })
+        self.read_open(File::open(&path), read_all)
+            .map_err(|source| CollectError::Read { path, source })
     }
 
-    fn read_open(&self, file: io::Result<File>) -> io::Result<Text<'_>> {
+    fn read_open(
+        &self,
+        file: io::Result<File>,
+        read: fn(File, &mut Vec<u8>) -> io::Result<()>,
+    ) -> io::Result<Text<'_>> {
         let file = file?;
         let mut buffer = self.buffers.lock().pop().unwrap_or_default();
-        if let Err(err) = read_into(file, &mut buffer) {
+        if let Err(err) = read(file, &mut buffer) {
             buffer.clear();
             self.buffers.lock().push(buffer);
             return Err(err);
@@ -163,7 +168,17 @@ impl Host {
     }
 }
 
-fn read_into(mut file: File, buffer: &mut Vec<u8>) -> io::Result<()> {
+/// An attribute of sysfs comes in one piece of at most a page: no second read asks for more.
+fn read_attribute(mut file: File, buffer: &mut Vec<u8>) -> io::Result<()> {
+    if buffer.len() < 4096 {
+        buffer.resize(buffer.capacity().max(4096), 0);
+    }
+    let length = file.read(buffer)?;
+    buffer.truncate(length);
+    Ok(())
+}
+
+fn read_all(mut file: File, buffer: &mut Vec<u8>) -> io::Result<()> {
     let mut filled = 0;
     // The kernel makes these files up as they are read and tells no length, so nothing is asked.
     loop {
@@ -192,7 +207,8 @@ impl Folder<'_> {
     fn read(&self, name: &str) -> Option<Text<'_>> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.handle, name, flags, Mode::empty());
-        self.host.read_open(file.map(File::from).map_err(io::Error::from)).ok()
+        let file = file.map(File::from).map_err(io::Error::from);
+        self.host.read_open(file, read_attribute).ok()
     }
 
     /// The content of a one-line file without blanks around it; `None` when it cannot be read.
