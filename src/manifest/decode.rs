@@ -3,7 +3,7 @@
 //! A mistake costs the smallest thing around it (one setting, one port), makes one finding, and
 //! reading goes on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::block::{Block, Map, Ordered};
 use super::codes;
@@ -12,7 +12,7 @@ use super::shape::{Choice, Field, Kind, Naming, Role, Shape};
 use super::tree::{Data, Node, Notation, Property, Value};
 use crate::diag::{Finding, Findings, Span, Spanned, most_similar, quoted_list};
 
-/// After this many unknown names in one node no further ones are reported.
+/// After this many unknown names in one node no further ones are looked at.
 const MAX_UNKNOWN: usize = 50;
 
 /// A node of the language. Made by `settings!`.
@@ -292,6 +292,9 @@ impl<'a> Fields<'a> {
     fn many<T: Scalar>(&mut self, field: &'static Field) -> Vec<Spanned<T>> {
         let node = self.node;
         let mut values = Vec::new();
+        // A profile may name again what a set of the stack has.
+        let mut seen: HashSet<&Data> = HashSet::new();
+        let mut is_new = |value: &'a Value| field.role != Role::Set || seen.insert(&value.data);
         let mut first: Option<(Span, ())> = None;
         if field.role == Role::Arguments {
             let args = node.args.get(self.argument..).unwrap_or_default();
@@ -300,27 +303,19 @@ impl<'a> Fields<'a> {
         }
         for prop in node.props.iter().filter(|prop| *prop.name == field.key) {
             if field.role == Role::Set || self.is_first(&mut first, field, prop.name.span) {
-                values.extend(scalar(&prop.value, field.key, self.findings));
+                if is_new(&prop.value) {
+                    values.extend(scalar(&prop.value, field.key, self.findings));
+                }
                 first = Some((prop.name.span, ()));
             }
         }
         for child in node.children.iter().filter(|child| *child.name == field.key) {
             if field.role == Role::Set || self.is_first(&mut first, field, child.name.span) {
                 self.plain(child);
-                let args = child.args.iter();
+                let args = child.args.iter().filter(|arg| is_new(arg));
                 values.extend(args.filter_map(|arg| scalar(arg, field.key, self.findings)));
                 first = Some((child.name.span, ()));
             }
-        }
-        if field.role == Role::Set {
-            // A profile may name again what the stack has.
-            let mut seen = Vec::with_capacity(values.len());
-            for value in values {
-                if !seen.contains(&value) {
-                    seen.push(value);
-                }
-            }
-            return seen;
         }
         values
     }
@@ -328,12 +323,13 @@ impl<'a> Fields<'a> {
     fn map<T: Scalar>(&mut self, field: &'static Field) -> Map<T> {
         let node = self.node;
         let mut map = Map::default();
+        let mut seen = HashMap::new();
         if field.role == Role::Rest {
             let free = |name: &str| self.shape.child(name).is_none();
             let props: Vec<&Property> = node.props.iter().filter(|prop| free(&prop.name)).collect();
             let children: Vec<&Node> =
                 node.children.iter().filter(|child| free(&child.name)).collect();
-            self.pairs(&props, &children, &mut map);
+            self.pairs(&props, &children, &mut seen, &mut map);
         }
         for child in node.children.iter().filter(|child| *child.name == field.key) {
             if let Some(arg) = child.args.first() {
@@ -349,7 +345,7 @@ impl<'a> Fields<'a> {
             }
             let props: Vec<&Property> = child.props.iter().collect();
             let children: Vec<&Node> = child.children.iter().collect();
-            self.pairs(&props, &children, &mut map);
+            self.pairs(&props, &children, &mut seen, &mut map);
         }
         for prop in node.props.iter().filter(|prop| *prop.name == field.key) {
             if field.role == Role::Rest {
@@ -368,41 +364,53 @@ impl<'a> Fields<'a> {
         map
     }
 
-    fn pairs<T: Scalar>(&mut self, props: &[&Property], children: &[&Node], map: &mut Map<T>) {
+    fn pairs<T: Scalar>(
+        &mut self,
+        props: &[&'a Property],
+        children: &[&'a Node],
+        seen: &mut HashMap<&'a str, Span>,
+        map: &mut Map<T>,
+    ) {
         for prop in props {
-            if let Some(value) = scalar(&prop.value, &prop.name, self.findings) {
-                self.put(map, &prop.name, value);
+            if let Some(value) = scalar(&prop.value, &prop.name, self.findings)
+                && self.is_new(&prop.name, seen)
+            {
+                map.0.push((prop.name.clone(), value));
             }
         }
         for child in children {
             self.plain(child);
             match child.args.as_slice() {
                 [arg] => {
-                    if let Some(value) = scalar(arg, &child.name, self.findings) {
-                        self.put(map, &child.name, value);
+                    if let Some(value) = scalar(arg, &child.name, self.findings)
+                        && self.is_new(&child.name, seen)
+                    {
+                        map.0.push((child.name.clone(), value));
                     }
                 }
                 args => {
                     let finding = codes::WRONG_TYPE
                         .says(format!("`{}` takes one value, found {}", child.name, args.len()))
-                        .at(child.name.span, "");
+                        .at(child.name.span, "not one value");
                     self.findings.push(finding);
                 }
             }
         }
     }
 
-    fn put<T: Scalar>(&mut self, map: &mut Map<T>, name: &Spanned<String>, value: Spanned<T>) {
-        if let Some((first, _)) = map.iter().find(|(key, _)| key == name) {
-            let finding = codes::DUPLICATE
-                .says(format!("`{name}` is given twice"))
-                .at(name.span, "given again")
-                .also(first.span, "first given here")
-                .help("keep one of them");
-            self.findings.push(finding);
-        } else {
-            map.0.push((name.clone(), value));
-        }
+    /// Whether a name of a map is there for the first time; says so when it is not.
+    fn is_new(&mut self, name: &'a Spanned<String>, seen: &mut HashMap<&'a str, Span>) -> bool {
+        let Some(first) = seen.get(name.as_str()) else {
+            seen.insert(name.as_str(), name.span);
+            return true;
+        };
+        let finding = codes::DUPLICATE
+            .says(format!("`{name}` is given twice"))
+            .at(name.span, "given again")
+            .also(*first, "first given here")
+            .help("keep one of them");
+        self.findings.push(finding);
+        false
     }
 
     fn blocks<T: Decode>(&mut self, field: &'static Field) -> Vec<Block<T>> {
@@ -491,6 +499,7 @@ impl<'a> Fields<'a> {
             .chain(node.children.iter().map(|child| &child.name))
             .filter(move |name| shape.child(name).is_none() && shape.rest().is_none())
             .map(|name| (name.as_str(), name.span))
+            .take(MAX_UNKNOWN)
     }
 
     /// The setting that an unknown name most likely means.
@@ -523,7 +532,7 @@ impl<'a> Fields<'a> {
             "Stack" => "at the top of a manifest".to_owned(),
             _ => format!("in {}", self.title()),
         };
-        for (name, span) in self.unknown_names().take(MAX_UNKNOWN) {
+        for (name, span) in self.unknown_names() {
             let finding = codes::UNKNOWN_NODE
                 .says(format!("there is no `{name}` {place}"))
                 .at(span, "unknown here");

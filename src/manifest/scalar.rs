@@ -66,7 +66,7 @@ pub enum Refusal {
 }
 
 /// A kind of value that settings can have.
-pub trait Scalar: Sized + Default + PartialEq {
+pub trait Scalar: Sized + Default {
     /// What kind it is.
     const TYPE: &'static Type;
     /// Whether a reference is taken.

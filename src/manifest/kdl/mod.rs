@@ -149,6 +149,7 @@ impl Reader<'_> {
             .at(self.span(self.at..self.at), "the rest of the file is not read");
         self.findings.push(finding);
         self.given_up = true;
+        self.at = self.text.len();
         true
     }
 
@@ -209,6 +210,9 @@ impl Reader<'_> {
     fn entries(&mut self, node: &mut Node) {
         let (mut has_children, mut left_out) = (false, false);
         loop {
+            if self.given_up || self.too_many() {
+                return;
+            }
             let before = self.at;
             let spaced = self.skip_space();
             let Some(next) = self.peek() else { return };
