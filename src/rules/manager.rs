@@ -148,6 +148,10 @@ impl Manager {
                 wake = wake.min(slot + group.interval_ms());
                 let last = started.entry(key(group.definition())).or_insert(time - 1);
                 if slot <= *last {
+                    // A clock that was set back must not stop the rules until it catches up.
+                    if *last - slot > 2 * group.interval_ms() {
+                        *last = slot;
+                    }
                     continue;
                 }
                 let Some(turn) = group.begin_turn() else {

@@ -317,3 +317,44 @@ async fn the_clock_evaluates_groups_until_it_is_stopped() {
     shutdown.cancel();
     clock.await.unwrap();
 }
+
+#[test]
+fn templates_see_labels_value_and_the_store() {
+    let mut bench = Bench::new(
+        r#"
+groups:
+- name: g
+  rules:
+  - alert: Slow
+    expr: latency > 1
+    labels:
+      where: '{{ $labels.instance }} in {{ $externalLabels.dc }}'
+      nothing: '{{ $labels.absent }}'
+    annotations:
+      summary: '{{ $value | humanizeDuration }}, {{ query "sum(latency)" | first | value }} in all'
+      broken: '{{ query "sum(" }}'
+"#,
+    );
+    bench.put(&[("__name__", "latency"), ("instance", "a")], 0, 90.0);
+    bench.put(&[("__name__", "latency"), ("instance", "b")], 0, 0.5);
+    bench.evaluate(MINUTE);
+    let alerts = bench.received();
+    assert_eq!(alerts.len(), 1);
+    assert_eq!(
+        alerts[0].labels.to_string(),
+        r#"{alertname="Slow", dc="eu1", instance="a", where="a in eu1"}"#
+    );
+    assert_eq!(alerts[0].annotations.get("summary"), Some("1m 30s, 90.5 in all"));
+    let broken = alerts[0].annotations.get("broken").unwrap();
+    assert!(broken.starts_with("<error expanding template: "), "{broken}");
+    assert_eq!(bench.healths()[0].0, RuleHealth::Ok);
+}
+
+#[test]
+fn a_template_that_is_none_is_told_when_rules_are_loaded() {
+    let text = "groups: [{name: g, rules: [{alert: a, expr: up, annotations: {s: '{{ $x }}'}}]}]";
+    let file = RuleText { name: "r.yml".to_owned(), text: text.to_owned() };
+    let defaults = Defaults { interval: Duration::from_secs(60), query_offset: Duration::ZERO };
+    let errors = load(&[file], defaults).unwrap_err();
+    assert!(errors[0].to_string().contains("template of \"s\": "), "{}", errors[0]);
+}

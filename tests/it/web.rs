@@ -681,6 +681,8 @@ fn format_and_parse() {
                     ],
                     "timestamp": null,
                     "startOrEnd": null,
+                    "anchored": false,
+                    "smoothed": false,
                 }],
             },
             "rhs": {"type": "numberLiteral", "val": "2"},
