@@ -30,8 +30,12 @@ impl MariaDb {
         let data = folder.path().join("data");
         let user = String::from_utf8(output(Command::new("id").arg("-un"))).expect("a user name");
         let user = format!("--user={}", user.trim());
+        // A server that starts clears the temporary tables it finds, those of others as well.
+        let temporary = folder.path().join("tmp");
+        std::fs::create_dir(&temporary).expect("created");
         output(
             program("mariadb-install-db")
+                .env("TMPDIR", &temporary)
                 .args([
                     "--no-defaults",
                     "--auth-root-authentication-method=normal",
@@ -43,6 +47,7 @@ impl MariaDb {
         let port = free_port();
         let log = std::fs::File::create(folder.path().join("server.log")).expect("created");
         let child = program("mariadbd")
+            .env("TMPDIR", &temporary)
             .args(["--no-defaults", "--bind-address=127.0.0.1", "--innodb-fast-shutdown=2"])
             .arg(user)
             .arg(format!("--datadir={}", data.display()))

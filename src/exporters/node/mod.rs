@@ -4,6 +4,7 @@
 //! its `node_scrape_collector_success` and its rows in the metric catalogue come from that list.
 
 mod arp;
+mod bonding;
 mod config;
 mod conntrack;
 mod cpu;
@@ -31,6 +32,7 @@ mod sockstat;
 mod softnet;
 mod stat;
 mod textfile;
+mod thermal_zone;
 mod time;
 mod timex;
 mod udp_queues;
@@ -60,6 +62,7 @@ pub struct Collector {
 /// All collectors by name.
 pub const COLLECTORS: &[Collector] = &[
     arp::COLLECTOR,
+    bonding::COLLECTOR,
     conntrack::COLLECTOR,
     cpu::COLLECTOR,
     cpufreq::COLLECTOR,
@@ -83,6 +86,7 @@ pub const COLLECTORS: &[Collector] = &[
     softnet::COLLECTOR,
     stat::COLLECTOR,
     textfile::COLLECTOR,
+    thermal_zone::COLLECTOR,
     time::COLLECTOR,
     timex::COLLECTOR,
     udp_queues::COLLECTOR,
