@@ -11,7 +11,7 @@ use hyper::{Method, Request};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::{Client, FetchError, connect, read_body};
+use super::{Client, FetchError, read_body};
 use crate::wire::prometheus::{OAuth2, Secret};
 
 /// A token and when to fetch the next.
@@ -116,8 +116,7 @@ impl Client {
         }
         let request =
             request.body(Full::new(Bytes::from(form))).map_err(|err| failed(err.to_string()))?;
-        let response =
-            self.inner.request(request).await.map_err(|err| failed(connect::explain(&err)))?;
+        let response = self.send(request).await.map_err(|err| failed(err.to_string()))?;
         if !response.status().is_success() {
             return Err(failed(response.status().to_string()));
         }

@@ -5,6 +5,7 @@ mod body;
 mod connect;
 mod tls;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -74,42 +75,67 @@ pub enum FetchError {
     Token(String),
 }
 
+type Tls = legacy::Client<HttpsConnector<Connector>, Full<Bytes>>;
+
 /// One set of client settings with its connections.
 pub(super) struct Client {
-    inner: legacy::Client<HttpsConnector<Connector>, Full<Bytes>>,
+    plain: legacy::Client<Connector, Full<Bytes>>,
+    /// Made for the first https URL: reading the system's authorities takes time and memory.
+    tls: OnceLock<Tls>,
+    connector: Connector,
     settings: wire::HttpClient,
-    proxy: Option<connect::Proxy>,
     token: auth::TokenCache,
 }
 
 impl Client {
-    /// Reads certificates and keys. Connections are kept open for five minutes.
+    /// Reads certificates and keys if the settings name them. Connections are kept open for five
+    /// minutes.
     pub fn new(settings: &wire::HttpClient, resolver: &Resolver) -> Result<Self, FetchError> {
         let proxy = connect::Proxy::new(settings)?;
-        let connector = Connector { resolver: resolver.clone(), proxy: proxy.clone() };
-        let tls = tls::client_config(settings.tls_config.as_ref())?;
-        let builder =
-            hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
-        let name = settings.tls_config.as_ref().and_then(|tls| tls.server_name.clone());
-        let connector = match name.filter(|name| !name.is_empty()) {
+        let connector = Connector { resolver: resolver.clone(), proxy };
+        let client = Self {
+            plain: builder().build(connector.clone()),
+            tls: OnceLock::new(),
+            connector,
+            settings: settings.clone(),
+            token: auth::TokenCache::default(),
+        };
+        if settings.tls_config.is_some() {
+            client.tls()?;
+        }
+        Ok(client)
+    }
+
+    fn tls(&self) -> Result<&Tls, FetchError> {
+        if let Some(client) = self.tls.get() {
+            return Ok(client);
+        }
+        let settings = self.settings.tls_config.as_ref();
+        let tls = tls::client_config(settings)?;
+        let https = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls).https_only();
+        let name = settings.and_then(|tls| tls.server_name.clone()).filter(|name| !name.is_empty());
+        let connector = match name {
             Some(name) => {
                 let name = rustls_pki_types::ServerName::try_from(name)
                     .map_err(|err| FetchError::Setting(format!("invalid server_name: {err}")))?;
-                builder
-                    .with_server_name_resolver(hyper_rustls::FixedServerNameResolver::new(name))
-                    .enable_http1()
-                    .wrap_connector(connector)
+                let names = hyper_rustls::FixedServerNameResolver::new(name);
+                let https = https.with_server_name_resolver(names);
+                https.enable_http1().wrap_connector(self.connector.clone())
             }
-            None => builder.enable_http1().wrap_connector(connector),
+            None => https.enable_http1().wrap_connector(self.connector.clone()),
         };
-        let inner = legacy::Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(Duration::from_secs(300))
-            .pool_max_idle_per_host(4)
-            .pool_timer(TokioTimer::new())
-            .http1_max_buf_size(64 << 10)
-            .build(connector);
-        let token = auth::TokenCache::default();
-        Ok(Self { inner, settings: settings.clone(), proxy, token })
+        Ok(self.tls.get_or_init(|| builder().build(connector)))
+    }
+
+    /// Sends one request as it is.
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, FetchError> {
+        let url = request.uri().to_string();
+        let sent = if request.uri().scheme_str() == Some("https") {
+            self.tls()?.request(request).await
+        } else {
+            self.plain.request(request).await
+        };
+        sent.map_err(|err| FetchError::Request { url, reason: connect::explain(&err) })
     }
 
     /// Fetches a URL, following redirects if the settings allow it. Secrets are read from their files
@@ -129,7 +155,7 @@ impl Client {
             if target.host_str() == start.host_str() {
                 self.authorize(&mut all).await?;
             }
-            if let Some(proxy) = &self.proxy
+            if let Some(proxy) = &self.connector.proxy
                 && target.scheme() == "http"
                 && let Some(credentials) = proxy.authorization()
             {
@@ -141,9 +167,7 @@ impl Client {
                 .body(Full::default())
                 .map_err(|err| bad(err.to_string()))?;
             *request.headers_mut() = all;
-            let response = self.inner.request(request).await.map_err(|err| {
-                FetchError::Request { url: target.to_string(), reason: connect::explain(&err) }
-            })?;
+            let response = self.send(request).await?;
             let follow = self.settings.follow_redirects.unwrap_or(true);
             let location = match response.status() {
                 StatusCode::MOVED_PERMANENTLY
@@ -186,4 +210,14 @@ impl Client {
         }
         Ok(())
     }
+}
+
+fn builder() -> legacy::Builder {
+    let mut builder = legacy::Client::builder(TokioExecutor::new());
+    builder
+        .pool_idle_timeout(Duration::from_secs(300))
+        .pool_max_idle_per_host(4)
+        .pool_timer(TokioTimer::new())
+        .http1_max_buf_size(64 << 10);
+    builder
 }
