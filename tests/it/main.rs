@@ -7,11 +7,14 @@ mod exporters;
 mod mariadb;
 mod promql;
 mod promql_parse;
+mod render;
 mod rules;
 mod scrape;
+mod scrape_oracle;
 mod support;
 mod template;
 mod tsdb;
+mod up;
 mod web;
 
 use std::process::ExitCode;
@@ -20,9 +23,12 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("exporters", exporters::TESTS),
     ("promql", promql::TESTS),
     ("promql_parse", promql_parse::TESTS),
+    ("render", render::TESTS),
     ("scrape", scrape::TESTS),
+    ("scrape_oracle", scrape_oracle::TESTS),
     ("template", template::TESTS),
     ("tsdb", tsdb::TESTS),
+    ("up", up::TESTS),
     ("web", web::TESTS),
 ];
 

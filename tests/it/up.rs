@@ -271,16 +271,19 @@ fn missing_secret() {
 
 fn mysql() {
     let database = MariaDb::start();
+    // Any character may be in a password.
+    let password = "p#a\"s s'w\\ord;";
+    database.create_exporter(password);
     let (prometheus, node) = ports();
     let exporter = support::free_port();
     let more = format!(
         "secret \"db\" file=\"./db-password\"\n\
          service \"db\" {{ image \"mysql:8.4.6\"; port 3306; native external=\"127.0.0.1:{}\" }}\n\
          exporter \"mysql\" port={exporter} {{ target \"db\"; user \"exporter\"; password (secret)\"db\" }}",
-        database.port()
+        database.port
     );
     let mut stack = Stack::new(&small(prometheus, node, &more));
-    std::fs::write(stack.path("db-password"), database.password()).unwrap();
+    std::fs::write(stack.path("db-password"), password).unwrap();
     stack.start(&[]);
     stack.wait("mysql_up is 1", || {
         query(prometheus, "mysql_up == 1").filter(|series| !series.is_empty())
