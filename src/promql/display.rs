@@ -108,6 +108,8 @@ impl Expr {
         let indent = "  ".repeat(level);
         let line = self.to_string();
         let splits = match self {
+            // Prometheus does not indent a short subquery.
+            Self::Subquery(_) if line.len() <= LINE => return line,
             Self::Aggregate(_) | Self::Binary(_) | Self::Call(_) | Self::Paren(_) => {
                 line.len() > LINE
             }

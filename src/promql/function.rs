@@ -127,7 +127,7 @@ pub static FUNCTIONS: &[Function] = &[
     vector("histogram_count", &[V]),
     vector("histogram_fraction", &[N, N, V]),
     vector("histogram_quantile", &[N, V]),
-    vector("histogram_quantiles", &[V, S, N])
+    vector("histogram_quantiles", &[V, S, N, N])
         .arity(Arity::Between { min: 3, max: 12 })
         .experimental(),
     vector("histogram_stddev", &[V]),

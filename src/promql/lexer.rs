@@ -150,7 +150,7 @@ struct Lexer<'t> {
 
 type Step = Result<(), LexError>;
 
-impl<'t> Lexer<'t> {
+impl Lexer<'_> {
     fn run(&mut self) -> Step {
         loop {
             self.skip_blanks_and_comments();

@@ -5,6 +5,7 @@ mod answer;
 pub mod ast;
 mod check_types;
 mod display;
+mod duration_expr;
 mod error;
 mod eval;
 mod function;
@@ -13,6 +14,7 @@ pub mod number;
 mod parser;
 pub mod quote;
 pub mod series_notation;
+mod tree_json;
 mod walk;
 
 pub use answer::{Answer, MatrixSeries, QueryError, QueryOptions, QueryStats, Value, VectorSample};

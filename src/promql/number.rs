@@ -97,7 +97,7 @@ pub fn format_duration(millis: u64) -> String {
     let mut rest = millis;
     for (unit, length) in UNITS {
         let exact_only = matches!(unit, "y" | "w");
-        if exact_only && rest % length != 0 {
+        if exact_only && !rest.is_multiple_of(length) {
             continue;
         }
         let count = rest / length;

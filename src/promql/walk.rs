@@ -142,7 +142,7 @@ mod tests {
             .map(|found| {
                 (
                     found.metric().map(|(name, span)| (name, &text[span.start..span.end])),
-                    found.range.and_then(|range| range.constant()),
+                    found.range.and_then(super::super::ast::DurationExpr::constant),
                     found.function.map(|call| call.function.name),
                     found.path.len(),
                 )

@@ -6,13 +6,17 @@
 mod promql;
 mod promql_parse;
 mod support;
+mod template;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let parts: &[(&str, &[support::Test])] =
-        &[("promql", promql::TESTS), ("promql_parse", promql_parse::TESTS)];
+    let parts: &[(&str, &[support::Test])] = &[
+        ("promql", promql::TESTS),
+        ("promql_parse", promql_parse::TESTS),
+        ("template", template::TESTS),
+    ];
     let trials = parts
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))

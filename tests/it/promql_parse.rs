@@ -16,6 +16,7 @@ pub const TESTS: &[Test] = &[
     ("printing_and_parsing_give_the_same", Needs::Shared("conformance"), round_trip),
     ("a_second_parser_agrees", Needs::Shared("conformance"), second_parser_agrees),
     ("mistakes_are_worded_as_by_promtool", Needs::Program("promtool"), promtool_wording),
+    ("printing_is_that_of_prometheus", Needs::Program("prometheus"), prometheus_printing),
     ("any_text_is_read_without_panic", Needs::Nothing, any_text),
     ("deep_nesting_is_a_mistake", Needs::Nothing, deep_nesting),
 ];
@@ -220,9 +221,11 @@ fn second_parser_agrees() {
         strip(&mut ours);
         strip(&mut theirs);
         // Numbers are printed differently (durations as seconds); the structure is what counts.
-        if skeleton(&ours) != skeleton(&theirs) {
-            panic!("{place}: {text}\nours:   {ours}\ntheirs: {printed}");
-        }
+        assert_eq!(
+            skeleton(&ours),
+            skeleton(&theirs),
+            "{place}: {text}\nours:   {ours}\ntheirs: {printed}"
+        );
         compared += 1;
     }
     assert!(compared > 1000, "only {compared} expressions were compared");
@@ -288,6 +291,59 @@ fn promtool_wording() {
     }
     assert!(refused > 100, "promtool refused only {refused}: {said}");
     assert!(complaints.is_empty(), "{complaints}");
+}
+
+/// A server that is stopped when the test ends, however it ends.
+struct Server(std::process::Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may be gone already; then there is nothing to stop.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// `GET` of a path, the body as JSON; `None` while nobody listens.
+fn get(port: u16, path: &str) -> Option<serde_json::Value> {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()
+}
+
+/// One line and several lines are those of the API's `format_query`.
+fn prometheus_printing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = folder.path().join("prometheus.yml");
+    std::fs::write(&config, "global: {}\n").expect("the folder is writable");
+    let port = support::free_port();
+    let program = support::find_program("prometheus").expect("it was there a moment ago");
+    let _server = Server(
+        Command::new(program)
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("prometheus starts"),
+    );
+    let formatted = |text: &str| {
+        let query: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        get(port, &format!("/api/v1/format_query?query={query}"))
+    };
+    let mut patience = (0..300).map(|_| std::thread::sleep(std::time::Duration::from_millis(50)));
+    while formatted("1").is_none() {
+        patience.next().expect("prometheus is ready within 15 seconds");
+    }
+    let whole = COMMON.iter().filter(|text| parse(text).is_ok());
+    for text in whole.chain(PRINTED) {
+        let answer = formatted(text).unwrap_or_else(|| panic!("no answer to {text}"));
+        let expr = parse(text).unwrap_or_else(|err| panic!("{text}: {err}"));
+        assert_eq!(answer["data"].as_str(), Some(&*expr.pretty()), "{text}");
+    }
 }
 
 fn any_text() {
@@ -415,6 +471,27 @@ fn deep_nesting() {
     let chain = "a + ".repeat(200) + "a";
     assert_eq!(parse(&chain).expect("200 operators are fine").to_string(), chain);
 }
+
+/// Texts that Prometheus 2.42 and 3.14 print alike.
+const PRINTED: &[&str] = &[
+    "sum(x)by(b,a)",
+    "sum without()(x)>bool 5 and on()y unless ignoring(z)w",
+    "a{b='c\\nd\\u00e9\\x01', a!~`x`}@1.2345 offset -1h30m",
+    "x[1w1d]@end()",
+    "{__name__='up'}",
+    "0x1F + 1e3 - -Inf",
+    "x[90m:] offset 5s",
+    "a*on(b)group_left c ^ -2",
+    "count_values('a', x)",
+    "sum by (job, instance) (rate(http_requests_total{job=\"a_rather_long_job_name\",code=~\"5..\"}[5m])) / on (job) group_left (version) count(up{job=\"a_rather_long_job_name\"})",
+    "histogram_quantile(0.99, sum by (le, job, instance) (rate(http_request_duration_seconds_bucket{job=\"api\", code!~\"5..\"}[5m] offset 1h)))",
+    "topk(10, sum by (aaaaaaaaaaaaaaaaaaaaaaaaa, bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb, cccccccccccccccccccccccccccccccccc) (x))",
+    "-(sum(aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa) + sum(bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb))",
+    "max_over_time((sum(aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa) + sum(bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb))[1h:5m] offset 5m)",
+    "sum_over_time(sum_over_time(sum_over_time(metric{job=\"1\"}[100s] @ 100)[100s:25s] @ 50)[3s:1s] @ 3000)",
+    "label_replace(up{job=\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}, \"a\", \"$1\", \"b\", \"(.*)\")",
+    "-up{job=\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"} > bool 1",
+];
 
 /// Texts in which Prometheus 2.42 and 3.14 see the same mistake, and some without any.
 const COMMON: &[&str] = &[

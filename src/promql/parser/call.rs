@@ -186,8 +186,8 @@ impl Parser<'_> {
     }
 
     pub(super) fn binary_modifiers(&mut self) -> Parsed<BinaryModifiers> {
-        let mut modifiers = BinaryModifiers::default();
-        modifiers.return_bool = self.take(TokenKind::Keyword(Keyword::Bool)).is_some();
+        let return_bool = self.take(TokenKind::Keyword(Keyword::Bool)).is_some();
+        let mut modifiers = BinaryModifiers { return_bool, ..BinaryModifiers::default() };
         let matching = &mut modifiers.matching;
         let on = match self.peek().kind {
             TokenKind::Keyword(Keyword::On) => Some(true),

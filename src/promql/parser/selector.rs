@@ -264,9 +264,10 @@ impl Parser<'_> {
                 let seconds = if negative { -number.value } else { number.value };
                 // The bounds of a 64-bit integer, as Prometheus has them.
                 if !seconds.is_finite() || seconds.abs() >= 9_223_372_036_854_775_807.0 {
-                    let shown = match seconds.is_finite() {
-                        true => format!("{seconds:.6}"),
-                        false => number::format_float(seconds),
+                    let shown = if seconds.is_finite() {
+                        format!("{seconds:.6}")
+                    } else {
+                        number::format_float(seconds)
                     };
                     let message = format!("timestamp out of bounds for @ modifier: {shown}");
                     self.syntax(target, message);

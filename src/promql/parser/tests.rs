@@ -294,3 +294,39 @@ fn selectors_of_the_api_are_read() {
         assert!(parse_selector(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn newer_notations_are_read() {
+    for text in [
+        "x @ 100s",
+        "x @ -1h",
+        "x[step()]",
+        "x offset -(5m)",
+        "x[5m] @ end() offset step()",
+        "x[max_of(step(), 5s):min_of(1m, range())]",
+        "x[5m:]",
+        "x[100:10] offset 1.5",
+        "sum by (\"a.b\", c,) (x)",
+        "{\"foo.bar\", \"a.b\"=\"c\", d!~\"e\",}",
+        "{__name__=~\"a.+\", __name__!=\"b\"}",
+        "a == bool on (x) group_left (\"y.z\") b",
+        "a % ignoring () fill_left (-1) fill_right (+0x2) b",
+        "limit_ratio(-0.5, x) or limitk(2, x)",
+        "x smoothed @ 5 offset 1m",
+        "increase(x[5m] anchored offset 1m)",
+        "predict_linear(x[50m], 1h) + 1h30m",
+        "min_of(1, max_of(start(), end() - range() / step()))",
+        "histogram_quantiles(x, \"q\", 0.1, 0.5, 0.9)",
+        "info(x, {a=~\".*\"}) + info(x)",
+        "sort_by_label(x, \"a\", \"b\")",
+        "first_over_time(x[5m]) - ts_of_last_over_time(x[5m]) + start_timestamp(x)",
+        "h </ 5 >/ -Inf",
+        "1 atan2 2 ^ -INF",
+        "'\\u0041' ",
+        "# a comment\nx # another\n+ y",
+    ] {
+        let expr = parse(text).unwrap_or_else(|err| panic!("{text}: {err}"));
+        let printed = expr.to_string();
+        assert_eq!(parse(&printed).expect(&printed).to_string(), printed, "{text}");
+    }
+}
