@@ -29,7 +29,7 @@ impl Evaluator<'_> {
             "start" => scalar(seconds(self.start)),
             "end" => scalar(seconds(self.end)),
             "step" => scalar(seconds(self.step)),
-            "range" => scalar(seconds(self.end - self.start)),
+            "range" => scalar(seconds(self.end.saturating_sub(self.start))),
             "min_of" | "max_of" => {
                 let (a, b) =
                     (self.eval_scalar(&args[0], steps)?, self.eval_scalar(&args[1], steps)?);

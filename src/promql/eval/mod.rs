@@ -166,7 +166,7 @@ impl<'a> Evaluator<'a> {
     }
 
     fn durations(&self) -> DurationContext {
-        DurationContext { step: self.step, range: self.end - self.start }
+        DurationContext { step: self.step, range: self.end.saturating_sub(self.start) }
     }
 
     /// Evaluates one node at all steps.
