@@ -180,7 +180,11 @@ impl Evaluator<'_> {
                         return Outcome::Hist(left);
                     }
                     Err(_) => {
-                        self.notes.mixed_schemas(span, "");
+                        let op = op.as_str();
+                        let message = format!(
+                            "incompatible bucket layout encountered for binary operator {op}"
+                        );
+                        self.notes.warn(span, message);
                         return Outcome::Nothing;
                     }
                 }

@@ -176,7 +176,7 @@ impl Evaluator<'_> {
         Ok(matrix)
     }
 
-    /// Labels of a selector's `@`: used where a function looks at the time that it reads.
+    /// The time that `@` names.
     pub(super) fn fixed_time(&self, at: Option<At>) -> Option<i64> {
         at.map(|at| match at {
             At::Time(time) => time,

@@ -375,7 +375,8 @@ impl Evaluator<'_> {
                         continue;
                     }
                     Some(histogram) => {
-                        if histogram.sum.is_nan() && histogram.count > 0.0 {
+                        let inside = lower[step] < upper[step];
+                        if histogram.sum.is_nan() && histogram.count > 0.0 && inside {
                             let message = "input to histogram_fraction has NaN observations, \
                                            which are excluded from all fractions";
                             let message = super::notes::for_metric(message.to_owned(), &metric);
