@@ -18,6 +18,7 @@ pub const TESTS: &[Test] = &[
     ("reference_cases_pass", Needs::Shared("conformance/promql"), reference_cases),
     ("no_series_is_decoded_twice", Needs::Nothing, decoded_once),
     ("limits_end_a_query", Needs::Nothing, limits),
+    ("deep_expressions_are_evaluated", Needs::Nothing, deep_expressions),
 ];
 
 /// The share of the reference's cases that must pass; it only ever rises.
@@ -703,4 +704,19 @@ fn limits() {
     let cancel = Some(Arc::new(std::sync::atomic::AtomicBool::new(true)));
     let gone = QueryOptions { cancel, ..QueryOptions::default() };
     assert!(matches!(ask(&gone), Err(QueryError::Canceled)));
+}
+
+fn deep_expressions() {
+    let store = sample_store(2, 10);
+    let nested = [("-(", ")"), ("abs(", ")"), ("sum by (i) (", ")"), ("1 + (", ")"), ("", " or m")];
+    for (open, close) in nested {
+        let depth = if open.is_empty() { 200 } else { 45 };
+        let text = format!("{}m{}", open.repeat(depth), close.repeat(depth));
+        let expr = promql::parse(&text).expect("not too deep");
+        let options = QueryOptions::default();
+        let step = Duration::from_secs(15);
+        let answer = promql::range(&store, &expr, 0, 60_000, step, &options).expect("an answer");
+        let Value::Matrix(series) = answer.value else { panic!("no matrix") };
+        assert_eq!(series.len(), 2, "{open}");
+    }
 }

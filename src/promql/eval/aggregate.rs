@@ -392,7 +392,7 @@ impl Fold {
         }
         for (step, histogram) in row.hists.iter().enumerate() {
             if let Some(histogram) = histogram {
-                self.hist(evaluator, group, step, histogram);
+                self.hist(evaluator, group, step, (row.head, histogram));
             }
         }
         Ok(())
@@ -403,7 +403,7 @@ impl Fold {
         evaluator: &mut Evaluator,
         group: usize,
         step: usize,
-        hist: &Arc<Histogram>,
+        (head, hist): (&Head, &Arc<Histogram>),
     ) {
         let slot = group * self.steps + step;
         match self.op {
@@ -442,7 +442,8 @@ impl Fold {
                             Ok(_) => {}
                             Err(_) => {
                                 self.hists[slot] = GroupHist::Unfit;
-                                evaluator.notes.mixed_schemas(self.span, "");
+                                let metric = evaluator.name_of(&head.labels);
+                                evaluator.notes.mixed_schemas(self.span, &metric);
                             }
                         }
                     }

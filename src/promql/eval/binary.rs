@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::super::QueryError;
 use super::super::ast::{Binary, BinaryOp, Cardinality, Span, Unary, VectorMatching};
@@ -180,7 +180,11 @@ impl Evaluator<'_> {
                         return Outcome::Hist(left);
                     }
                     Err(_) => {
-                        self.notes.mixed_schemas(span, "");
+                        let op = op.as_str();
+                        let message = format!(
+                            "incompatible bucket layout encountered for binary operator {op}"
+                        );
+                        self.notes.warn(span, message);
                         return Outcome::Nothing;
                     }
                 }
@@ -325,7 +329,7 @@ impl Evaluator<'_> {
             kept.drop_empty_rows();
             return kept;
         }
-        let mut merger = Merger::new(&mut result);
+        let mut merger = Merger::new(&mut result, HashMap::new());
         for matrix in [left, &kept] {
             for row in matrix.rows() {
                 if !row.is_empty() {
@@ -375,33 +379,26 @@ impl Evaluator<'_> {
         let mut buffer = vec![ABSENT; steps];
         for group in &groups.0 {
             let (many, one) = if swapped { (&group[1], &group[0]) } else { (&group[0], &group[1]) };
-            if let (true, [many], [one]) = (plain, &many[..], &one[..]) {
-                let (left, right) = if swapped {
-                    (left.row(*one), right.row(*many))
-                } else {
-                    (left.row(*many), right.row(*one))
-                };
-                if columns(binary, left.values, right.values, &mut buffer) {
-                    let head = pairing.head(self, Some(*many), Some(*one));
-                    let known = matching.cardinality != Cardinality::OneToOne
-                        && index.contains_key(&head.labels);
-                    if known {
-                        let mut merger = Merger { matrix: &mut result, index };
+            if one.len() <= 1 && plain && pairing.are_apart(self, many, one) {
+                for &row in many {
+                    let Some(&partner) = one.first() else { break };
+                    let (a, b) = (pairing.many.row(row).values, pairing.one.row(partner).values);
+                    let (a, b) = if swapped { (b, a) } else { (a, b) };
+                    if columns(binary, a, b, &mut buffer) {
+                        let head = pairing.head(self, Some(row), Some(partner));
+                        let mut merger = Merger::new(&mut result, index);
                         merger.push(Row { head: &head, values: &buffer, hists: &[] });
+                        self.may_collide |= merger.collided;
                         index = merger.index;
-                    } else {
-                        if matching.cardinality != Cardinality::OneToOne {
-                            index.insert(head.labels.clone(), result.len());
-                        }
-                        result.push(head, &buffer, Vec::new());
                     }
                 }
                 continue;
             }
-            let mut merger = Merger { matrix: &mut result, index };
+            let mut merger = Merger::new(&mut result, index);
             for step in 0..steps {
                 pairing.step(self, many, one, step, &mut merger)?;
             }
+            self.may_collide |= merger.collided;
             index = merger.index;
         }
         result.drop_empty_rows();
@@ -460,17 +457,23 @@ fn store(
 struct Merger<'a> {
     matrix: &'a mut Matrix,
     index: HashMap<LabelSet, usize>,
+    /// Two samples met in one cell; both are kept, in rows of the same labels.
+    collided: bool,
 }
 
 impl<'a> Merger<'a> {
-    fn new(matrix: &'a mut Matrix) -> Self {
-        Self { matrix, index: HashMap::new() }
+    fn new(matrix: &'a mut Matrix, index: HashMap<LabelSet, usize>) -> Self {
+        Self { matrix, index, collided: false }
     }
 
-    fn row(&mut self, head: &Head) -> usize {
+    /// The row for these labels, with room at the given steps.
+    fn row(&mut self, head: &Head, mut taken: impl FnMut(Row) -> bool) -> usize {
         if let Some(&row) = self.index.get(&head.labels) {
-            self.matrix.heads[row].drop_name |= head.drop_name;
-            return row;
+            if !taken(self.matrix.row(row)) {
+                self.matrix.heads[row].drop_name |= head.drop_name;
+                return row;
+            }
+            self.collided = true;
         }
         let row = self.matrix.push_absent(head.clone());
         self.index.insert(head.labels.clone(), row);
@@ -478,7 +481,10 @@ impl<'a> Merger<'a> {
     }
 
     fn push(&mut self, from: Row) {
-        let row = self.row(from.head);
+        let overlaps = |row: Row| {
+            (0..from.values.len()).any(|step| row.is_present(step) && from.is_present(step))
+        };
+        let row = self.row(from.head, overlaps);
         for step in 0..from.values.len() {
             let cell = from.cell(step);
             if cell.is_present() {
@@ -535,6 +541,21 @@ impl Pairing<'_> {
         let head = Head { labels: result, drop_name };
         self.heads.insert((many, one), head.clone());
         head
+    }
+
+    /// Whether no two of the pairs give the same labels, and none may meet in a one-to-one match.
+    fn are_apart(&mut self, evaluator: &Evaluator, many: &[usize], one: &[usize]) -> bool {
+        if many.len() <= 1 || one.is_empty() {
+            return true;
+        }
+        if self.matching.cardinality == Cardinality::OneToOne {
+            return false;
+        }
+        let mut seen = HashSet::with_capacity(many.len());
+        many.iter().all(|row| {
+            let head = self.head(evaluator, Some(*row), one.first().copied());
+            seen.insert(head.labels)
+        })
     }
 
     fn any_at(matrix: &Matrix, step: usize) -> bool {
@@ -612,7 +633,7 @@ impl Pairing<'_> {
             _ => false,
         };
         if !nothing {
-            let row = merger.row(head);
+            let row = merger.row(head, |row| row.is_present(step));
             store(merger.matrix, row, step, outcome, self.binary.return_bool, left);
         }
     }

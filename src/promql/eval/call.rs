@@ -29,7 +29,7 @@ impl Evaluator<'_> {
             "start" => scalar(seconds(self.start)),
             "end" => scalar(seconds(self.end)),
             "step" => scalar(seconds(self.step)),
-            "range" => scalar(seconds(self.end - self.start)),
+            "range" => scalar(seconds(self.end.saturating_sub(self.start))),
             "min_of" | "max_of" => {
                 let (a, b) =
                     (self.eval_scalar(&args[0], steps)?, self.eval_scalar(&args[1], steps)?);
@@ -176,7 +176,7 @@ impl Evaluator<'_> {
         Ok(matrix)
     }
 
-    /// Labels of a selector's `@`: used where a function looks at the time that it reads.
+    /// The time that `@` names.
     pub(super) fn fixed_time(&self, at: Option<At>) -> Option<i64> {
         at.map(|at| match at {
             At::Time(time) => time,

@@ -166,9 +166,12 @@ impl Hist {
     /// Bounds of a positive bucket.
     pub fn bounds(&self, index: i32) -> (f64, f64) {
         if self.is_custom() {
-            (custom_bound(index - 1, &self.custom), custom_bound(index, &self.custom))
+            (custom_bound(index.saturating_sub(1), &self.custom), custom_bound(index, &self.custom))
         } else {
-            (exponential_bound(index - 1, self.schema), exponential_bound(index, self.schema))
+            (
+                exponential_bound(index.saturating_sub(1), self.schema),
+                exponential_bound(index, self.schema),
+            )
         }
     }
 
@@ -239,7 +242,9 @@ impl Hist {
         self.zero_threshold = threshold;
         let schema = self.schema;
         for list in [&mut self.positive, &mut self.negative] {
-            list.retain(|bucket| exponential_bound(bucket.0 - 1, schema) >= threshold);
+            list.retain(|bucket| {
+                exponential_bound(bucket.0.saturating_sub(1), schema) >= threshold
+            });
         }
     }
 

@@ -80,7 +80,11 @@ impl Evaluator<'_> {
         let mut rows: HashMap<LabelSet, usize> = HashMap::new();
         for (index, row) in base.rows().enumerate() {
             let key = key_of(&row.head.labels);
-            let candidates = by_key.get(&key).map_or(&[][..], Vec::as_slice);
+            // A series without any identifying label belongs to no target.
+            let candidates = by_key
+                .get(&key)
+                .filter(|_| key != [Symbol::EMPTY; 2])
+                .map_or(&[][..], Vec::as_slice);
             for step in 0..steps.count {
                 let cell = row.cell(step);
                 if !cell.is_present() {
@@ -158,6 +162,7 @@ impl Evaluator<'_> {
                 if name == Symbol::METRIC_NAME
                     || identifying.contains(&name)
                     || !wanted.is_empty() && !wanted.contains(&name)
+                    || base.get(name) != Symbol::EMPTY
                 {
                     continue;
                 }
@@ -167,9 +172,7 @@ impl Evaluator<'_> {
                         self.symbols.resolve(name)
                     )));
                 }
-                if base.get(name) == Symbol::EMPTY {
-                    labels::set(&mut labels, name, value, &self.symbols);
-                }
+                labels::set(&mut labels, name, value, &self.symbols);
             }
         }
         Ok(Some(LabelSet::from_sorted(labels)))

@@ -137,6 +137,8 @@ struct Evaluator<'a> {
     live: u64,
     /// Inside an expression that gives the same at every step.
     invariant: bool,
+    /// Some operator left two series with the same labels at one step.
+    may_collide: bool,
     /// Under `histogram_count` and its like, where resets are noted while reading.
     watch_resets: bool,
 }
@@ -158,12 +160,13 @@ impl<'a> Evaluator<'a> {
             stats: QueryStats::default(),
             live: 0,
             invariant: false,
+            may_collide: false,
             watch_resets: false,
         }
     }
 
     fn durations(&self) -> DurationContext {
-        DurationContext { step: self.step, range: self.end - self.start }
+        DurationContext { step: self.step, range: self.end.saturating_sub(self.start) }
     }
 
     /// Evaluates one node at all steps.
@@ -262,7 +265,7 @@ impl<'a> Evaluator<'a> {
     }
 
     fn vector_answer(&self, matrix: &Matrix, at: Timestamp) -> Result<Vec<VectorSample>> {
-        let dropped = matrix.heads.iter().any(|head| head.drop_name);
+        let dropped = self.may_collide || matrix.heads.iter().any(|head| head.drop_name);
         let mut seen = HashMap::new();
         let mut samples = Vec::with_capacity(matrix.len());
         for row in matrix.rows() {

@@ -97,11 +97,7 @@ impl Evaluator<'_> {
 
     fn place(&self, at: Option<At>, offset: Option<&DurationExpr>) -> Result<Place> {
         Ok(Place {
-            at: at.map(|at| match at {
-                At::Time(time) => time,
-                At::Start => self.start,
-                At::End => self.end,
-            }),
+            at: self.fixed_time(at),
             offset: offset.map_or(Ok(0), |offset| self.duration(offset, false))?,
         })
     }

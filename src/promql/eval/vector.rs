@@ -100,16 +100,17 @@ pub(super) fn of_histograms(name: &str, matrix: &Matrix) -> Matrix {
     result
 }
 
-/// Whether only counts and sums of the selected histograms are looked at on the way up.
+/// Whether histograms are added up below while only their counts and sums are asked for: then
+/// Prometheus notes resets while it reads, and warns where they contradict one another.
 pub(super) fn reads_only_counts(expr: &Expr) -> bool {
     match expr.unwrap_parens() {
         Expr::Vector(_) => true,
         Expr::Aggregate(aggregate) => reads_only_counts(&aggregate.expr),
         Expr::Unary(unary) => reads_only_counts(&unary.expr),
-        Expr::Call(call) => call.args.iter().all(|arg| match arg.unwrap_parens() {
-            Expr::Matrix(_) => true,
-            other => reads_only_counts(other),
-        }),
+        Expr::Call(call) => {
+            matches!(call.function.name, "sum_over_time" | "avg_over_time")
+                && matches!(call.args[0].unwrap_parens(), Expr::Matrix(_))
+        }
         _ => false,
     }
 }
@@ -374,7 +375,8 @@ impl Evaluator<'_> {
                         continue;
                     }
                     Some(histogram) => {
-                        if histogram.sum.is_nan() && histogram.count > 0.0 {
+                        let inside = lower[step] < upper[step];
+                        if histogram.sum.is_nan() && histogram.count > 0.0 && inside {
                             let message = "input to histogram_fraction has NaN observations, \
                                            which are excluded from all fractions";
                             let message = super::notes::for_metric(message.to_owned(), &metric);
