@@ -726,3 +726,20 @@ proptest! {
         prop_assert_eq!(all(&store), all(&plain));
     }
 }
+
+#[test]
+fn a_partition_is_hardly_larger_than_its_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let (mut noise, mut chunks) = (fastrand::Rng::with_seed(3), Vec::new());
+    for job in 0..400 {
+        let values: Vec<f64> = (0..500).map(|_| noise.f64()).collect();
+        super::codec::floats::put(&mut chunks, &values, &mut super::codec::Scratch::default());
+        let samples: Vec<_> = (0..500).map(|time| time * 200).zip(values).collect();
+        push(&store, &job.to_string(), &samples);
+    }
+    push(&store, "0", &[(10 * WINDOW, 1.0)]);
+    store.maintain(i64::MAX).unwrap();
+    let ratio = store.metrics().partition_bytes as f64 / chunks.len() as f64;
+    assert!((1.0..1.1).contains(&ratio), "{ratio}");
+}
