@@ -743,3 +743,30 @@ fn a_partition_is_hardly_larger_than_its_blocks() {
     let ratio = store.metrics().partition_bytes as f64 / chunks.len() as f64;
     assert!((1.0..1.1).contains(&ratio), "{ratio}");
 }
+
+#[test]
+fn of_two_values_for_one_time_the_first_stored_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    push(&store, "a", &[(50_000, 1.0)]);
+    push(&store, "b", &[(10 * WINDOW, 0.0)]);
+    store.maintain(i64::MAX).unwrap();
+    assert_eq!(store.metrics().head_series, 1);
+    // The series is new to the memory, so an older and a different sample are taken.
+    assert_eq!(push(&store, "a", &[(10_000, 2.0), (50_000, 3.0), (60_000, 4.0)]).appended, 3);
+    let expected = [(10_000, 2.0f64), (50_000, 1.0), (60_000, 4.0)].map(|(t, v)| (t, v.to_bits()));
+    let found = || query(&store, &[Matcher::equal("job", "a")], TimeRange::ALL).unwrap();
+    assert_eq!(found().into_values().next().unwrap(), expected);
+    let done = store.maintain(i64::MAX).unwrap();
+    assert_eq!((done.sealed, done.merged), (1, 1));
+    assert_eq!(found().into_values().next().unwrap(), expected);
+}
+
+#[test]
+fn the_series_limit_refuses_only_new_series() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Tsdb::open(Config { series_limit: Some(1), ..config(folder.path()) }).unwrap();
+    let known = store.register(&labels("a")).unwrap();
+    assert!(matches!(store.register(&labels("b")), Err(AppendError::SeriesLimit { limit: 1 })));
+    assert_eq!(store.register(&labels("a")).unwrap(), known);
+}
