@@ -22,7 +22,8 @@ use super::{Config, TsdbError};
 use crate::model::{Labels, Metadata, TimeRange, Timestamp};
 use crate::storage::{AppendError, SeriesId, Symbols};
 
-/// The sealed partitions at one time, in the order of their oldest samples.
+/// The sealed partitions at one time, by start and then by age: of samples with the same time the one
+/// stored first is read first, and stays.
 #[derive(Debug, Default)]
 pub(super) struct PartitionSet {
     /// Everything sealed into a partition up to this number lies in one of `all`.
@@ -33,7 +34,10 @@ pub(super) struct PartitionSet {
 
 impl PartitionSet {
     pub fn new(last: u64, mut all: Vec<Arc<Partition>>) -> Self {
-        all.sort_by_key(|partition| (partition.meta().oldest, partition.meta().number));
+        all.sort_by_key(|partition| {
+            let Meta { first_window, window, number, .. } = *partition.meta();
+            (first_window.saturating_mul(window), number)
+        });
         Self { last, all }
     }
 }

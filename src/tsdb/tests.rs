@@ -726,3 +726,47 @@ proptest! {
         prop_assert_eq!(all(&store), all(&plain));
     }
 }
+
+#[test]
+fn a_partition_is_hardly_larger_than_its_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let (mut noise, mut chunks) = (fastrand::Rng::with_seed(3), Vec::new());
+    for job in 0..400 {
+        let values: Vec<f64> = (0..500).map(|_| noise.f64()).collect();
+        super::codec::floats::put(&mut chunks, &values, &mut super::codec::Scratch::default());
+        let samples: Vec<_> = (0..500).map(|time| time * 200).zip(values).collect();
+        push(&store, &job.to_string(), &samples);
+    }
+    push(&store, "0", &[(10 * WINDOW, 1.0)]);
+    store.maintain(i64::MAX).unwrap();
+    let ratio = store.metrics().partition_bytes as f64 / chunks.len() as f64;
+    assert!((1.0..1.1).contains(&ratio), "{ratio}");
+}
+
+#[test]
+fn of_two_values_for_one_time_the_first_stored_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    push(&store, "a", &[(50_000, 1.0)]);
+    push(&store, "b", &[(10 * WINDOW, 0.0)]);
+    store.maintain(i64::MAX).unwrap();
+    assert_eq!(store.metrics().head_series, 1);
+    // The series is new to the memory, so an older and a different sample are taken.
+    assert_eq!(push(&store, "a", &[(10_000, 2.0), (50_000, 3.0), (60_000, 4.0)]).appended, 3);
+    let expected = [(10_000, 2.0f64), (50_000, 1.0), (60_000, 4.0)].map(|(t, v)| (t, v.to_bits()));
+    let found = || query(&store, &[Matcher::equal("job", "a")], TimeRange::ALL).unwrap();
+    assert_eq!(found().into_values().next().unwrap(), expected);
+    let done = store.maintain(i64::MAX).unwrap();
+    assert_eq!((done.sealed, done.merged), (1, 1));
+    assert_eq!(found().into_values().next().unwrap(), expected);
+}
+
+#[test]
+fn the_series_limit_refuses_only_new_series() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Tsdb::open(Config { series_limit: Some(1), ..config(folder.path()) }).unwrap();
+    let known = store.register(&labels("a")).unwrap();
+    assert!(matches!(store.register(&labels("b")), Err(AppendError::SeriesLimit { limit: 1 })));
+    assert_eq!(store.register(&labels("a")).unwrap(), known);
+}

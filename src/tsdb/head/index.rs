@@ -1,10 +1,10 @@
 //! The registry of the head: label sets to series, and postings per label pair.
 
 use std::convert::Infallible;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use hashbrown::{HashMap, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use smallvec::SmallVec;
 
 use super::Series;
@@ -17,7 +17,7 @@ type Numbers = SmallVec<[u32; 4]>;
 /// All series in memory.
 #[derive(Default)]
 pub struct Registry {
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     /// Hash of the label set and number of the series; the labels are compared on a hit.
     table: HashTable<(u64, u32)>,
     /// By number; a forgotten series leaves a hole, for numbers are never used twice.

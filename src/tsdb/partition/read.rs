@@ -23,8 +23,8 @@ use crate::tsdb::matching::{Postings, find};
 
 /// redb's own cache of a partition: decoded blocks have theirs, one for all partitions.
 const PAGE_CACHE: usize = 256 << 10;
-/// Selections remembered by a partition.
-const REMEMBERED: usize = 32;
+/// Ordinals in the selections that a partition remembers: 256 KiB.
+const REMEMBERED: usize = 1 << 16;
 
 /// What all partitions share.
 #[derive(Clone)]
@@ -300,10 +300,11 @@ impl Partition {
         }
         let found = Arc::new(find(self, matchers)?);
         let mut remembered = self.remembered.lock();
-        if remembered.len() == REMEMBERED {
-            remembered.remove(0);
-        }
         remembered.push((key, Arc::clone(&found)));
+        let mut ordinals: usize = remembered.iter().map(|(_, found)| found.len() + 64).sum();
+        while ordinals > REMEMBERED {
+            ordinals -= remembered.remove(0).1.len() + 64;
+        }
         Ok(found)
     }
 

@@ -152,6 +152,9 @@ fn write_file(
     head[..4].copy_from_slice(&checksum.to_le_bytes());
     output.insert("meta", &[(0, head)])?;
     output.commit()?;
+    // redb grows a file by doubling; what is not used is given back here.
+    let compacted = output.database.compact();
+    compacted.map_err(|err| TsdbError::Seal { path: path.to_owned(), reason: err.to_string() })?;
     output
         .database
         .close()
