@@ -380,6 +380,7 @@ fn webhook(stack: &Stack, webhook: &manifest::Webhook) -> wire::Webhook {
     }
 }
 
+#[expect(clippy::ref_option, reason = "called with fields of the manifest as they are")]
 fn plain(text: &Option<Spanned<String>>) -> Option<String> {
     text.as_ref().map(|text| text.value.clone())
 }

@@ -1,5 +1,7 @@
 //! `compose.yaml`, and `.env.example` with the variables that it wants.
 
+use std::fmt::Write;
+
 use indexmap::IndexMap;
 use serde_yaml::Value as Yaml;
 
@@ -71,9 +73,9 @@ fn env_example(stack: &Stack, variables: &[String]) -> Output {
             .find(|secret| secret.env.as_ref().is_some_and(|env| env.value == *variable));
         text.push('\n');
         if let Some(secret) = secret {
-            text.push_str(&format!("# secret `{}`\n", secret.name.value));
+            let _ = writeln!(text, "# secret `{}`", secret.name.value);
         }
-        text.push_str(&format!("{variable}=\n"));
+        let _ = writeln!(text, "{variable}=");
     }
     Output::text(".env.example", text)
 }
@@ -103,13 +105,16 @@ fn compose(plan: &Plan) -> wire::Compose {
             .networks
             .iter()
             .map(|network| {
-                let settings = wire::Network {
-                    driver: text(&network.driver),
-                    external: flag(&network.external),
-                    internal: flag(&network.internal),
-                    ipam: network.subnet.as_ref().map(|subnet| wire::Ipam {
-                        config: vec![wire::Subnet { subnet: subnet.value.clone() }],
-                    }),
+                let settings = match flag(&network.external) {
+                    true => wire::Network { external: true, ..wire::Network::default() },
+                    false => wire::Network {
+                        driver: text(&network.driver),
+                        external: false,
+                        internal: flag(&network.internal),
+                        ipam: network.subnet.as_ref().map(|subnet| wire::Ipam {
+                            config: vec![wire::Subnet { subnet: subnet.value.clone() }],
+                        }),
+                    },
                 };
                 (network.name.value.clone(), settings)
             })
@@ -119,10 +124,14 @@ fn compose(plan: &Plan) -> wire::Compose {
             .iter()
             .map(|name| (name.value.clone(), wire::Volume::default()))
             .chain(stack.volume_blocks.iter().map(|volume| {
-                let settings = wire::Volume {
-                    driver: text(&volume.driver),
-                    driver_opts: pairs(&volume.driver_opts),
-                    external: flag(&volume.external),
+                // Nothing else may be said of what somebody else makes.
+                let settings = match flag(&volume.external) {
+                    true => wire::Volume { external: true, ..wire::Volume::default() },
+                    false => wire::Volume {
+                        driver: text(&volume.driver),
+                        driver_opts: pairs(&volume.driver_opts),
+                        external: false,
+                    },
                 };
                 (volume.name.value.clone(), settings)
             }))
@@ -149,6 +158,7 @@ fn project_name(stack: &Stack) -> String {
     super::secrets::slug(stack.name()).replace('.', "-").trim_matches(['-', '_']).to_owned()
 }
 
+#[expect(clippy::ref_option, reason = "called with fields of the manifest as they are")]
 fn text(text: &Option<Spanned<String>>) -> Option<String> {
     text.as_ref().map(|text| text.value.clone())
 }

@@ -153,10 +153,14 @@ fn at(yaml: &mut Yaml, way: &[&str], change: &mut dyn FnMut(&mut Yaml)) {
     match (way.split_first(), yaml) {
         (None, yaml) => change(yaml),
         (Some((&"[]", rest)), Yaml::Sequence(list)) => {
-            list.iter_mut().for_each(|item| at(item, rest, change));
+            for item in list {
+                at(item, rest, change);
+            }
         }
         (Some((&"*", rest)), Yaml::Mapping(map)) => {
-            map.iter_mut().for_each(|(_, item)| at(item, rest, change));
+            for (_, item) in map.iter_mut() {
+                at(item, rest, change);
+            }
         }
         (Some((key, rest)), Yaml::Mapping(map)) => {
             if let Some(item) = map.get_mut(*key) {
@@ -346,11 +350,10 @@ fn no_strays() {
         let mut folders = vec![golden(case)];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
-                match entry.is_dir() {
-                    true => folders.push(entry),
-                    false => {
-                        assert!(rendered.contains(&entry), "{} is not rendered", entry.display());
-                    }
+                if entry.is_dir() {
+                    folders.push(entry);
+                } else {
+                    assert!(rendered.contains(&entry), "{} is not rendered", entry.display());
                 }
             }
         }
