@@ -146,7 +146,8 @@ fn without_younger_fields(product: Product, oracle: Version, text: &[u8]) -> Str
             parent.insert(older.0.into(), older.1.into());
         });
     }
-    serde_yaml::to_string(&yaml).unwrap()
+    // serde_yaml's own emitter would write `no` bare, and docker-compose read it as false.
+    render::to_yaml(&yaml)
 }
 
 fn at(yaml: &mut Yaml, way: &[&str], change: &mut dyn FnMut(&mut Yaml)) {
