@@ -227,10 +227,10 @@ fn healthcheck(check: &Healthcheck) -> wire::Healthcheck {
     let Healthcheck { command, interval, timeout, retries, start_period } = check;
     wire::Healthcheck {
         test: vec!["CMD-SHELL".to_owned(), command.value.clone()],
-        interval: interval.as_ref().map(|d| d.text.clone()),
-        timeout: timeout.as_ref().map(|d| d.text.clone()),
+        interval: interval.as_ref().map(|d| go_duration(d.ms)),
+        timeout: timeout.as_ref().map(|d| go_duration(d.ms)),
         retries: retries.as_ref().map(|n| n.value),
-        start_period: start_period.as_ref().map(|d| d.text.clone()),
+        start_period: start_period.as_ref().map(|d| go_duration(d.ms)),
     }
 }
 
@@ -333,7 +333,7 @@ fn own_service(plan: &Plan, service: &Service) -> (wire::Service, Vec<SecretRef>
             options: pairs(&logging.options),
         }),
         labels: pairs(&service.labels),
-        stop_grace_period: service.stop_grace_period.as_ref().map(|d| d.text.clone()),
+        stop_grace_period: service.stop_grace_period.as_ref().map(|d| go_duration(d.ms)),
         ..wire::Service::default()
     };
     (entry, secrets)
@@ -360,6 +360,14 @@ fn deploy(service: &Service) -> Option<wire::Deploy> {
         }),
     };
     (deploy != wire::Deploy::default()).then_some(deploy)
+}
+
+/// A duration as compose writes it: Go's units, the largest of which is the hour.
+fn go_duration(ms: i64) -> String {
+    let ms = ms.unsigned_abs();
+    let units = [(3_600_000, "h"), (60_000, "m"), (1000, "s")];
+    let unit = units.iter().find(|(length, _)| ms != 0 && ms.is_multiple_of(*length));
+    unit.map_or_else(|| format!("{ms}ms"), |(length, name)| format!("{}{name}", ms / length))
 }
 
 /// An amount of bytes as compose writes it: units are small letters and powers of 1024.
@@ -489,6 +497,12 @@ mod tests {
         escape(&mut value, &mut variables);
         assert_eq!(value.as_str(), Some("a$$b $${c} ${PASS:?PASS is not set, see .env.example}"));
         assert_eq!(variables, ["PASS"]);
+    }
+
+    #[test]
+    fn amounts_have_composes_units() {
+        assert_eq!([86_400_000, 90_000, 1500, 0].map(go_duration), ["24h", "90s", "1500ms", "0ms"]);
+        assert_eq!([256 << 20, 3 << 30, 1000, 0].map(bytes), ["256m", "3g", "1000b", "0b"]);
     }
 
     #[test]
