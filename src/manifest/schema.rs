@@ -79,7 +79,7 @@ fn settings(shape: &'static Shape, defs: &mut Map<String, Value>) -> Value {
                 for choice in choices {
                     let inner = (choice.shape)();
                     define(inner, defs);
-                    let body = described(blocks(inner), inner.doc);
+                    let body = described(blocks(inner, defs), inner.doc);
                     properties.insert(choice.key.to_owned(), body);
                 }
                 let list = json!({ "type": "array", "items": { "$ref": reference(shape) } });
@@ -101,7 +101,7 @@ fn settings(shape: &'static Shape, defs: &mut Map<String, Value>) -> Value {
                     }
                     Kind::Blocks(inner) => {
                         define(inner(), defs);
-                        blocks(inner())
+                        blocks(inner(), defs)
                     }
                     Kind::Ordered(_) => continue,
                 };
@@ -136,8 +136,15 @@ fn block(shape: &'static Shape) -> Value {
     any_of(forms)
 }
 
-/// Any number of nodes of one kind.
-fn blocks(shape: &'static Shape) -> Value {
+/// Any number of nodes of one kind: a definition of its own, since panels have it many times.
+fn blocks(shape: &'static Shape, defs: &mut Map<String, Value>) -> Value {
+    let name = format!("{}.nodes", shape.name);
+    let target = format!("#/$defs/{name}");
+    defs.entry(name).or_insert_with(|| all_forms(shape));
+    json!({ "$ref": target })
+}
+
+fn all_forms(shape: &'static Shape) -> Value {
     let mut item = vec![json!({ "$ref": reference(shape) })];
     item.extend(short(shape, 0).into_iter().filter(|form| form["type"] != "array"));
     let list = json!({ "type": "array", "items": any_of(item.clone()) });
