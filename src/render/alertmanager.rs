@@ -10,7 +10,7 @@ use super::alerts::text;
 use super::mutes;
 use super::parts::{
     Access, Common, HostPath, MountPoint, Part, PartKind, add_tls_file, add_web, part as new,
-    tls_path,
+    route_prefix, tls_path,
 };
 use super::secrets::{SecretRef, slug};
 use super::versions::Product;
@@ -57,6 +57,9 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
     }
     if let Some(url) = &alertmanager.external_url {
         part.argv.push(format!("--web.external-url={}", url.value));
+        part.argv.extend(
+            route_prefix(url.as_str()).map(|prefix| format!("--web.route-prefix={prefix}")),
+        );
     }
     add_web(&mut part, stack, WEB, &alertmanager.web, alertmanager.tls.as_deref());
     for secret in values(alertmanager).filter_map(|value| SecretRef::of(stack, value)) {

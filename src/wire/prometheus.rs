@@ -79,10 +79,14 @@ impl<'de> Deserialize<'de> for ByteSize {
     }
 }
 
+// serde hands over references.
+#[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_false(flag: &bool) -> bool {
     !flag
 }
 
+// serde hands over references.
+#[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }

@@ -402,7 +402,7 @@ fn paths_are_located() {
         for part in render::parts(&stack(path, *profile)) {
             for flag in part.argv.iter().filter_map(|flag| flag.split_once('=')) {
                 let own = part.web_config.as_ref().is_some_and(|web| web.inside == flag.1);
-                let unmounted = ["/metrics", "/prometheus", "/alertmanager"].contains(&flag.1);
+                let unmounted = ["/", "/metrics", "/prometheus", "/alertmanager"].contains(&flag.1);
                 if flag.1.starts_with('/') && !own && !unmounted {
                     assert!(part.locate(flag.1).is_some(), "{case}: {} {flag:?}", part.name);
                 }
