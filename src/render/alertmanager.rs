@@ -10,7 +10,7 @@ use super::alerts::text;
 use super::mutes;
 use super::parts::{
     Access, Common, HostPath, MountPoint, Part, PartKind, add_tls_file, add_web, part as new,
-    tls_path,
+    route_prefix, tls_path,
 };
 use super::secrets::{SecretRef, slug};
 use super::versions::Product;
@@ -57,6 +57,9 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
     }
     if let Some(url) = &alertmanager.external_url {
         part.argv.push(format!("--web.external-url={}", url.value));
+        part.argv.extend(
+            route_prefix(url.as_str()).map(|prefix| format!("--web.route-prefix={prefix}")),
+        );
     }
     add_web(&mut part, stack, WEB, &alertmanager.web, alertmanager.tls.as_deref());
     for secret in values(alertmanager).filter_map(|value| SecretRef::of(stack, value)) {
@@ -380,6 +383,7 @@ fn webhook(stack: &Stack, webhook: &manifest::Webhook) -> wire::Webhook {
     }
 }
 
+#[expect(clippy::ref_option, reason = "called with fields of the manifest as they are")]
 fn plain(text: &Option<Spanned<String>>) -> Option<String> {
     text.as_ref().map(|text| text.value.clone())
 }

@@ -39,10 +39,11 @@ fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
     let stack = plan.stack;
     for service in &stack.services {
         let Some(path) = file(stack, service.name.as_str()) else { continue };
-        let hidden: Vec<&str> =
-            behind(stack, service.name.as_str()).map(|service| metrics_path(service)).collect();
-        let sites: Vec<Value> =
-            service.sites.iter().map(|site| self::site(stack, site, &hidden)).collect();
+        let sites: Vec<Value> = service
+            .sites
+            .iter()
+            .map(|site| self::site(stack, site, &hidden(stack, service, site)))
+            .collect();
         let inside: Vec<Value> = behind(stack, service.name.as_str())
             .map(|behind| metrics_site(service, behind))
             .collect();
@@ -55,6 +56,20 @@ fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
         out.push(Output::text(path, template::builtin("Caddyfile", CADDYFILE, &values)));
     }
     Ok(())
+}
+
+/// Metrics pages that a public site would otherwise pass on with everything else.
+fn hidden<'a>(stack: &'a Stack, caddy: &'a Service, site: &Site) -> Vec<&'a str> {
+    let php = site.php_fastcgi.iter().map(|php| &php.to);
+    let proxies = site.reverse_proxy.iter().filter(|proxy| proxy.path.is_none());
+    let served: Vec<&str> = php
+        .chain(proxies.map(|proxy| &proxy.to))
+        .map(|target| super::parts::host_of(target.as_str()))
+        .collect();
+    behind(stack, caddy.name.as_str())
+        .filter(|service| served.contains(&service.name.as_str()))
+        .map(metrics_path)
+        .collect()
 }
 
 fn metrics_path(service: &Service) -> &str {
@@ -123,6 +138,8 @@ fn site(stack: &Stack, site: &Site, hidden: &[&str]) -> Value {
         headers,
         redirects,
         proxies,
+        rest => root.is_some() || !php.is_empty()
+            || site.reverse_proxy.iter().any(|proxy| proxy.path.is_none()),
         php,
         hidden => hidden.iter().map(|path| Value::from(*path)).collect::<Vec<_>>(),
         root => root.or(default_root),
@@ -160,7 +177,7 @@ fn metrics_site(caddy: &Service, service: &Service) -> Value {
         port => to,
         fastcgi => fastcgi.is_some(),
         // A page that is no PHP file itself is answered by the application's front controller.
-        front => !path.ends_with(".php"),
+        front => path.rsplit('.').next() != Some("php"),
         root,
         replicas,
     }

@@ -1,5 +1,7 @@
 //! `compose.yaml`, and `.env.example` with the variables that it wants.
 
+use std::fmt::Write;
+
 use indexmap::IndexMap;
 use serde_yaml::Value as Yaml;
 
@@ -71,9 +73,9 @@ fn env_example(stack: &Stack, variables: &[String]) -> Output {
             .find(|secret| secret.env.as_ref().is_some_and(|env| env.value == *variable));
         text.push('\n');
         if let Some(secret) = secret {
-            text.push_str(&format!("# secret `{}`\n", secret.name.value));
+            let _ = writeln!(text, "# secret `{}`", secret.name.value);
         }
-        text.push_str(&format!("{variable}=\n"));
+        let _ = writeln!(text, "{variable}=");
     }
     Output::text(".env.example", text)
 }
@@ -103,13 +105,16 @@ fn compose(plan: &Plan) -> wire::Compose {
             .networks
             .iter()
             .map(|network| {
-                let settings = wire::Network {
-                    driver: text(&network.driver),
-                    external: flag(&network.external),
-                    internal: flag(&network.internal),
-                    ipam: network.subnet.as_ref().map(|subnet| wire::Ipam {
-                        config: vec![wire::Subnet { subnet: subnet.value.clone() }],
-                    }),
+                let settings = match flag(&network.external) {
+                    true => wire::Network { external: true, ..wire::Network::default() },
+                    false => wire::Network {
+                        driver: text(&network.driver),
+                        external: false,
+                        internal: flag(&network.internal),
+                        ipam: network.subnet.as_ref().map(|subnet| wire::Ipam {
+                            config: vec![wire::Subnet { subnet: subnet.value.clone() }],
+                        }),
+                    },
                 };
                 (network.name.value.clone(), settings)
             })
@@ -119,10 +124,14 @@ fn compose(plan: &Plan) -> wire::Compose {
             .iter()
             .map(|name| (name.value.clone(), wire::Volume::default()))
             .chain(stack.volume_blocks.iter().map(|volume| {
-                let settings = wire::Volume {
-                    driver: text(&volume.driver),
-                    driver_opts: pairs(&volume.driver_opts),
-                    external: flag(&volume.external),
+                // Nothing else may be said of what somebody else makes.
+                let settings = match flag(&volume.external) {
+                    true => wire::Volume { external: true, ..wire::Volume::default() },
+                    false => wire::Volume {
+                        driver: text(&volume.driver),
+                        driver_opts: pairs(&volume.driver_opts),
+                        external: false,
+                    },
                 };
                 (volume.name.value.clone(), settings)
             }))
@@ -149,6 +158,7 @@ fn project_name(stack: &Stack) -> String {
     super::secrets::slug(stack.name()).replace('.', "-").trim_matches(['-', '_']).to_owned()
 }
 
+#[expect(clippy::ref_option, reason = "called with fields of the manifest as they are")]
 fn text(text: &Option<Spanned<String>>) -> Option<String> {
     text.as_ref().map(|text| text.value.clone())
 }
@@ -217,10 +227,10 @@ fn healthcheck(check: &Healthcheck) -> wire::Healthcheck {
     let Healthcheck { command, interval, timeout, retries, start_period } = check;
     wire::Healthcheck {
         test: vec!["CMD-SHELL".to_owned(), command.value.clone()],
-        interval: interval.as_ref().map(|d| d.text.clone()),
-        timeout: timeout.as_ref().map(|d| d.text.clone()),
+        interval: interval.as_ref().map(|d| go_duration(d.ms)),
+        timeout: timeout.as_ref().map(|d| go_duration(d.ms)),
         retries: retries.as_ref().map(|n| n.value),
-        start_period: start_period.as_ref().map(|d| d.text.clone()),
+        start_period: start_period.as_ref().map(|d| go_duration(d.ms)),
     }
 }
 
@@ -323,7 +333,7 @@ fn own_service(plan: &Plan, service: &Service) -> (wire::Service, Vec<SecretRef>
             options: pairs(&logging.options),
         }),
         labels: pairs(&service.labels),
-        stop_grace_period: service.stop_grace_period.as_ref().map(|d| d.text.clone()),
+        stop_grace_period: service.stop_grace_period.as_ref().map(|d| go_duration(d.ms)),
         ..wire::Service::default()
     };
     (entry, secrets)
@@ -350,6 +360,14 @@ fn deploy(service: &Service) -> Option<wire::Deploy> {
         }),
     };
     (deploy != wire::Deploy::default()).then_some(deploy)
+}
+
+/// A duration as compose writes it: Go's units, the largest of which is the hour.
+fn go_duration(ms: i64) -> String {
+    let ms = ms.unsigned_abs();
+    let units = [(3_600_000, "h"), (60_000, "m"), (1000, "s")];
+    let unit = units.iter().find(|(length, _)| ms != 0 && ms.is_multiple_of(*length));
+    unit.map_or_else(|| format!("{ms}ms"), |(length, name)| format!("{}{name}", ms / length))
 }
 
 /// An amount of bytes as compose writes it: units are small letters and powers of 1024.
@@ -479,6 +497,12 @@ mod tests {
         escape(&mut value, &mut variables);
         assert_eq!(value.as_str(), Some("a$$b $${c} ${PASS:?PASS is not set, see .env.example}"));
         assert_eq!(variables, ["PASS"]);
+    }
+
+    #[test]
+    fn amounts_have_composes_units() {
+        assert_eq!([86_400_000, 90_000, 1500, 0].map(go_duration), ["24h", "90s", "1500ms", "0ms"]);
+        assert_eq!([256 << 20, 3 << 30, 1000, 0].map(bytes), ["256m", "3g", "1000b", "0b"]);
     }
 
     #[test]

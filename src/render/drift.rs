@@ -67,11 +67,14 @@ pub fn check(outputs: &[Output], dir: &Path) -> Result<Vec<Drift>, RenderError> 
     Ok(drifts)
 }
 
+/// Path, content on disk, content to be.
+type Change<'a> = (&'a str, Option<Vec<u8>>, Option<&'a [u8]>);
+
 /// The unified diff from the folder to what would be rendered; empty when they agree. Reads only.
 pub fn diff(outputs: &[Output], dir: &Path) -> Result<String, RenderError> {
     sane(outputs)?;
     let found = Found::load(dir)?;
-    let mut changes: Vec<(&str, Option<Vec<u8>>, Option<&[u8]>)> = Vec::new();
+    let mut changes: Vec<Change> = Vec::new();
     for output in outputs {
         let (state, disk) = state(&found, dir, output)?;
         if state != State::Same {

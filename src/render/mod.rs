@@ -10,6 +10,11 @@
 //! # Ok::<(), render::RenderError>(())
 //! ```
 
+// One signature for all renderers, those that cannot fail as well.
+#![allow(clippy::unnecessary_wraps)]
+// What becomes of yes and what of no stand one under the other.
+#![allow(clippy::match_bool)]
+
 mod alertmanager;
 mod alerts;
 mod caddy;

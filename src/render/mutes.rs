@@ -36,6 +36,8 @@ pub(super) fn apply(root: &mut wire::Route, quiet: &Quiet) {
 }
 
 fn below(route: &mut wire::Route, quiet: &Quiet, is_root: bool) {
+    let goes_on = route.routes.iter().any(|child| child.go_on);
+    let before = if goes_on { route.routes.clone() } else { Vec::new() };
     for child in &mut route.routes {
         below(child, quiet, false);
     }
@@ -50,8 +52,8 @@ fn below(route: &mut wire::Route, quiet: &Quiet, is_root: bool) {
         ..wire::Route::default()
     };
     quiet.hush(&mut child);
-    if route.routes.iter().any(|child| child.go_on) {
-        child.routes.clone_from(&route.routes);
+    if goes_on {
+        child.routes = before;
         child.routes.iter_mut().for_each(|copy| hush_all(copy, quiet));
         route.routes.insert(0, child);
     } else {

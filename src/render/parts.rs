@@ -254,6 +254,15 @@ pub(super) fn own_images(stack: &Stack) -> bool {
         .is_some_and(|images| images.value == Images::Stackctl)
 }
 
+/// The route prefix that goes with an external address. One with a path would move every page below
+/// that path, inside of the network as well; so the pages stay at the root, and whatever answers at
+/// the external address takes the path away.
+pub(super) fn route_prefix(external_url: &str) -> Option<&'static str> {
+    let (_, rest) = external_url.split_once("://")?;
+    let (_, path) = rest.split_once('/')?;
+    (!path.trim_matches('/').is_empty()).then_some("/")
+}
+
 /// Adds certificate and users to a part, and the flag that reads them.
 pub(super) fn add_web(
     part: &mut Part,
@@ -429,6 +438,14 @@ mod tests {
         check("..", "/etc/a", "/etc/a");
         check(".", "./", ".");
         check("..", ".", "..");
+    }
+
+    #[test]
+    fn pages_stay_at_the_root_inside() {
+        assert_eq!(route_prefix("https://example.com/prometheus/"), Some("/"));
+        for url in ["https://example.com", "https://example.com/", "nonsense"] {
+            assert_eq!(route_prefix(url), None, "{url}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::wire::prometheus as wire;
 
 use super::parts::{
     Access, Common, HostPath, MountPoint, Part, PartKind, add_tls_file, add_web, part as new,
-    tls_path,
+    route_prefix, tls_path,
 };
 use super::secrets::{SecretRef, slug};
 use super::versions::Product;
@@ -53,7 +53,9 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
         flag("storage.tsdb.retention.time", retention.time.as_ref().map(|t| t.text.as_str()));
         flag("storage.tsdb.retention.size", retention.size.as_ref().map(|s| s.text.as_str()));
     }
-    flag("web.external-url", prometheus.external_url.as_ref().map(|url| url.as_str()));
+    let external_url = prometheus.external_url.as_ref().map(|url| url.as_str());
+    flag("web.external-url", external_url);
+    flag("web.route-prefix", external_url.and_then(route_prefix));
     if let Some(query) = &prometheus.query {
         flag("query.timeout", query.timeout.as_ref().map(|t| t.text.as_str()));
         let number = |n: &Option<Spanned<u64>>| n.as_ref().map(|n| n.value.to_string());

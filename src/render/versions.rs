@@ -126,6 +126,13 @@ pub const COMPOSE_NAME: Feature =
 pub const COMPOSE_SECRET_ENVIRONMENT: Feature =
     Feature { product: Product::Compose, path: "secrets.*.environment", since: Version(2, 6, 0) };
 
+/// Limits on processes.
+pub const COMPOSE_PIDS: Feature = Feature {
+    product: Product::Compose,
+    path: "services.*.deploy.resources.limits.pids",
+    since: Version(2, 0, 0),
+};
+
 /// Every field that some version still in use refuses: the one list that the tests with the oracles
 /// exclude by name.
 pub const FEATURES: &[Feature] = &[
@@ -136,6 +143,7 @@ pub const FEATURES: &[Feature] = &[
     DISCORD_URL_FILE,
     COMPOSE_NAME,
     COMPOSE_SECRET_ENVIRONMENT,
+    COMPOSE_PIDS,
 ];
 
 impl Feature {

@@ -129,21 +129,19 @@ pub fn write(
         let rendered = Entry { sha256: output.sha256(), adopted_for: None };
         let (state, disk) = state(&found, dir, output)?;
         let entry = match (state, options.hand_edits) {
-            (State::Missing | State::Stale, _) | (State::Edited, HandEdits::Overwrite) => {
+            (State::Same, _) if disk.as_ref() == Some(&output.bytes) => {
+                report.unchanged += 1;
+                rendered
+            }
+            // Adopted edits are replaced as well when that is asked for.
+            (State::Missing | State::Stale, _)
+            | (State::Same | State::Edited, HandEdits::Overwrite) => {
                 changes.push(output);
                 rendered
             }
             (State::Edited, HandEdits::Refuse) => {
                 edited.push(output.path.clone());
                 continue;
-            }
-            (State::Same, _) if disk.as_ref() == Some(&output.bytes) => {
-                report.unchanged += 1;
-                rendered
-            }
-            (State::Same, HandEdits::Overwrite) => {
-                changes.push(output);
-                rendered
             }
             (State::Same, _) | (State::Edited, HandEdits::Adopt) => {
                 report.kept.push(output.path.clone());

@@ -28,6 +28,8 @@ pub const TESTS: &[Test] = &[
     ("no_secret_is_opened", Needs::Nothing, secrets_stay_closed),
     ("the_runner_finds_every_path_of_every_command_line", Needs::Nothing, paths_are_located),
     ("every_target_has_an_address_on_the_loopback", Needs::Nothing, targets_have_addresses),
+    ("entry_points_put_secrets_where_programs_look", Needs::Nothing, entry_points),
+    ("the_grants_script_makes_the_exporters_user", Needs::Program("mariadbd"), grants),
 ];
 
 /// A manifest and its profile: `golden/NAME/out` holds what it is rendered to.
@@ -146,17 +148,22 @@ fn without_younger_fields(product: Product, oracle: Version, text: &[u8]) -> Str
             parent.insert(older.0.into(), older.1.into());
         });
     }
-    serde_yaml::to_string(&yaml).unwrap()
+    // serde_yaml's own emitter would write `no` bare, and docker-compose read it as false.
+    render::to_yaml(&yaml)
 }
 
 fn at(yaml: &mut Yaml, way: &[&str], change: &mut dyn FnMut(&mut Yaml)) {
     match (way.split_first(), yaml) {
         (None, yaml) => change(yaml),
         (Some((&"[]", rest)), Yaml::Sequence(list)) => {
-            list.iter_mut().for_each(|item| at(item, rest, change));
+            for item in list {
+                at(item, rest, change);
+            }
         }
         (Some((&"*", rest)), Yaml::Mapping(map)) => {
-            map.iter_mut().for_each(|(_, item)| at(item, rest, change));
+            for (_, item) in map.iter_mut() {
+                at(item, rest, change);
+            }
         }
         (Some((key, rest)), Yaml::Mapping(map)) => {
             if let Some(item) = map.get_mut(*key) {
@@ -346,11 +353,10 @@ fn no_strays() {
         let mut folders = vec![golden(case)];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
-                match entry.is_dir() {
-                    true => folders.push(entry),
-                    false => {
-                        assert!(rendered.contains(&entry), "{} is not rendered", entry.display());
-                    }
+                if entry.is_dir() {
+                    folders.push(entry);
+                } else {
+                    assert!(rendered.contains(&entry), "{} is not rendered", entry.display());
                 }
             }
         }
@@ -396,7 +402,7 @@ fn paths_are_located() {
         for part in render::parts(&stack(path, *profile)) {
             for flag in part.argv.iter().filter_map(|flag| flag.split_once('=')) {
                 let own = part.web_config.as_ref().is_some_and(|web| web.inside == flag.1);
-                let unmounted = ["/metrics", "/prometheus", "/alertmanager"].contains(&flag.1);
+                let unmounted = ["/", "/metrics", "/prometheus", "/alertmanager"].contains(&flag.1);
                 if flag.1.starts_with('/') && !own && !unmounted {
                     assert!(part.locate(flag.1).is_some(), "{case}: {} {flag:?}", part.name);
                 }
@@ -422,4 +428,116 @@ fn targets_have_addresses() {
             }
         }
     }
+}
+
+/// Runs the shell part of a service's entry point with other paths and another program.
+fn run_entry_point(case: &str, service: &str, replace: &[(&str, &str)]) -> String {
+    let (_, path, profile) = CASES.iter().find(|(name, ..)| *name == case).unwrap();
+    let outputs = outputs(path, *profile);
+    let compose = outputs.iter().find(|output| output.path == "compose.yaml").unwrap();
+    let compose: Yaml = serde_yaml::from_slice(&compose.bytes).unwrap();
+    let script = compose["services"][service]["entrypoint"][2].as_str().unwrap();
+    // What compose makes of it.
+    let mut script = script.replace("$$", "$");
+    for (from, to) in replace {
+        assert!(script.contains(from), "{from} is not in {script}");
+        script = script.replace(from, to);
+    }
+    let ran =
+        Command::new("sh").args(["-ec", &script, service, "one", "two words"]).output().unwrap();
+    assert_accepted(case, &ran);
+    String::from_utf8(ran.stdout).unwrap()
+}
+
+fn entry_points() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let (secret, rendered, assembled) = (path("secret"), path("rendered"), path("web"));
+    fs::write(&rendered, "tls_server_config:\n  cert_file: x\n").unwrap();
+    for written in ["$2b$12$abc/DEF.ghi\n", "ops:$2b$12$abc/DEF.ghi"] {
+        fs::write(&secret, written).unwrap();
+        let said = run_entry_point(
+            "everything",
+            "prometheus",
+            &[
+                ("/run/secrets/hash", &secret),
+                ("/etc/prometheus/web.yml", &rendered),
+                ("/tmp/web.yml", &assembled),
+                ("/bin/prometheus", "printf '<%s>'"),
+            ],
+        );
+        assert_eq!(said, "<one><two words>");
+        let web: Yaml = serde_yaml::from_str(&fs::read_to_string(&assembled).unwrap()).unwrap();
+        assert_eq!(web["basic_auth_users"]["ops"].as_str(), Some("$2b$12$abc/DEF.ghi"));
+        assert_eq!(web["tls_server_config"]["cert_file"].as_str(), Some("x"));
+    }
+    fs::write(&secret, "p'a\"s$s\n").unwrap();
+    let said = run_entry_point(
+        "skincare",
+        "mysql-exporter",
+        &[
+            ("/run/secrets/db_exporter", &secret),
+            ("/bin/mysqld_exporter", "printenv MYSQLD_EXPORTER_PASSWORD; :"),
+        ],
+    );
+    assert_eq!(said, "p'a\"s$s\n");
+}
+
+/// The script against a real server, twice, with a password that wants quoting.
+fn grants() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let data = path("data");
+    let user = String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
+    let user = format!("--user={}", user.trim());
+    let install = [
+        "--no-defaults",
+        &user,
+        &format!("--datadir={data}"),
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+    ];
+    assert_accepted("mariadb-install-db", &run("mariadb-install-db", &install, dir.path()));
+    // A socket's path may have 107 bytes.
+    let socket = path("s");
+    let mut server = Command::new(find_program("mariadbd").unwrap())
+        .args(["--no-defaults", &user, "--skip-networking"])
+        .args([format!("--datadir={data}"), format!("--socket={socket}")])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let client = |user: &str, password: &str, sql: &str| {
+        Command::new(find_program("mariadb").unwrap())
+            .args(["--no-defaults", "-N", &format!("--socket={socket}"), "-u", user, "-e", sql])
+            .env("MYSQL_PWD", password)
+            .output()
+            .unwrap()
+    };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !client("root", "", "select 1").status.success() {
+        assert!(std::time::Instant::now() < deadline, "mariadbd does not answer");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    // The anonymous user of a fresh installation, which images do not have, would come first.
+    client("root", "", "drop user if exists ''@'localhost'; drop user if exists ''@'%'");
+    let password = "p\\a'ss\"$x`";
+    fs::write(path("secret"), password).unwrap();
+    let script = outputs("examples/skincare.kdl", None)
+        .into_iter()
+        .find(|output| output.path.ends_with("grants.sh"))
+        .map(|output| String::from_utf8(output.bytes).unwrap())
+        .unwrap()
+        .replace("/run/secrets/db_exporter", &path("secret"))
+        .replace("--protocol=socket", &format!("--no-defaults --socket={socket}"));
+    fs::write(path("grants.sh"), script).unwrap();
+    let results: Vec<Ran> = (0..2).map(|_| run("sh", &["grants.sh"], dir.path())).collect();
+    let grants = client("exporter", password, "show grants");
+    server.kill().unwrap();
+    server.wait().unwrap();
+    for ran in results {
+        assert_accepted("grants.sh", &ran);
+    }
+    assert_accepted("login", &grants);
+    let grants = String::from_utf8(grants.stdout).unwrap();
+    assert!(grants.contains("PROCESS") && grants.contains("MAX_USER_CONNECTIONS 3"), "{grants}");
 }
