@@ -157,11 +157,11 @@ impl<'a> Topology<'a> {
             };
             let port = exporter.port.as_ref().map(|port| port.value).or(usual);
             let span = exporter.port.as_ref().map_or(exporter.name.span, |port| port.span);
-            let bind = exporter.bind.as_ref().map(|bind| bind.value.clone());
+            let bind = exporter.bind.as_ref().map_or("127.0.0.1", |bind| bind.as_str());
             let main = port.map(|port| Listen {
                 port,
                 protocol: None,
-                published: bind.map(|bind| (bind, port)),
+                published: Some((bind.to_owned(), port)),
                 span,
             });
             let further = exporter.exposes.iter().map(|expose| Listen {

@@ -68,6 +68,10 @@ pub fn sites(stack: &Stack) -> Vec<Site<'_>> {
 /// Whether an environment variable of this name holds a secret itself (not the path of a file).
 pub fn is_sensitive_name(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
+    // Switches of images: `MARIADB_RANDOM_ROOT_PASSWORD=1`.
+    if name.contains("RANDOM_ROOT") || name.contains("ALLOW_EMPTY") {
+        return false;
+    }
     let secret = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "PRIVATE_KEY"];
     secret.iter().any(|word| name.contains(word)) && !name.ends_with("_FILE")
 }
@@ -145,5 +149,6 @@ mod tests {
         assert!(is_sensitive_name("slack_token"));
         assert!(!is_sensitive_name("MYSQL_ROOT_PASSWORD_FILE"));
         assert!(!is_sensitive_name("MYSQL_DATABASE"));
+        assert!(!is_sensitive_name("MARIADB_RANDOM_ROOT_PASSWORD"));
     }
 }

@@ -55,6 +55,8 @@ pub enum Kind {
         argv: Vec<String>,
         /// Environment of the part.
         env: Vec<(String, String)>,
+        /// Where the servers of its settings are, by `host:port`.
+        hosts: BTreeMap<String, String>,
     },
     /// A child process.
     Process(Process),
@@ -127,6 +129,19 @@ pub fn plan(
         }
     }
     context.add_simulated(prometheus_yml, &mut plan)?;
+    let hosts: BTreeMap<String, String> = plan
+        .endpoints
+        .iter()
+        .filter_map(|(name, endpoint)| match endpoint {
+            Endpoint::At(address) => Some((name.clone(), address.clone())),
+            Endpoint::Nowhere(_) => None,
+        })
+        .collect();
+    for part in &mut plan.parts {
+        if let Kind::MysqldExporter { hosts: known, .. } = &mut part.kind {
+            known.clone_from(&hosts);
+        }
+    }
     Ok(plan)
 }
 
@@ -163,7 +178,14 @@ impl Locator {
     /// A flag of a container's command line with the paths of this machine.
     fn flag(&self, flag: &str) -> anyhow::Result<String> {
         let Some((name, value)) = flag.split_once('=') else { return Ok(flag.to_owned()) };
-        let located = if value.starts_with('/') { self.locate(value)? } else { None };
+        let located = match (value.starts_with('/'), name) {
+            (false, _) => None,
+            // Without a volume a container keeps its samples until it is made anew; we keep them.
+            (true, "--storage.tsdb.path") => {
+                Some(self.locate(value)?.unwrap_or_else(|| self.place.data(&self.part.name)))
+            }
+            (true, _) => self.locate(value)?,
+        };
         Ok(located.map_or(flag.to_owned(), |path| format!("{name}={}", path.display())))
     }
 }
@@ -210,6 +232,10 @@ impl Planner<'_> {
             part.argv.iter().map(|flag| locator.flag(flag)).collect()
         };
         let kind = match part.kind {
+            // To serve it without its users would be worse than not to serve it.
+            _ if part.web_config.is_some() => {
+                Kind::NotRun("`up` cannot serve the users and certificates of `web` yet".to_owned())
+            }
             PartKind::Prometheus => Kind::Prometheus { argv: argv()?, locator: Box::new(locator) },
             PartKind::NodeExporter => Kind::NodeExporter(argv()?),
             PartKind::MysqldExporter => {
@@ -218,6 +244,7 @@ impl Planner<'_> {
                 });
                 Kind::MysqldExporter {
                     argv: argv()?,
+                    hosts: BTreeMap::new(),
                     env: env
                         .collect::<anyhow::Result<_>>()
                         .with_context(|| format!("environment of {}", part.name))?,

@@ -261,12 +261,13 @@ impl Up {
                 let config = node::Config::from_args(&argv)?;
                 Ok(node::Exporter::new(&config)?.router())
             }),
-            Kind::MysqldExporter { argv, env } => {
+            Kind::MysqldExporter { argv, env, hosts } => {
                 self.served(&planned, &stop, listener, move || {
                     let config = mysql::Config::from_args(&argv)?;
                     let password = env.iter().find(|(name, _)| name == mysql::PASSWORD_VARIABLE);
                     let password = password.map(|(_, text)| mysql::Secret(text.clone()));
-                    let config = mysql::Config { password: password.unwrap_or_default(), ..config };
+                    let password = password.unwrap_or_default();
+                    let config = mysql::Config { password, hosts: hosts.clone(), ..config };
                     Ok(mysql::Exporter::new(&config)?.router())
                 })
             }

@@ -13,7 +13,8 @@ pub fn trials() -> Vec<Trial> {
         .expect("golden/ is part of the repository")
         .flatten()
         .map(|entry| entry.path())
-        .filter(|folder| manifests(folder).next().is_some())
+        // Folders without it belong to the renderers.
+        .filter(|folder| folder.join("findings.txt").is_file())
         .collect();
     let mut trials: Vec<Trial> = folders
         .into_iter()
@@ -25,7 +26,7 @@ pub fn trials() -> Vec<Trial> {
     trials.push(Trial::test("rules::every_rule_has_a_golden_case", || {
         let missing: Vec<String> = rules()
             .into_iter()
-            .filter(|(_, name)| manifests(&repository("golden").join(name)).next().is_none())
+            .filter(|(_, name)| !repository("golden").join(name).join("findings.txt").is_file())
             .map(|(code, name)| format!("{code} {name}"))
             .collect();
         if missing.is_empty() { Ok(()) } else { Err(format!("no case for {missing:?}").into()) }

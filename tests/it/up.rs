@@ -156,8 +156,8 @@ fn quickstart() {
         let up = query(prometheus, "up")?;
         (up.len() == 2 && up.iter().all(|(_, value)| *value == 1.0)).then_some(up)
     });
-    assert_eq!(up[0].0["job"], "node");
-    assert_eq!(up[0].0["instance"], format!("node-exporter:{node}"));
+    let instance = up.iter().find(|(labels, _)| labels["job"] == "node").expect("the job `node`");
+    assert_eq!(instance.0["instance"], format!("node-exporter:{node}"));
     stack.wait("the rate of the CPU time has values", || {
         query(prometheus, "rate(node_cpu_seconds_total[1m])").filter(|series| !series.is_empty())
     });
@@ -204,7 +204,9 @@ fn broken_edit() {
     let (prometheus, node) = ports();
     let mut stack = Stack::new(&small(prometheus, node, ""));
     stack.start(&[]);
-    stack.wait("it answers", || query(prometheus, "up{job=\"node\"} == 1").filter(|s| !s.is_empty()));
+    stack.wait("it answers", || {
+        query(prometheus, "up{job=\"node\"} == 1").filter(|s| !s.is_empty())
+    });
 
     std::fs::write(stack.path("stack.kdl"), small(prometheus, node, "grafanna port=3000")).unwrap();
     let (code, _, said) = stack.run(&["reload"]);
@@ -291,6 +293,7 @@ fn mysql() {
     let count = query(prometheus, "count({__name__=~\"mysql_global_.*\"})").expect("an answer");
     assert!(count[0].1 > 300.0, "{count:?}");
     let (_, table, _) = stack.run(&["ps"]);
-    let line = table.lines().find(|line| line.trim_start().starts_with("db ")).expect("the row of db");
+    let line =
+        table.lines().find(|line| line.trim_start().starts_with("db ")).expect("the row of db");
     assert!(line.contains("external"), "{table}");
 }

@@ -1,6 +1,6 @@
 //! The MySQL exporter's settings as plain values, and the reference program's flags that fill them in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -60,6 +60,9 @@ pub struct Config {
     pub deadline: Duration,
     /// Names of the collectors that run.
     pub collectors: BTreeSet<&'static str>,
+    /// Where servers really are, by the `host:port` that the settings know them under: a runner
+    /// outside of the services' network fills it in.
+    pub hosts: BTreeMap<String, String>,
 }
 
 impl Default for Config {
@@ -70,7 +73,11 @@ impl Default for Config {
 
 fn all_flags() -> Vec<Flag> {
     let mut all = vec![
-        Flag::values("web.listen-address", ":9104", "Address to serve on; may be given again."),
+        Flag::values(
+            "web.listen-address",
+            "127.0.0.1:9104",
+            "Address to serve on; may be given again.",
+        ),
         Flag::value("web.telemetry-path", "/metrics", "Path of the metrics."),
         Flag::value("log.level", "info", "Least severity to log: debug, info, warn or error."),
         Flag::value("log.format", "logfmt", "How to log: logfmt or json."),
@@ -144,6 +151,7 @@ impl Config {
             timeout_offset: values.parsed("timeout-offset")?,
             deadline: values.duration("exporter.deadline")?,
             collectors,
+            hosts: BTreeMap::new(),
         })
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mysql_async::{ClientIdentity, Conn, Opts, OptsBuilder, SslOpts};
 
 use super::config::Config;
-use super::my_cnf::Login;
+use super::my_cnf::{Login, split_address};
 
 /// How a login reaches its server. Settings that would cost a query at the start are given here.
 pub(super) fn options(login: &Login, config: &Config) -> Opts {
@@ -23,7 +23,11 @@ pub(super) fn options(login: &Login, config: &Config) -> Opts {
         .wait_timeout(Some(60))
         .tcp_nodelay(true);
     builder = if login.socket.is_empty() {
-        builder.ip_or_hostname(login.host.clone()).tcp_port(login.port)
+        let known = config.hosts.get(&login.target());
+        let (host, port) = known
+            .and_then(|address| split_address(address).ok())
+            .unwrap_or_else(|| (login.host.clone(), login.port));
+        builder.ip_or_hostname(host).tcp_port(port)
     } else {
         builder.socket(Some(login.socket.clone()))
     };

@@ -128,7 +128,11 @@ const FILTERS: &[(&str, &str, &str)] = &[
 
 fn all_flags() -> Vec<Flag> {
     let mut all = vec![
-        Flag::values("web.listen-address", ":9100", "Address to serve on; may be given again."),
+        Flag::values(
+            "web.listen-address",
+            "127.0.0.1:9100",
+            "Address to serve on; may be given again.",
+        ),
         Flag::value("web.telemetry-path", "/metrics", "Path of the metrics."),
         Flag::switch(
             "web.disable-exporter-metrics",

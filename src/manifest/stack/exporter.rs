@@ -19,7 +19,7 @@ settings! {
         pub image: Option<Spanned<String>>,
         /// Port that the exporter listens on.
         pub port: Option<Spanned<u16>>,
-        /// Address of the host to publish on; not published when nothing is said.
+        /// Address of the host to publish on; 127.0.0.1 when nothing is said.
         pub bind: Option<Spanned<String>>,
         /// Path of the metrics page.
         pub path: Option<Spanned<String>>,

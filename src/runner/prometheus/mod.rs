@@ -69,6 +69,10 @@ struct Configuration {
 /// Runs until `stop`; everything acknowledged is on disk when it returns.
 pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()> {
     let Surroundings { listeners, resolver, locate, reloads, ready, stop } = surroundings;
+    if let Some(file) = &flags.web_config {
+        // To go on without its users and certificates would open what was meant to be closed.
+        anyhow::bail!("--web.config.file={}: TLS and users are not served yet", file.display());
+    }
     let configuration = load(&flags, &*locate).map_err(anyhow::Error::msg)?;
     let store = {
         let config = store_config(&flags);
