@@ -43,11 +43,11 @@ pub fn parts_table(parts: &[Part]) -> String {
     table.load_style(presets::NOTHING);
     table.set_header(["PART", "KIND", "STATE", "URL", ""]);
     for Part { name, kind, state, url, restarts } in parts {
-        let mut remark = state.reason().to_owned();
-        if *restarts > 0 {
-            let separator = if remark.is_empty() { "" } else { "; " };
-            remark.push_str(&format!("{separator}restarted {restarts} times"));
-        }
+        let remark = match (state.reason(), *restarts) {
+            (reason, 0) => reason.to_owned(),
+            ("", restarts) => format!("restarted {restarts} times"),
+            (reason, restarts) => format!("{reason}; restarted {restarts} times"),
+        };
         table.add_row([name, kind, state.word(), url.as_deref().unwrap_or("-"), &remark]);
     }
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")

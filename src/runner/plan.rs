@@ -256,7 +256,7 @@ impl Planner<'_> {
             PartKind::Custom => {
                 let exporter = part.exporter.and_then(|index| self.stack.exporters.get(index));
                 let native = exporter.and_then(|exporter| exporter.native.as_ref());
-                self.native(&part.name, native, &[], plan)?;
+                self.native(&part.name, native, &[], plan);
                 return Ok(());
             }
         };
@@ -279,7 +279,7 @@ impl Planner<'_> {
             .map(|port| port.number.value)
             .chain(service.exposes.iter().map(|expose| expose.number.value));
         let ports: Vec<u16> = ports.collect();
-        self.native(&service.name, service.native.as_ref(), &ports, plan)?;
+        self.native(&service.name, service.native.as_ref(), &ports, plan);
         if let Some(Planned { kind: Kind::Process(process), .. }) = plan.parts.last_mut() {
             let mut env = Vec::new();
             let own = service.native.as_ref().and_then(|native| native.run.as_ref());
@@ -307,7 +307,7 @@ impl Planner<'_> {
         native: Option<&Block<manifest::Native>>,
         ports: &[u16],
         plan: &mut Plan,
-    ) -> anyhow::Result<()> {
+    ) {
         let run = native.and_then(|native| native.run.as_ref());
         let external = native.and_then(|native| native.external.as_ref());
         let kind = match (run, external) {
@@ -335,7 +335,6 @@ impl Planner<'_> {
             plan.endpoints.insert(format!("{name}:{port}"), endpoint);
         }
         plan.parts.push(Planned { name: name.to_owned(), listen: None, kind });
-        Ok(())
     }
 
     /// Simulated services answer at the address that their scrape job asks.

@@ -42,6 +42,9 @@ pub struct Source {
 /// Reads the manifest; the error is what the user sees.
 pub type Read = Box<dyn Fn() -> anyhow::Result<Source> + Send + Sync>;
 
+/// Called with the stack's name and the table of its parts.
+pub type Started = Box<dyn FnOnce(&str, &[board::Part]) + Send>;
+
 /// What to run and how.
 pub struct Settings {
     /// The manifest.
@@ -54,8 +57,8 @@ pub struct Settings {
     pub wishes: Wishes,
     /// What the parts say.
     pub logs: Logs,
-    /// Called with the table once every part is settled, or slow.
-    pub started: Box<dyn FnOnce(&str, &[board::Part]) + Send>,
+    /// Called once every part is settled, or slow.
+    pub started: Started,
 }
 
 /// Runs the stack until it is told to stop: by a signal, or through its control socket.
@@ -345,8 +348,7 @@ impl Up {
         self.outputs.clone_from(&before);
         self.write(&outputs).map_err(text)?;
 
-        let differs =
-            |running: &Running| !plan.parts.iter().any(|planned| *planned == running.planned);
+        let differs = |running: &Running| !plan.parts.contains(&running.planned);
         let stale: Vec<String> = self
             .running
             .iter()

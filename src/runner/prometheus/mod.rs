@@ -30,14 +30,17 @@ const MAINTENANCE: Duration = Duration::from_secs(5);
 /// A request to read the configuration again: where the outcome goes.
 pub type Asked = tokio::sync::oneshot::Sender<Result<(), String>>;
 
+/// Finds a path of the configuration on this machine; `None` for one that stays as it is.
+pub type Locate = Arc<dyn Fn(&str) -> Option<PathBuf> + Send + Sync>;
+
 /// What the part needs from outside beside its flags.
 pub struct Surroundings {
     /// Bound listeners, one for each address.
     pub listeners: Vec<TcpListener>,
     /// Where `host:port` of a target is.
     pub resolver: scrape::Resolver,
-    /// Where a path of the configuration lies on this machine; `None` for one that stays as it is.
-    pub locate: Arc<dyn Fn(&str) -> Option<PathBuf> + Send + Sync>,
+    /// Where the paths of the configuration lie.
+    pub locate: Locate,
     /// Requests to read the configuration again; they outlive a part that is started again.
     pub reloads: Arc<tokio::sync::Mutex<mpsc::Receiver<Asked>>>,
     /// Called once when queries are answered.
@@ -112,7 +115,7 @@ pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()>
     let part = Running { flags: &flags, rules, scraper, store, state, locate };
     part.apply(configuration, &rule_options).await;
     part.state.set_ready(true);
-    let served = serve(listeners, Arc::clone(&part.state), stop.clone())?;
+    let served = serve(listeners, Arc::clone(&part.state), &stop)?;
     let clocks = [
         tokio::spawn(maintain(Arc::clone(&part.store), stop.clone())),
         tokio::spawn(drain_alerts(alerts)),
@@ -156,7 +159,7 @@ struct Running<'a> {
     scraper: Arc<scrape::Manager>,
     store: Arc<Tsdb>,
     state: Arc<web::Prometheus>,
-    locate: Arc<dyn Fn(&str) -> Option<PathBuf> + Send + Sync>,
+    locate: Locate,
 }
 
 impl Running<'_> {
@@ -285,7 +288,7 @@ fn web_state(
 fn serve(
     listeners: Vec<TcpListener>,
     state: Arc<web::Prometheus>,
-    stop: CancellationToken,
+    stop: &CancellationToken,
 ) -> anyhow::Result<Vec<tokio::task::JoinHandle<()>>> {
     let router = web::router(state);
     listeners
