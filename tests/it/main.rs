@@ -11,6 +11,7 @@ mod render;
 mod rules;
 mod scrape;
 mod scrape_oracle;
+mod sessions;
 mod support;
 mod template;
 mod tsdb;
@@ -26,6 +27,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("render", render::TESTS),
     ("scrape", scrape::TESTS),
     ("scrape_oracle", scrape_oracle::TESTS),
+    ("sessions", sessions::TESTS),
     ("template", template::TESTS),
     ("tsdb", tsdb::TESTS),
     ("up", up::TESTS),
