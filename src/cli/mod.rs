@@ -118,6 +118,8 @@ pub fn main() -> ExitCode {
     };
     let Cli { quiet, verbose, color, command } = cli;
     let _ = TERMINAL.set(Terminal { quiet, color });
+    // One provider for everybody, whatever features the dependencies turn on; a second call keeps it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     match dispatch(command, verbose) {
         Ok(code) => code,
         Err(err) if is_closed_pipe(&err) => ExitCode::SUCCESS,
