@@ -106,7 +106,7 @@ const MISTAKES: [(&str, &str, &str); 10] = [
     ("S101", "prometheus port=^9090", "port: ^9090 #"),
     ("S003", "^scrape_intervall", "^scrape_intervall"),
     ("S007", "^\"prometheus_data\"", "^prometheus_data"),
-    ("S301", "} ^) == 0", "} ^) == 0"),
+    ("S301", "== ^== 0", "== ^== 0"),
     ("S405", "als ^{{ $labels.job", "als ^{{ $labels.job"),
     ("S409", "^\"pagre\"", "^pagre"),
 ];
@@ -229,7 +229,11 @@ fn no_text() {
     let junk: [(&str, Vec<u8>, &str); 5] = [
         ("program.kdl", b"\x7fELF\x02\x01\x01\x00\x00\x00".to_vec(), "1:8"),
         ("picture.yaml", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR".to_vec(), "1:1"),
-        ("noise.json", (0..100_000_u32).map(|n| (n * n >> 3) as u8 | 0x80).collect(), "1:1"),
+        (
+            "noise.json",
+            (0..100_000_u32).map(|n| (n.wrapping_mul(n) >> 3) as u8 | 0x80).collect(),
+            "1:1",
+        ),
         ("latin1.kdl", b"stack \"a\"\nnetwork \"n\"\nnetwork \"gr\xfcn\"\n".to_vec(), "3:12"),
         ("latin1.yaml", b"stack: a\nnetwork: gr\xfcn\n".to_vec(), "2:12"),
     ];
@@ -256,7 +260,7 @@ fn include_cycle() {
     let dir = folder(&[
         ("a.kdl", "include \"b.yaml\"\n"),
         ("b.yaml", "include: [c.kdl]\n"),
-        ("c.kdl", "network \"n\"\ninclude \"a.kdl\"\n"),
+        ("c.kdl", "// back again\ninclude \"a.kdl\"\n"),
         ("self.kdl", "include \"./self.kdl\"\n"),
     ]);
     let found = only_finding(dir.path(), "a.kdl");
@@ -327,10 +331,8 @@ fn stray_quote() {
     let text = "rules \"r\" {\n    alert \"A\" {\n        expr \"up == 0\"\n        \
                 summary \"the \"old\" host is gone\"\n    }\n}\n";
     let dir = folder(&[("stack.kdl", text)]);
-    let ran = run_to(1, dir.path(), &["validate", "--format", "concise"]);
-    let found: Vec<&str> = ran.out.lines().collect();
-    assert!(found[0].starts_with("stack.kdl:4:22: error[S001]: a space is missing"), "{found:?}");
-    assert!(found.iter().all(|line| line.contains("error[S001]")), "{found:?}");
+    let found = only_finding(dir.path(), "stack.kdl");
+    assert_eq!(found, "stack.kdl:4:23: error[S001]: a space is missing");
 }
 
 /// A copy of the reference stack, in a folder without the secrets it names.
