@@ -166,7 +166,8 @@ impl<'a> Report<'a> {
                     snippet.last = snippet.last.max(end);
                 }
                 _ => {
-                    report.snippets.push(Snippet { file, labels: vec![label], last: end, base: 0 })
+                    let labels = vec![label];
+                    report.snippets.push(Snippet { file, labels, last: end, base: 0 });
                 }
             }
         }
@@ -269,7 +270,12 @@ impl SourceCode for Report<'_> {
         let (start, end) = match to.end - start {
             0..=MAX_CONTEXT => (start, to.end),
             _ => {
-                let around = |at: usize| file.text.floor_char_boundary(at);
+                let around = |at: usize| {
+                    (0..=at.min(file.text.len()))
+                        .rev()
+                        .find(|at| file.text.is_char_boundary(*at))
+                        .unwrap_or_default()
+                };
                 let end = offset + span.len();
                 (around(offset.saturating_sub(AROUND)).max(start), around(end + AROUND).min(to.end))
             }
