@@ -4,33 +4,18 @@
 use std::ops::Range;
 
 use crate::diag::{Files, Span, Spanned};
+use crate::manifest::place_in;
 
-/// The span in the manifest of a part of a setting's value. Quotes, and the indentation of strings of
-/// several lines, are accounted for line by line; if the text was written with escapes the whole value
-/// is the best that can be said.
+/// The span in the manifest of a part of a setting's value; an empty part, such as the end of the
+/// text, is widened to the character behind it.
 pub fn inside(files: &Files, value: &Spanned<String>, part: Range<usize>) -> Span {
-    let raw = files.text(value.span);
-    let (start, end) = match (place(raw, value, part.start), place(raw, value, part.end)) {
-        (Some(start), Some(end)) if start <= end => (start, end),
-        _ => return value.span,
-    };
-    value.span.part(start..end.max(start + usize::from(start == end && start < raw.len())))
-}
-
-/// Offset in the raw text of an offset in the value.
-fn place(raw: &str, value: &str, offset: usize) -> Option<usize> {
-    let mut searched = 0;
-    let mut line_start = 0;
-    for line in value.split('\n') {
-        let found = raw[searched..].find(line)? + searched;
-        if offset <= line_start + line.len() {
-            let inside = offset - line_start;
-            return line.is_char_boundary(inside).then_some(found + inside);
-        }
-        searched = found + line.len();
-        line_start += line.len() + 1;
+    let span = place_in(files, value, part);
+    if span.len > 0 || span == value.span {
+        return span;
     }
-    None
+    let at = (span.start - value.span.start) as usize;
+    let behind = files.text(value.span).get(at..).and_then(|text| text.chars().next());
+    value.span.part(at..at + behind.map_or(0, char::len_utf8))
 }
 
 #[cfg(test)]
@@ -52,8 +37,10 @@ mod tests {
     }
 
     #[test]
-    fn with_escapes_the_whole_value_is_meant() {
-        check("\"a{b=\\\"c\\\"}\"", "a{b=\"c\"}", 2..3, "\"a{b=\\\"c\\\"}\"");
+    fn escapes_are_followed() {
+        check("\"a{b=\\\"c\\\"}\"", "a{b=\"c\"}", 5..6, "c");
+        check("\"a{b=\\\"c\\\"} )\"", "a{b=\"c\"} )", 9..10, ")");
+        check("'a{b=''c''} )'", "a{b='c'} )", 9..10, ")");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::printer::{self, out};
 use super::validate::{self, Source};
 use crate::diag::Severity;
 use crate::manifest::Loaded;
-use crate::render::{self, Beside, HandEdits, Output, Setting, WriteOptions};
+use crate::render::{self, Beside, HandEdits, Output, RenderError, Setting, WriteOptions};
 
 /// Writes every configuration file of the stack; only what changed, and all or nothing.
 #[derive(Debug, Args)]
@@ -39,7 +39,8 @@ pub struct Render {
 }
 
 impl Render {
-    /// Exit code 1 if the manifest has errors, or the folder differs (`--check`).
+    /// Exit code 1 if the manifest has errors, a file was changed by hand, or the folder differs
+    /// (`--check`).
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let loaded = self.source.load()?;
         validate::show(&loaded);
@@ -79,7 +80,18 @@ impl Render {
             profile: self.source.profile.clone(),
             hand_edits,
         };
-        let report = render::write(&outputs, &self.output, &options)?;
+        let report = match render::write(&outputs, &self.output, &options) {
+            // Nothing is out of order; the user has to decide.
+            Err(err @ RenderError::HandEdited { .. }) => {
+                printer::error(&err.to_string());
+                printer::note(
+                    "nothing was written; `--diff` shows what would change, `--adopt` keeps these \
+                     files, `--overwrite` replaces them",
+                );
+                return Ok(ExitCode::from(1));
+            }
+            report => report?,
+        };
         for path in &report.written {
             printer::note(&format!("wrote {path}"));
         }

@@ -279,6 +279,8 @@ impl<'a> Fields<'a> {
                 None
             }
             ([value], _) => scalar(value, field.key, self.findings),
+            // Where a quote or a space is missing, the values are not to be counted.
+            ([value, _, ..], _) if child.damaged => scalar(value, field.key, self.findings),
             ([value, more, ..], _) => {
                 let finding = codes::WRONG_TYPE
                     .says(format!("`{}` takes one value, found {}", field.key, child.args.len()))
@@ -561,7 +563,7 @@ impl<'a> Fields<'a> {
                 }
             });
         }
-        if let Some(extra) = self.node.args.get(self.argument) {
+        if let Some(extra) = self.node.args.get(self.argument).filter(|_| !self.node.damaged) {
             let takes = match self.argument {
                 0 => "no value behind its name".to_owned(),
                 1 => "one value".to_owned(),

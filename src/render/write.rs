@@ -111,9 +111,19 @@ pub fn write(
     options: &WriteOptions,
 ) -> Result<Report, RenderError> {
     sane(outputs)?;
-    make_folder(dir)?;
+    let mut made = Made::default();
+    write_into(outputs, dir, options, &mut made).inspect_err(|_| made.undo())
+}
+
+fn write_into(
+    outputs: &[Output],
+    dir: &Path,
+    options: &WriteOptions,
+    made: &mut Made,
+) -> Result<Report, RenderError> {
+    made.folder(dir)?;
     let own = dir.join(index::FOLDER);
-    make_folder(&own)?;
+    made.folder(&own)?;
     let _lock = lock(&own)?;
     let found = Found::load(dir)?;
 
@@ -173,7 +183,7 @@ pub fn write(
     let mut index_text = serde_json::to_vec_pretty(&next).expect("an index has text keys");
     index_text.push(b'\n');
     files.push((index::next(dir), &index_text));
-    let mut staged = stage(&files)?;
+    let mut staged = stage(&files, made)?;
     // The announcement goes first, the current index follows last.
     let announcement = staged.pop().expect("the index was staged");
     move_into_place(announcement, &files[files.len() - 1].0)?;
@@ -206,23 +216,49 @@ pub(super) fn sane(outputs: &[Output]) -> Result<(), RenderError> {
     }
 }
 
-fn make_folder(dir: &Path) -> Result<(), RenderError> {
-    match fs::create_dir_all(dir) {
-        Ok(()) => Ok(()),
-        Err(_) if dir.exists() && !dir.is_dir() => {
-            Err(RenderError::NotAFolder { path: dir.to_owned() })
+/// The folders that this render made: they go again when it fails.
+#[derive(Debug, Default)]
+struct Made(Vec<PathBuf>);
+
+impl Made {
+    /// Makes a folder and those it lies in.
+    fn folder(&mut self, dir: &Path) -> Result<(), RenderError> {
+        let missing = dir.ancestors().take_while(|path| {
+            !path.as_os_str().is_empty() && matches!(path.try_exists(), Ok(false))
+        });
+        let mut missing: Vec<PathBuf> = missing.map(Path::to_owned).collect();
+        missing.reverse();
+        self.0.append(&mut missing);
+        match fs::create_dir_all(dir) {
+            Ok(()) => Ok(()),
+            Err(_) if dir.exists() && !dir.is_dir() => {
+                Err(RenderError::NotAFolder { path: dir.to_owned() })
+            }
+            Err(source) if source.kind() == ErrorKind::NotADirectory => {
+                let file = dir.ancestors().find(|parent| parent.exists() && !parent.is_dir());
+                Err(RenderError::NotAFolder { path: file.unwrap_or(dir).to_owned() })
+            }
+            Err(source) => Err(RenderError::Unwritable { path: dir.to_owned(), source }),
         }
-        Err(source) if source.kind() == ErrorKind::NotADirectory => {
-            let file = dir.ancestors().find(|parent| parent.exists() && !parent.is_dir());
-            Err(RenderError::NotAFolder { path: file.unwrap_or(dir).to_owned() })
+    }
+
+    /// Removes them, innermost first; one with anything in it stays.
+    fn undo(&self) {
+        for folder in self.0.iter().rev() {
+            if folder.ends_with(index::FOLDER) {
+                let _ = fs::remove_file(folder.join(LOCK));
+            }
+            let _ = fs::remove_dir(folder);
         }
-        Err(source) => Err(RenderError::Unwritable { path: dir.to_owned(), source }),
     }
 }
 
+/// Name of the file in our own folder that renders wait for.
+const LOCK: &str = "lock";
+
 /// Waits until no other render works in this folder.
 fn lock(own: &Path) -> Result<File, RenderError> {
-    let path = own.join("lock");
+    let path = own.join(LOCK);
     let file = File::options()
         .create(true)
         .truncate(false)
@@ -234,7 +270,7 @@ fn lock(own: &Path) -> Result<File, RenderError> {
 }
 
 /// Writes all files beside their targets and syncs them; those already written vanish on an error.
-fn stage(files: &[(PathBuf, &[u8])]) -> Result<Vec<NamedTempFile>, RenderError> {
+fn stage(files: &[(PathBuf, &[u8])], made: &mut Made) -> Result<Vec<NamedTempFile>, RenderError> {
     let mut staged = Vec::with_capacity(files.len());
     for (target, bytes) in files {
         let unwritable = |source| RenderError::Unwritable { path: target.clone(), source };
@@ -242,7 +278,7 @@ fn stage(files: &[(PathBuf, &[u8])]) -> Result<Vec<NamedTempFile>, RenderError> 
             return Err(unwritable(ErrorKind::IsADirectory.into()));
         }
         let parent = target.parent().expect("a target lies in a folder");
-        make_folder(parent)?;
+        made.folder(parent)?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(".stackctl-");
         // The temporary file's own default is for its owner alone; containers read as other users.
@@ -368,6 +404,18 @@ mod tests {
     }
 
     #[test]
+    fn a_render_that_fails_leaves_no_folder_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("sub"), "a file").unwrap();
+        let outputs = [Output::text("a/b/c.txt", "c"), Output::text("sub/b.txt", "b")];
+        let err = write(&outputs, dir.path(), &options()).unwrap_err();
+        assert!(matches!(&err, RenderError::NotAFolder { path } if path.ends_with("sub")), "{err}");
+        assert_eq!(files(dir.path()), ["sub"]);
+        assert!(!dir.path().join(".stackctl").exists());
+        assert!(!dir.path().join("a").exists());
+    }
+
+    #[test]
     fn a_file_that_was_there_before_is_not_replaced() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("a.txt"), "mine").unwrap();
@@ -441,7 +489,8 @@ mod tests {
         fs::create_dir_all(dir.path().join("out/sub/b.txt/x")).unwrap();
         let out = dir.path().join("out");
         assert!(write(&two(), &out, &options()).is_err());
-        assert_eq!(files(&out), [".stackctl/lock"]);
+        assert_eq!(files(&out), [""; 0]);
+        assert!(!out.join(".stackctl").exists());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 // Not every helper is used by every part.
 #![allow(dead_code)]
 
+mod bad_input;
 mod exporters;
 mod mariadb;
 mod promql;
@@ -21,6 +22,7 @@ mod web;
 use std::process::ExitCode;
 
 const PARTS: &[(&str, &[support::Test])] = &[
+    ("bad_input", bad_input::TESTS),
     ("exporters", exporters::TESTS),
     ("promql", promql::TESTS),
     ("promql_parse", promql_parse::TESTS),

@@ -283,6 +283,7 @@ impl Reader<'_> {
                         let finding =
                             self.mistake(self.at..self.at, "a space is missing", "before this");
                         self.follow_up(finding);
+                        node.damaged = true;
                     }
                     self.entry(node);
                 }
