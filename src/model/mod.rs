@@ -2,6 +2,7 @@
 
 mod alert;
 mod duration;
+mod glob;
 mod histogram;
 mod labels;
 mod matcher;
@@ -10,6 +11,7 @@ mod size;
 
 pub use alert::Alert;
 pub use duration::{DurationError, PromDuration, format_duration, parse_duration};
+pub use glob::glob;
 pub use histogram::{BucketSpan, CounterReset, Histogram};
 pub use labels::{Labels, LabelsBuilder};
 pub use matcher::{MatchOp, Matcher, MatcherError};
