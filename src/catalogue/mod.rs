@@ -9,6 +9,9 @@ pub use number::write_go_float;
 
 use crate::model::MetricType;
 
+/// Content type of the text format 0.0.4, which [`write_text`] writes.
+pub const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// A declared metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metric {

@@ -1,8 +1,9 @@
 //! Inside a container, localhost is that container and nothing else.
 
-use super::topology::{Listen, is_localhost};
+use super::topology::Listen;
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity};
+use crate::manifest::address::is_localhost;
 
 pub(super) const RULE: Rule = Rule {
     code: "S105",

@@ -6,7 +6,6 @@ mod expressions;
 mod host_port_clash;
 mod host_port_used_inside;
 mod inline_secret;
-mod inside;
 mod interval_beyond_lookback;
 mod levels;
 mod localhost_in_container;

@@ -1,8 +1,9 @@
 //! Natively all parts share one host, and two of them listen on the same port.
 
-use super::topology::{Host, Listen, split_address};
+use super::topology::{Host, Listen};
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity, Span};
+use crate::manifest::address::split_address;
 
 pub(super) const RULE: Rule = Rule {
     code: "S110",

@@ -1,9 +1,9 @@
 //! An expression is no PromQL.
 
 use super::expressions;
-use super::inside::inside;
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity};
+use crate::manifest::place_in;
 use crate::promql::ParseErrorKind;
 
 pub(super) const RULE: Rule = Rule {
@@ -33,12 +33,12 @@ pub(super) fn report(
         // After a mistake of syntax the parser guesses: what follows may only follow from it.
         let told = if broken { 1 } else { usize::MAX };
         for error in expression.errors.iter().filter(|error| error.kind == kind).take(told) {
-            let span = inside(files, expression.text, error.span.start..error.span.end);
+            let span = place_in(files, expression.text, error.span.start..error.span.end);
             let mut finding = rule
                 .says(format!("{}: {}", expression.owner, error.message))
                 .at(span, if kind == ParseErrorKind::Syntax { "here" } else { "this" });
             if let Some(opened) = error.opened {
-                let span = inside(files, expression.text, opened.start..opened.end);
+                let span = place_in(files, expression.text, opened.start..opened.end);
                 finding = finding.also(span, "opened here");
             }
             findings.push(finding);

@@ -1,8 +1,8 @@
 //! An annotation or label is a Go template that cannot be read.
 
-use super::inside::inside;
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity};
+use crate::manifest::place_in;
 use crate::template;
 
 pub(super) const RULE: Rule = Rule {
@@ -25,7 +25,7 @@ fn check(Input { stack, files, .. }: &Input<'_>, findings: &mut Findings) {
         let free = maps.map(|(name, text)| (name.as_str(), text));
         for (name, text) in named.chain(free) {
             if let Err(err) = template::check(text) {
-                let span = inside(files, text, err.offset..err.offset + err.len);
+                let span = place_in(files, text, err.offset..err.offset + err.len);
                 findings.push(
                     RULE.says(format!("`{name}` of alert `{}`: {}", alert.name, err.message))
                         .at(span, "here")

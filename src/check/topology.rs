@@ -2,7 +2,11 @@
 //! someone in the stack connects to. The rules about ports and networks all read this one picture.
 
 use crate::diag::{Span, Spanned};
-use crate::manifest::{Exporter, Protocol, Service, Stack};
+use crate::manifest::address::{
+    ALERTMANAGER_PORT, GRAFANA_PORT, LOOPBACK, PROMETHEUS_PORT, PUSHGATEWAY_PORT, is_localhost,
+    split_address,
+};
+use crate::manifest::{Protocol, Service, Stack};
 
 /// A port that a host listens on.
 #[derive(Debug, Clone)]
@@ -120,7 +124,7 @@ impl<'a> Topology<'a> {
             let published = service.ports.iter().map(|port| {
                 let number = port.number.value;
                 let host = port.host.as_ref().map_or(number, |host| host.value);
-                let bind = port.bind.as_ref().map_or("127.0.0.1", |bind| bind.as_str());
+                let bind = port.bind.as_ref().map_or(LOOPBACK, |bind| bind.as_str());
                 let open = !unpublished.contains(&number);
                 Listen {
                     port: number,
@@ -148,16 +152,11 @@ impl<'a> Topology<'a> {
 
     fn add_parts(&mut self, stack: &'a Stack) {
         for exporter in &stack.exporters {
-            let name = exporter_host(exporter);
+            let name = exporter.host();
             let what = format!("exporter `{}`", exporter.name);
-            let usual = match exporter.kind() {
-                "node" => Some(9100),
-                "mysql" => Some(9104),
-                _ => None,
-            };
-            let port = exporter.port.as_ref().map(|port| port.value).or(usual);
+            let port = exporter.port.as_ref().map(|port| port.value).or(exporter.usual_port());
             let span = exporter.port.as_ref().map_or(exporter.name.span, |port| port.span);
-            let bind = exporter.bind.as_ref().map_or("127.0.0.1", |bind| bind.as_str());
+            let bind = exporter.bind.as_ref().map_or(LOOPBACK, |bind| bind.as_str());
             let main = port.map(|port| Listen {
                 port,
                 protocol: None,
@@ -185,7 +184,7 @@ impl<'a> Topology<'a> {
                     bind: Option<&Spanned<String>>,
                     own: &'a [Spanned<String>],
                     span: Span| {
-            let bind = bind.map_or("127.0.0.1", |bind| bind.as_str()).to_owned();
+            let bind = bind.map_or(LOOPBACK, |bind| bind.as_str()).to_owned();
             let outside = port.map_or(inside, |port| port.value);
             Host {
                 name: name.to_owned(),
@@ -203,19 +202,33 @@ impl<'a> Topology<'a> {
         };
         if let Some(p) = &stack.prometheus {
             let (port, bind) = (p.port.as_ref(), p.bind.as_ref());
-            self.hosts.push(part("prometheus", 9090, port, bind, &p.networks, p.span()));
+            self.hosts.push(part("prometheus", PROMETHEUS_PORT, port, bind, &p.networks, p.span()));
         }
         if let Some(p) = &stack.alertmanager {
             let (port, bind) = (p.port.as_ref(), p.bind.as_ref());
-            self.hosts.push(part("alertmanager", 9093, port, bind, &p.networks, p.span()));
+            self.hosts.push(part(
+                "alertmanager",
+                ALERTMANAGER_PORT,
+                port,
+                bind,
+                &p.networks,
+                p.span(),
+            ));
         }
         if let Some(p) = &stack.pushgateway {
             let (port, bind) = (p.port.as_ref(), p.bind.as_ref());
-            self.hosts.push(part("pushgateway", 9091, port, bind, &p.networks, p.span()));
+            self.hosts.push(part(
+                "pushgateway",
+                PUSHGATEWAY_PORT,
+                port,
+                bind,
+                &p.networks,
+                p.span(),
+            ));
         }
         if let Some(p) = &stack.grafana {
             let (port, bind) = (p.port.as_ref(), p.bind.as_ref());
-            self.hosts.push(part("grafana", 3000, port, bind, &p.networks, p.span()));
+            self.hosts.push(part("grafana", GRAFANA_PORT, port, bind, &p.networks, p.span()));
         }
     }
 
@@ -269,54 +282,11 @@ impl<'a> Topology<'a> {
     }
 }
 
-/// Host name of an exporter on the networks.
-pub fn exporter_host(exporter: &Exporter) -> String {
-    format!("{}-exporter", exporter.name)
-}
-
-/// Whether the name means the machine or container itself.
-pub fn is_localhost(name: &str) -> bool {
-    matches!(name, "localhost" | "127.0.0.1" | "::1" | "[::1]" | "0.0.0.0")
-}
-
-/// Host and port of `host`, `host:port` or a URL; `None` for a variable or an empty text.
-pub fn split_address(text: &str) -> Option<(&str, Option<u16>)> {
-    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    if authority.is_empty() || authority.contains(['$', '{']) {
-        return None;
-    }
-    if authority.starts_with('[') {
-        let (host, port) = authority.split_once(']')?;
-        return Some((&authority[..=host.len()], port.strip_prefix(':')?.parse().ok()));
-    }
-    match authority.rsplit_once(':') {
-        Some((host, port)) => Some((host, port.parse().ok())),
-        None => Some((authority, None)),
-    }
-}
-
 /// The networks a part is attached to: its own, or all that are declared.
 fn networks<'a>(stack: &'a Stack, own: &'a [Spanned<String>]) -> Vec<&'a str> {
     if own.is_empty() {
         stack.networks.iter().map(|network| network.name.as_str()).collect()
     } else {
         own.iter().map(|name| name.as_str()).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_split_into_host_and_port() {
-        assert_eq!(split_address("db"), Some(("db", None)));
-        assert_eq!(split_address("db:3306"), Some(("db", Some(3306))));
-        assert_eq!(split_address("http://u:p@prom:9090/api?x=a:1"), Some(("prom", Some(9090))));
-        assert_eq!(split_address("[::1]:9090"), Some(("[::1]", Some(9090))));
-        assert_eq!(split_address("${HOST}:1"), None);
-        assert_eq!(split_address(""), None);
     }
 }

@@ -1,8 +1,8 @@
 //! A name is used as a host of the stack, and nothing in the stack has that name.
 
-use super::topology::split_address;
 use super::{Input, Rule, did_you_mean};
 use crate::diag::{Findings, Severity, Span};
+use crate::manifest::address::split_address;
 
 pub(super) const RULE: Rule = Rule {
     code: "S006",

@@ -10,10 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::process;
-use crate::catalogue::{Families, Metric, write_text};
-
-/// Content type of the text format 0.0.4.
-pub const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+use crate::catalogue::{Families, Metric, TEXT_FORMAT, write_text};
 
 const REQUESTS: Metric = Metric::counter(
     "promhttp_metric_handler_requests_total",

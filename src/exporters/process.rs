@@ -1,4 +1,4 @@
-//! What an exporter says about its own process: `process_*`, from `/proc/self` (proc(5)).
+//! What an exporter or server says about its own process: `process_*`, from `/proc/self` (proc(5)).
 
 use std::fs;
 

@@ -1,5 +1,6 @@
 //! A manifest: KDL, YAML or JSON text becomes a [`Stack`] in which every value knows its place.
 
+pub mod address;
 pub mod block;
 pub mod codes;
 pub mod decode;

@@ -7,18 +7,21 @@ use crate::diag::{Files, Span, Spanned};
 /// The place in the source of a part of a text value. `range` counts bytes of the value.
 ///
 /// Escapes, raw and folded texts, indentation and doubled quotes are followed; where that fails the
-/// place of the whole value is given.
+/// place of the whole value is given. What has no length gets the character behind it.
 pub fn place_in(files: &Files, text: &Spanned<String>, range: Range<usize>) -> Span {
     let source = files.text(text.span);
-    let offsets = match plain(source, &text.value) {
-        Some(start) => return text.span.part(start + range.start..start + range.end),
-        None => align(source, &text.value),
+    let (start, end) = match plain(source, &text.value) {
+        Some(offset) => (offset + range.start, offset + range.end),
+        None => {
+            let offsets = align(source, &text.value).unwrap_or_default();
+            match (offsets.get(range.start), offsets.get(range.end)) {
+                (Some(start), Some(end)) => (*start, *end),
+                _ => return text.span,
+            }
+        }
     };
-    let at = |offset: usize| offsets.as_ref().and_then(|known| known.get(offset).copied());
-    match (at(range.start), at(range.end)) {
-        (Some(start), Some(end)) => text.span.part(start..end.max(start)),
-        _ => text.span,
-    }
+    let behind = source.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+    text.span.part(start..if end > start { end } else { start + behind })
 }
 
 /// Offset of a value that stands in the source as it is.
@@ -128,6 +131,17 @@ mod tests {
         let files: &Files = &loaded.files;
         let place = super::place_in(files, &alert.expr, start..start + needle.len());
         assert_eq!(files.text(place), expected, "{text}");
+    }
+
+    #[test]
+    fn the_end_of_a_text_has_a_place() {
+        for (expr, expected) in [("\"sum(\"", "\""), ("\"\"\"\n  sum(\n  \"\"\"", "\n")] {
+            let text = format!("rules \"g\" {{\n  alert \"a\" {{\n    expr {expr}\n  }}\n}}");
+            let loaded = parse("m", &text, Format::Kdl, None).expect("no profile is asked for");
+            let alert = loaded.stack.alerts().next().expect("an alert");
+            let place = super::place_in(&loaded.files, &alert.expr, 4..4);
+            assert_eq!(loaded.files.text(place), expected);
+        }
     }
 
     #[test]

@@ -2,17 +2,21 @@
 
 mod alert;
 mod duration;
+mod glob;
 mod histogram;
 mod labels;
 mod matcher;
 mod sample;
+mod size;
 
 pub use alert::Alert;
 pub use duration::{DurationError, PromDuration, format_duration, parse_duration};
+pub use glob::glob;
 pub use histogram::{BucketSpan, CounterReset, Histogram};
 pub use labels::{Labels, LabelsBuilder};
 pub use matcher::{MatchOp, Matcher, MatcherError};
-pub use sample::{Exemplar, Metadata, MetricType, STALE_NAN, TimeRange, Timestamp, is_stale};
+pub use sample::{Exemplar, Metadata, MetricType, STALE_NAN, TimeRange, Timestamp, is_stale, now};
+pub use size::ByteSize;
 
 /// The label that holds a series' metric name.
 pub const METRIC_NAME: &str = "__name__";

@@ -7,6 +7,13 @@ use super::Labels;
 /// Milliseconds since the Unix epoch; may be negative.
 pub type Timestamp = i64;
 
+/// This instant by the machine's clock. For the outermost callers: what counts with time takes it as an
+/// argument.
+pub fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
 /// The NaN whose bit pattern ends a series ("stale marker"), as Prometheus writes it.
 pub const STALE_NAN: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 

@@ -1,19 +1,8 @@
 //! Numbers and durations as text.
 
-use std::fmt::Write;
+use std::time::Duration;
 
-/// Longest duration: 2^63 nanoseconds, in milliseconds.
-const MAX_MILLIS: u64 = 9_223_372_036_854;
-
-const UNITS: [(&str, u64); 7] = [
-    ("y", 365 * 86_400_000),
-    ("w", 7 * 86_400_000),
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1000),
-    ("ms", 1),
-];
+use crate::model;
 
 /// Reads a number as PromQL does: decimal, `0x…`, octal with a leading 0, `1_000`, `1e3`, `Inf`,
 /// `NaN`.
@@ -57,56 +46,17 @@ fn parse_integer(text: &str) -> Option<f64> {
         .map(|integer| integer as f64)
 }
 
-/// Reads `1h30m`; the result is in milliseconds. Units come in the order of their length, each once.
+/// Reads `1h30m`; the result is in milliseconds.
 pub fn parse_duration(text: &str) -> Result<u64, String> {
-    match text {
-        "" => return Err("empty duration string".to_owned()),
-        "0" => return Ok(0),
-        _ => {}
+    match model::parse_duration(text) {
+        Ok(duration) => Ok(duration.as_millis() as u64),
+        Err(error) => Err(error.to_string()),
     }
-    let invalid = || format!("not a valid duration string: {}", super::quote::quote(text));
-    let mut rest = text;
-    let mut units = UNITS.as_slice();
-    let mut total = 0u64;
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let letters = rest[digits..].bytes().take_while(u8::is_ascii_alphabetic).count();
-        let name = &rest[digits..digits + letters];
-        let index = units.iter().position(|(unit, _)| *unit == name);
-        let (Some(index), true) = (index, digits > 0) else { return Err(invalid()) };
-        let out_of_range = || "duration out of range".to_owned();
-        let count: u64 = rest[..digits].parse().map_err(|_| out_of_range())?;
-        total = count
-            .checked_mul(units[index].1)
-            .and_then(|part| total.checked_add(part))
-            .filter(|total| *total <= MAX_MILLIS)
-            .ok_or_else(out_of_range)?;
-        units = &units[index + 1..];
-        rest = &rest[digits + letters..];
-    }
-    Ok(total)
 }
 
-/// `1h30m`, as Prometheus prints a duration of so many milliseconds: years and weeks only where
-/// nothing is left over.
+/// `1h30m`, as Prometheus prints a duration of so many milliseconds.
 pub fn format_duration(millis: u64) -> String {
-    if millis == 0 {
-        return "0s".to_owned();
-    }
-    let mut out = String::new();
-    let mut rest = millis;
-    for (unit, length) in UNITS {
-        let exact_only = matches!(unit, "y" | "w");
-        if exact_only && !rest.is_multiple_of(length) {
-            continue;
-        }
-        let count = rest / length;
-        if count > 0 {
-            write!(out, "{count}{unit}").expect("a String takes everything");
-            rest -= count * length;
-        }
-    }
-    out
+    model::format_duration(Duration::from_millis(millis))
 }
 
 /// The shortest decimal text that gives the number back, never with an exponent; `+Inf`, `-Inf`,

@@ -1,6 +1,7 @@
 //! `monitoring/alertmanager.yml`, its web configuration, and the command line.
 
 use crate::diag::Spanned;
+use crate::manifest::address::ALERTMANAGER_PORT;
 use crate::manifest::{
     self, Alertmanager, Block, ClientTls, Mute, MuteMode, Receiver, Stack, Value, When,
 };
@@ -32,7 +33,7 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
         bind: &alertmanager.bind,
         networks: &alertmanager.networks,
     };
-    let mut part = new(stack, PartKind::Alertmanager, NAME, 9093, &common);
+    let mut part = new(stack, PartKind::Alertmanager, NAME, ALERTMANAGER_PORT, &common);
     part.mounts.push(MountPoint::read_only(
         "/etc/alertmanager",
         HostPath::Output("monitoring".to_owned()),

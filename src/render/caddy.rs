@@ -3,6 +3,7 @@
 
 use minijinja::{Value, context};
 
+use crate::manifest::address::host_of;
 use crate::manifest::{PhpFastcgi, Protocol, Service, Site, Stack};
 
 use super::endpoints::address;
@@ -62,10 +63,8 @@ fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
 fn hidden<'a>(stack: &'a Stack, caddy: &'a Service, site: &Site) -> Vec<&'a str> {
     let php = site.php_fastcgi.iter().map(|php| &php.to);
     let proxies = site.reverse_proxy.iter().filter(|proxy| proxy.path.is_none());
-    let served: Vec<&str> = php
-        .chain(proxies.map(|proxy| &proxy.to))
-        .map(|target| super::parts::host_of(target.as_str()))
-        .collect();
+    let served: Vec<&str> =
+        php.chain(proxies.map(|proxy| &proxy.to)).map(|target| host_of(target.as_str())).collect();
     behind(stack, caddy.name.as_str())
         .filter(|service| served.contains(&service.name.as_str()))
         .map(metrics_path)
@@ -165,7 +164,7 @@ fn metrics_site(caddy: &Service, service: &Service) -> Value {
         .sites
         .iter()
         .flat_map(|site| site.php_fastcgi.iter().map(move |php| (site, php)))
-        .find(|(_, php)| super::parts::host_of(php.to.as_str()) == name)
+        .find(|(_, php)| host_of(php.to.as_str()) == name)
         .and_then(|(site, php)| php.root.as_ref().or(site.root.as_ref()))
         .map_or(PHP_ROOT, |root| root.as_str());
     let replicas = service.replicas.as_ref().is_some_and(|replicas| replicas.value > 1);

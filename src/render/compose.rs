@@ -6,12 +6,13 @@ use indexmap::IndexMap;
 use serde_yaml::Value as Yaml;
 
 use crate::diag::Spanned;
+use crate::manifest::address::{LOOPBACK, host_of};
 use crate::manifest::{Condition, Healthcheck, Protocol, Service, Stack};
 use crate::wire::compose as wire;
 
 use super::parts::{
-    Access, EnvValue, HostPath, MountPoint, Part, PartKind, env_value, exporter_host, granted,
-    host_path, mount_source, origin_order, own_images, parts,
+    Access, EnvValue, HostPath, MountPoint, Part, PartKind, env_value, granted, host_path,
+    mount_source, origin_order, own_images, parts,
 };
 use super::secrets::{Origin, SecretRef};
 use super::template::shell_word;
@@ -263,7 +264,7 @@ fn own_service(plan: &Plan, service: &Service) -> (wire::Service, Vec<SecretRef>
         volumes.push(wire::Mount::Short(format!("./{file}:/etc/caddy/Caddyfile:ro")));
     }
     for exporter in stack.exporters.iter().filter(|exporter| mysql::is_mysql(exporter)) {
-        let target = exporter.target.as_ref().map(|target| super::parts::host_of(&target.value));
+        let target = exporter.target.as_ref().map(|target| host_of(&target.value));
         if target == Some(name)
             && let Some((script, secret)) = mysql::init_script(stack, exporter)
         {
@@ -297,7 +298,7 @@ fn own_service(plan: &Plan, service: &Service) -> (wire::Service, Vec<SecretRef>
         expose: service.exposes.iter().map(|port| port.number.value.to_string()).collect(),
         ports: ports
             .map(|port| {
-                let bind = port.bind.as_ref().map_or(super::parts::LOOPBACK, |bind| bind.as_str());
+                let bind = port.bind.as_ref().map_or(LOOPBACK, |bind| bind.as_str());
                 let host = port.host.as_ref().map_or(port.number.value, |host| host.value);
                 let protocol = port.protocol.as_ref().map(|protocol| protocol.value);
                 published(bind, host, port.number.value, protocol)
@@ -343,7 +344,7 @@ fn own_service(plan: &Plan, service: &Service) -> (wire::Service, Vec<SecretRef>
 fn service_name(stack: &Stack, name: &str) -> String {
     let exporter = stack.exporters.iter().find(|exporter| exporter.name.value == name);
     match exporter {
-        Some(exporter) if stack.service(name).is_none() => exporter_host(exporter),
+        Some(exporter) if stack.service(name).is_none() => exporter.host(),
         _ => name.to_owned(),
     }
 }

@@ -1,8 +1,9 @@
 //! Who listens where: `host:port` inside of the networks, and the same place on the host.
 
+use crate::manifest::address::LOOPBACK;
 use crate::manifest::{Protocol, Service, Stack};
 
-use super::parts::{LOOPBACK, Part, exporter_host};
+use super::parts::Part;
 
 /// A port that something of the stack listens on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +51,7 @@ pub fn endpoints(stack: &Stack) -> Vec<Endpoint> {
         of_service(service, &mut endpoints);
     }
     endpoints.extend(super::parts::parts(stack).iter().map(of_part));
-    for (exporter, host) in stack.exporters.iter().map(|e| (e, exporter_host(e))) {
+    for (exporter, host) in stack.exporters.iter().map(|e| (e, e.host())) {
         endpoints.extend(exporter.exposes.iter().map(|expose| Endpoint {
             host: host.clone(),
             port: expose.number.value,
@@ -137,7 +138,7 @@ pub(super) fn address(stack: &Stack, target: &str, http: bool) -> String {
         return target.to_owned();
     }
     let exporter = stack.exporters.iter().find(|exporter| exporter.name.value == target);
-    let host = exporter.map_or_else(|| target.to_owned(), |exporter| exporter_host(exporter));
+    let host = exporter.map_or_else(|| target.to_owned(), |exporter| exporter.host());
     let all = endpoints(stack);
     let ports = || all.iter().filter(|endpoint| endpoint.host == host);
     let best = ports().find(|endpoint| !http || speaks_http(endpoint.protocol)).or(ports().next());

@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 
+use crate::manifest::address::{ALERTMANAGER_PORT, GRAFANA_PORT, PROMETHEUS_PORT};
 use crate::manifest::{Datasource, Grafana, Stack, Value};
 use crate::wire::grafana as wire;
 
@@ -46,7 +47,7 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
         bind: &grafana.bind,
         networks: &grafana.networks,
     };
-    let mut part = new(stack, PartKind::Grafana, NAME, 3000, &common);
+    let mut part = new(stack, PartKind::Grafana, NAME, GRAFANA_PORT, &common);
     let mut mount = |inside: &str, outside: &str| {
         part.mounts.push(MountPoint::read_only(inside, HostPath::Output(outside.to_owned())));
     };
@@ -249,8 +250,8 @@ fn datasource(stack: &Stack, source: &Source, said: Option<&Datasource>) -> wire
     };
     let scheme = if certificate.is_some() { "https" } else { "http" };
     let derived = match source.kind.as_str() {
-        "prometheus" => format!("{scheme}://{}:{}", prometheus::NAME, prometheus::PORT),
-        "alertmanager" => format!("{scheme}://{}:9093", alertmanager::NAME),
+        "prometheus" => format!("{scheme}://{}:{PROMETHEUS_PORT}", prometheus::NAME),
+        "alertmanager" => format!("{scheme}://{}:{ALERTMANAGER_PORT}", alertmanager::NAME),
         _ => String::new(),
     };
     let own_url = said.and_then(|said| said.url.as_ref()).map(|url| url.value.clone());

@@ -2,6 +2,7 @@
 //! then jobs of the user's own, then federation.
 
 use crate::diag::Spanned;
+use crate::manifest::address::host_of;
 use crate::manifest::{
     DnsSd, DurationText, Federate, Metrics, Prometheus, Protocol, Scrape, Service, Stack,
 };
@@ -223,7 +224,7 @@ fn apply(stack: &Stack, scrape: &Scrape, job: &mut wire::ScrapeConfig) {
     if let Some(port) = port {
         let targets = job.static_configs.iter_mut().flat_map(|group| &mut group.targets);
         for target in targets {
-            let host = target.rsplit_once(':').map_or(target.as_str(), |(host, _)| host);
+            let host = host_of(target);
             *target = format!("{host}:{}", port.value);
         }
         for discovery in &mut job.dns_sd_configs {
@@ -239,7 +240,7 @@ fn apply(stack: &Stack, scrape: &Scrape, job: &mut wire::ScrapeConfig) {
         let target = |text: &Spanned<String>| match (port, text.contains(':')) {
             (Some(port), false) => {
                 let host = address(stack, text.as_str(), true);
-                format!("{}:{port}", host.rsplit_once(':').map_or(host.as_str(), |(host, _)| host))
+                format!("{}:{port}", host_of(&host))
             }
             _ => address(stack, text.as_str(), true),
         };

@@ -4,6 +4,7 @@ use minijinja::context;
 use minijinja::value::{Serde, Value};
 
 use crate::manifest::Stack;
+use crate::manifest::address::host_of;
 
 use super::parts::{PartKind, own_images, parts};
 use super::template;
@@ -50,7 +51,7 @@ fn grants(stack: &Stack) -> Vec<Value> {
     exporters
         .filter_map(|exporter| {
             let (script, _) = mysql::init_script(stack, exporter)?;
-            let target = super::parts::host_of(exporter.target.as_ref()?.as_str()).to_owned();
+            let target = host_of(exporter.target.as_ref()?.as_str()).to_owned();
             Some(context! { exporter => exporter.name.as_str(), service => target, script => script.inside.as_str() })
         })
         .collect()

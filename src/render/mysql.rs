@@ -3,12 +3,12 @@
 
 use minijinja::context;
 
+use crate::manifest::address::{MYSQLD_EXPORTER_PORT, host_of};
 use crate::manifest::{Exporter, Stack};
 
 use super::endpoints::address;
 use super::parts::{
-    Common, EnvValue, HostPath, MountPoint, Part, PartKind, exporter_host, exporter_version,
-    host_of, in_file, part as new,
+    Common, EnvValue, HostPath, MountPoint, Part, PartKind, exporter_version, in_file, part as new,
 };
 use super::secrets::SecretRef;
 use super::template;
@@ -29,7 +29,7 @@ pub(super) fn is_mysql(exporter: &Exporter) -> bool {
 
 /// The exporter's folder below the output folder.
 fn folder(exporter: &Exporter) -> String {
-    format!("monitoring/{}", exporter_host(exporter))
+    format!("monitoring/{}", exporter.host())
 }
 
 fn user(exporter: &Exporter) -> &str {
@@ -55,10 +55,10 @@ pub(super) fn part(stack: &Stack, exporter: &Exporter) -> Part {
         bind: &exporter.bind,
         networks: &exporter.networks,
     };
-    let inside = exporter.port.as_ref().map_or(9104, |port| port.value);
-    let mut part = new(stack, PartKind::MysqldExporter, &exporter_host(exporter), inside, &common);
+    let inside = exporter.port.as_ref().map_or(MYSQLD_EXPORTER_PORT, |port| port.value);
+    let mut part = new(stack, PartKind::MysqldExporter, &exporter.host(), inside, &common);
     part.argv.push(format!("--config.my-cnf={FOLDER}/my.cnf"));
-    if inside != 9104 {
+    if inside != MYSQLD_EXPORTER_PORT {
         part.argv.push(format!("--web.listen-address=:{inside}"));
     }
     if let Some(path) = &exporter.path {
@@ -114,7 +114,7 @@ pub(super) fn init_script(stack: &Stack, exporter: &Exporter) -> Option<(MountPo
     let image = service.image.as_ref()?.as_str();
     let known = ["mysql", "mariadb", "percona"].iter().any(|name| image.contains(name));
     known.then(|| {
-        let inside = format!("/docker-entrypoint-initdb.d/50-{}.sh", exporter_host(exporter));
+        let inside = format!("/docker-entrypoint-initdb.d/50-{}.sh", exporter.host());
         let script = HostPath::Output(format!("{}/grants.sh", folder(exporter)));
         (MountPoint::read_only(inside, script), secret)
     })

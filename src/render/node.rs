@@ -1,10 +1,9 @@
 //! The node exporter: the machine's file systems under `/host`, and its process numbers.
 
+use crate::manifest::address::NODE_EXPORTER_PORT;
 use crate::manifest::{Exporter, Stack};
 
-use super::parts::{
-    Access, Common, HostPath, MountPoint, Part, PartKind, exporter_host, own_images, part as new,
-};
+use super::parts::{Access, Common, HostPath, MountPoint, Part, PartKind, own_images, part as new};
 use super::versions::Product;
 
 pub(super) fn part(stack: &Stack, exporter: &Exporter) -> Part {
@@ -16,12 +15,12 @@ pub(super) fn part(stack: &Stack, exporter: &Exporter) -> Part {
         bind: &exporter.bind,
         networks: &exporter.networks,
     };
-    let inside = exporter.port.as_ref().map_or(9100, |port| port.value);
-    let mut part = new(stack, PartKind::NodeExporter, &exporter_host(exporter), inside, &common);
+    let inside = exporter.port.as_ref().map_or(NODE_EXPORTER_PORT, |port| port.value);
+    let mut part = new(stack, PartKind::NodeExporter, &exporter.host(), inside, &common);
     part.argv = ["--path.procfs=/host/proc", "--path.sysfs=/host/sys", "--path.rootfs=/host"]
         .map(str::to_owned)
         .to_vec();
-    if inside != 9100 {
+    if inside != NODE_EXPORTER_PORT {
         part.argv.push(format!("--web.listen-address=:{inside}"));
     }
     if let Some(path) = &exporter.path {

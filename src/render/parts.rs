@@ -2,6 +2,7 @@
 //! list fills compose.yaml and tells the runner what to start, so the two cannot differ.
 
 use crate::diag::Spanned;
+use crate::manifest::address::{LOOPBACK, host_of};
 use crate::manifest::{Block, Exporter, Images, ServerTls, Stack, Value, WebUser};
 
 use super::secrets::{Origin, SecretRef, slug};
@@ -240,8 +241,6 @@ pub(super) fn part(
     }
 }
 
-/// Where ports are published when nothing is said.
-pub(super) const LOOPBACK: &str = "127.0.0.1";
 /// The image of our own binary, built from the repository's Dockerfile; see `own_images`.
 pub(super) const OWN_IMAGE: &str = "stackctl:local";
 
@@ -310,11 +309,6 @@ pub(super) fn tls_path(path: &str) -> String {
     format!("/run/tls/{}", slug(path))
 }
 
-/// Host name of an exporter.
-pub fn exporter_host(exporter: &Exporter) -> String {
-    format!("{}-exporter", exporter.name.value)
-}
-
 /// The exporter's version, for what it can be asked.
 pub(super) fn exporter_version(product: Product, exporter: &Exporter) -> Version {
     product.version(
@@ -359,7 +353,7 @@ fn custom(stack: &Stack, exporter: &Exporter) -> Part {
         bind: &exporter.bind,
         networks: &exporter.networks,
     };
-    part(stack, PartKind::Custom, &exporter_host(exporter), inside, &common)
+    part(stack, PartKind::Custom, &exporter.host(), inside, &common)
 }
 
 fn add_exporter_settings(part: &mut Part, stack: &Stack, exporter: &Exporter) {
@@ -384,11 +378,6 @@ pub(super) fn mount_source(name: &str) -> HostPath {
         Some('.') => HostPath::Manifest(name.to_owned()),
         _ => HostPath::Volume(name.to_owned()),
     }
-}
-
-/// `db` of `db:3306`.
-pub(super) fn host_of(address: &str) -> &str {
-    address.rsplit_once(':').map_or(address, |(host, _)| host)
 }
 
 /// All secrets that some file or container refers to, each once, ordered by name.

@@ -1,6 +1,7 @@
 //! `monitoring/prometheus.yml`, its web configuration, and the command line.
 
 use crate::diag::Spanned;
+use crate::manifest::address::{ALERTMANAGER_PORT, PROMETHEUS_PORT};
 use crate::manifest::{Block, ClientTls, DurationText, Map, Relabel, RelabelAction, Stack, Value};
 use crate::model::PromDuration;
 use crate::wire::prometheus as wire;
@@ -17,7 +18,6 @@ use super::{Output, Plan, RenderError, Renderer, alerts, header, jobs, to_yaml};
 pub(super) const RENDERER: Renderer = Renderer { name: "prometheus.yml", render };
 
 pub(super) const NAME: &str = "prometheus";
-pub(super) const PORT: u16 = 9090;
 /// Path of the web configuration below the output folder.
 const WEB: &str = "monitoring/web.yml";
 
@@ -31,7 +31,7 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
         bind: &prometheus.bind,
         networks: &prometheus.networks,
     };
-    let mut part = new(stack, PartKind::Prometheus, NAME, PORT, &common);
+    let mut part = new(stack, PartKind::Prometheus, NAME, PROMETHEUS_PORT, &common);
     part.mounts
         .push(MountPoint::read_only("/etc/prometheus", HostPath::Output("monitoring".to_owned())));
     if let Some(volume) = &prometheus.data {
@@ -144,7 +144,7 @@ pub fn config(stack: &Stack) -> Option<wire::Config> {
             scheme: alertmanager.tls.is_some().then_some(wire::Scheme::Https),
             tls_config: alertmanager.tls.as_ref().map(|tls| trust_own(tls.cert.as_str())),
             static_configs: vec![wire::StaticConfig {
-                targets: vec!["alertmanager:9093".to_owned()],
+                targets: vec![format!("{}:{ALERTMANAGER_PORT}", super::alertmanager::NAME)],
                 ..wire::StaticConfig::default()
             }],
             ..wire::AlertmanagerConfig::default()

@@ -1,6 +1,7 @@
 //! The push gateway.
 
 use crate::manifest::Stack;
+use crate::manifest::address::PUSHGATEWAY_PORT;
 
 use super::parts::{Access, Common, HostPath, MountPoint, Part, PartKind, part as new};
 use super::versions::Product;
@@ -19,7 +20,7 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
         bind: &gateway.bind,
         networks: &gateway.networks,
     };
-    let mut part = new(stack, PartKind::Pushgateway, NAME, 9091, &common);
+    let mut part = new(stack, PartKind::Pushgateway, NAME, PUSHGATEWAY_PORT, &common);
     if let Some(volume) = &gateway.data {
         part.argv.push(format!("--persistence.file={DATA}/metrics"));
         part.mounts.push(MountPoint {

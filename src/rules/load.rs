@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use regex::Regex;
 
 use super::{Alert, Group, Query, Record, Rule};
-use crate::model::{METRIC_NAME, parse_duration};
+use crate::model::{METRIC_NAME, glob, parse_duration};
 use crate::promql;
 use crate::template;
 use crate::wire::rules as wire;
@@ -254,56 +253,10 @@ pub fn find_files(base: &Path, patterns: &[String]) -> Vec<PathBuf> {
             files.push(path);
             continue;
         }
-        let mut found = vec![PathBuf::new()];
-        for component in path.components() {
-            let text = component.as_os_str().to_string_lossy();
-            if text.contains(['*', '?', '[']) {
-                let matching = wildcard(&text);
-                found = found.iter().flat_map(|dir| children(dir, matching.as_ref())).collect();
-            } else {
-                for dir in &mut found {
-                    dir.push(component);
-                }
-                found.retain(|path| path.exists());
-            }
-        }
-        found.sort();
-        files.extend(found);
+        // A pattern that is none matches nothing.
+        files.extend(glob(&path).unwrap_or_default());
     }
     files
-}
-
-fn children(dir: &Path, matching: Option<&Regex>) -> Vec<PathBuf> {
-    let Some(matching) = matching else { return Vec::new() };
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    entries
-        .filter(|entry| matching.is_match(&entry.file_name().to_string_lossy()))
-        .map(|entry| entry.path())
-        .collect()
-}
-
-fn wildcard(pattern: &str) -> Option<Regex> {
-    let mut regex = String::from("^");
-    let mut rest = pattern.chars();
-    while let Some(c) = rest.next() {
-        match c {
-            '*' => regex.push_str("[^/]*"),
-            '?' => regex.push_str("[^/]"),
-            // Character classes are written alike.
-            '[' => {
-                regex.push('[');
-                for c in rest.by_ref() {
-                    regex.push(c);
-                    if c == ']' {
-                        break;
-                    }
-                }
-            }
-            c => regex.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
-        }
-    }
-    regex.push('$');
-    Regex::new(&regex).ok()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::{Group, GroupStatus, RunningGroup};
-use crate::model::{self, Labels, Timestamp};
+use crate::model::{self, Labels, Timestamp, now};
 use crate::promql::QueryOptions;
 use crate::storage::{Append, Select};
 
@@ -178,9 +178,4 @@ impl Manager {
 
 fn key(group: &Group) -> (String, String) {
     (group.file.clone(), group.name.clone())
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    since.as_millis() as Timestamp
 }

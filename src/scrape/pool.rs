@@ -268,10 +268,7 @@ impl Worker {
     fn end_leftover(&mut self) {
         use crate::model::STALE_NAN;
         use crate::storage::{Batch, FloatRow};
-        let time = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_millis() as i64;
+        let time = crate::model::now();
         let row = |series| FloatRow { series, time, start_time: 0, value: STALE_NAN };
         let floats: Vec<_> = self.carried.drain().flat_map(|(_, live)| live).map(row).collect();
         if floats.is_empty() {

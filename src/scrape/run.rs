@@ -1,7 +1,7 @@
 //! The loop of one target: wait for its place in the interval, fetch, read, store.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -17,7 +17,7 @@ use super::page::{Counts, Page, PageError, Rejected, Report};
 use super::status::Health;
 use super::target::Target;
 use super::text::Format;
-use crate::model::Timestamp;
+use crate::model::{Timestamp, now};
 use crate::storage::{Append, SeriesId};
 use crate::wire::prometheus::ScrapeProtocol;
 
@@ -95,11 +95,6 @@ fn format_of(content_type: Option<&str>, fallback: Option<Format>) -> Result<For
             content_type.unwrap_or_default()
         )),
     }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_millis() as Timestamp
 }
 
 struct Fetched {

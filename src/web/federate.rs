@@ -7,10 +7,8 @@ use axum::response::Response;
 
 use super::Prometheus;
 use super::api::{ApiError, Params, compressed};
-use super::metrics::TEXT_FORMAT;
-use super::prometheus::now;
-use crate::catalogue::write_go_float;
-use crate::model::{Labels, METRIC_NAME, TimeRange, Timestamp, is_stale};
+use crate::catalogue::{TEXT_FORMAT, write_go_float};
+use crate::model::{Labels, METRIC_NAME, TimeRange, Timestamp, is_stale, now};
 use crate::storage::{Columns, QuerySymbols, Select, SelectError};
 
 struct Newest {

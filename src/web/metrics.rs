@@ -8,12 +8,10 @@ use axum::response::Response;
 
 use super::Prometheus;
 use super::api::{ApiError, Params, compressed};
-use crate::catalogue::{Families, Metric, write_text};
+use crate::catalogue::{Families, Metric, TEXT_FORMAT, write_text};
+use crate::exporters::process;
 use crate::rules::GroupStatus;
 use crate::storage::StoreStats;
-
-/// Media type of the text format.
-pub(super) const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 const BUILD_INFO: Metric =
     Metric::gauge("prometheus_build_info", "Always 1; the label names the version.")
@@ -101,16 +99,6 @@ const GROUP_RULES: Metric =
 const POOL_TARGETS: Metric =
     Metric::gauge("prometheus_target_scrape_pool_targets", "Targets that are scraped.")
         .with(&["scrape_job"]);
-const CPU: Metric =
-    Metric::counter("process_cpu_seconds_total", "CPU time of the process, user and system.");
-const OPEN_FILES: Metric = Metric::gauge("process_open_fds", "Open file descriptors.");
-const MOST_FILES: Metric = Metric::gauge("process_max_fds", "Most open file descriptors.");
-const VIRTUAL: Metric = Metric::gauge("process_virtual_memory_bytes", "Address space in bytes.");
-const MOST_VIRTUAL: Metric =
-    Metric::gauge("process_virtual_memory_max_bytes", "Largest address space in bytes.");
-const RESIDENT: Metric = Metric::gauge("process_resident_memory_bytes", "Memory in use, bytes.");
-const STARTED: Metric =
-    Metric::gauge("process_start_time_seconds", "When the process was started.");
 const THREADS: Metric = Metric::gauge("process_threads", "Threads of the process.");
 
 pub(super) async fn metrics(
@@ -153,7 +141,10 @@ fn gather(web: &Prometheus, out: &mut Families) {
     if web.is_ready() {
         put_store(&web.store.stats(0), out);
     }
-    put_process(out);
+    process::put(out);
+    if let Ok(stat) = procfs::process::Process::myself().and_then(|myself| myself.stat()) {
+        out.put(&THREADS, &[], stat.num_threads as f64);
+    }
     for add in web.other_metrics() {
         add(out);
     }
@@ -195,31 +186,5 @@ fn put_store(stats: &StoreStats, out: &mut Families) {
             out.put(&millis, &[], time as f64);
             out.put(&in_seconds, &[], seconds(time));
         }
-    }
-}
-
-/// What the kernel knows of this process; a figure that it does not give is left out.
-fn put_process(out: &mut Families) {
-    let Ok(process) = procfs::process::Process::myself() else { return };
-    if let Ok(stat) = process.stat() {
-        let ticks = procfs::ticks_per_second() as f64;
-        out.put(&CPU, &[], (stat.utime + stat.stime) as f64 / ticks);
-        out.put(&VIRTUAL, &[], stat.vsize as f64);
-        out.put(&RESIDENT, &[], stat.rss as f64 * procfs::page_size() as f64);
-        out.put(&THREADS, &[], stat.num_threads as f64);
-        if let Ok(boot) = procfs::boot_time_secs() {
-            out.put(&STARTED, &[], boot as f64 + stat.starttime as f64 / ticks);
-        }
-    }
-    if let Ok(count) = process.fd_count() {
-        out.put(&OPEN_FILES, &[], count as f64);
-    }
-    if let Ok(limits) = process.limits() {
-        let value = |limit: procfs::process::LimitValue| match limit {
-            procfs::process::LimitValue::Unlimited => u64::MAX as f64,
-            procfs::process::LimitValue::Value(value) => value as f64,
-        };
-        out.put(&MOST_FILES, &[], value(limits.max_open_files.soft_limit));
-        out.put(&MOST_VIRTUAL, &[], value(limits.max_address_space.soft_limit));
     }
 }

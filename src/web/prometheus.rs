@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use parking_lot::RwLock;
 use regex::Regex;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::measure::Requests;
 use super::pool::Pool;
 use crate::catalogue::Families;
-use crate::model::{Labels, Timestamp};
+use crate::model::{Labels, Timestamp, now};
 use crate::promql::QueryOptions;
 use crate::rules;
 use crate::scrape::PoolStatus;
@@ -239,10 +239,4 @@ impl Prometheus {
     pub(super) fn prefix(&self) -> &str {
         self.options.route_prefix.trim_end_matches('/')
     }
-}
-
-/// Milliseconds since 1970.
-pub(super) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    since.as_millis() as Timestamp
 }

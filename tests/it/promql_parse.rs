@@ -304,16 +304,6 @@ impl Drop for Server {
     }
 }
 
-/// `GET` of a path, the body as JSON; `None` while nobody listens.
-fn get(port: u16, path: &str) -> Option<serde_json::Value> {
-    use std::io::{Read, Write};
-    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
-    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()
-}
-
 /// One line and several lines are those of the API's `format_query`.
 fn prometheus_printing() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -332,7 +322,7 @@ fn prometheus_printing() {
     );
     let formatted = |text: &str| {
         let query: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
-        get(port, &format!("/api/v1/format_query?query={query}"))
+        support::get_json(port, &format!("/api/v1/format_query?query={query}"))
     };
     let mut patience = (0..300).map(|_| std::thread::sleep(std::time::Duration::from_millis(50)));
     while formatted("1").is_none() {

@@ -1,8 +1,7 @@
 //! Scraping beside Prometheus itself: the same pages, the same configurations, the same verdicts.
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +15,7 @@ use stackctl::scrape::config::load;
 use stackctl::scrape::{Health, Manager, Options};
 use stackctl::storage::{Append, Columns, MemoryStore, QuerySymbols, Select};
 
-use super::support::{Needs, Test, find_program, free_port};
+use super::support::{Needs, Test, find_program, free_port, get_json};
 
 pub const TESTS: &[Test] = &[
     (
@@ -171,15 +170,6 @@ impl Drop for Server {
     }
 }
 
-fn fetch(port: u16, path: &str) -> Option<serde_json::Value> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    // HTTP/1.0, so that the answer has no chunks.
-    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()
-}
-
 fn show(labels: &Labels, value: f64) -> String {
     let own = labels.iter().filter(|(name, _)| *name != "case");
     format!("{} {value}", Labels::from_pairs(own))
@@ -209,7 +199,7 @@ fn theirs(config: &std::path::Path, data: &std::path::Path) -> Vec<Fate> {
         .unwrap();
     let _server = Server(server);
     let up = wait("the first scrapes of Prometheus", || {
-        let answer = fetch(port, "/api/v1/query?query=up")?;
+        let answer = get_json(port, "/api/v1/query?query=up")?;
         let up = answer["data"]["result"].as_array()?.clone();
         (up.len() == cases().len()).then_some(up)
     });
@@ -221,7 +211,7 @@ fn theirs(config: &std::path::Path, data: &std::path::Path) -> Vec<Fate> {
         .map(|page| {
             let case = page.to_string();
             let path = format!("/api/v1/query?query=%7Bcase%3D%22{case}%22%7D");
-            let answer = fetch(port, &path).unwrap();
+            let answer = get_json(port, &path).unwrap();
             is_up(&case).then(|| {
                 let found = answer["data"]["result"].as_array().unwrap().iter();
                 let series = found.map(|series| {

@@ -79,3 +79,21 @@ pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("the loopback has ports");
     listener.local_addr().expect("a bound listener has an address").port()
 }
+
+/// Status and body of a page on the loopback; `None` while nothing answers.
+pub fn get(port: u16, path: &str) -> Option<(u16, String)> {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).ok()?;
+    // HTTP/1.0, so that the answer has no chunks.
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+}
+
+/// The JSON of a page on the loopback, whatever its status.
+pub fn get_json(port: u16, path: &str) -> Option<serde_json::Value> {
+    serde_json::from_str(&get(port, path)?.1).ok()
+}

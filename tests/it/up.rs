@@ -1,6 +1,5 @@
 //! A whole stack: `up`, its parts, its control socket, reloads, kills and restarts.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -104,15 +103,7 @@ impl Drop for Stack {
 
 /// Body of a GET, if it is answered with 200.
 fn get(port: u16, path: &str) -> Option<String> {
-    use std::io::Write;
-    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
+    support::get(port, path).filter(|(status, _)| *status == 200).map(|(_, body)| body)
 }
 
 /// Results of an instant query: labels and value of each series.

@@ -8,10 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use regex::Regex;
-
 use super::{CollectError, Collector, Families, Host, Metric, On};
-use crate::model::MetricType;
+use crate::model::{MetricType, glob};
 
 const ERROR: Metric = Metric::gauge(
     "node_textfile_scrape_error",
@@ -141,39 +139,8 @@ fn folders(pattern: &str) -> Vec<PathBuf> {
     if !pattern.contains(['*', '?', '[']) {
         return vec![PathBuf::from(pattern)];
     }
-    let mut found = vec![PathBuf::from(if pattern.starts_with('/') { "/" } else { "" })];
-    for part in pattern.split('/').filter(|part| !part.is_empty()) {
-        found = match wildcard(part) {
-            None => found.into_iter().map(|folder| folder.join(part)).collect(),
-            Some(regex) => found
-                .iter()
-                .flat_map(|folder| {
-                    let folder =
-                        if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-                    let mut names: Vec<_> = fs::read_dir(folder)
-                        .into_iter()
-                        .flatten()
-                        .flatten()
-                        .map(|entry| entry.file_name())
-                        .filter(|name| regex.is_match(&name.to_string_lossy()))
-                        .collect();
-                    names.sort_unstable();
-                    names.into_iter().map(|name| folder.join(name)).collect::<Vec<_>>()
-                })
-                .collect(),
-        };
-    }
-    found.retain(|folder| folder.exists());
+    let found = glob(Path::new(pattern)).unwrap_or_default();
     if found.is_empty() { vec![PathBuf::from(pattern)] } else { found }
-}
-
-fn wildcard(part: &str) -> Option<Regex> {
-    if !part.contains(['*', '?', '[']) {
-        return None;
-    }
-    let escaped = regex::escape(part);
-    let pattern = escaped.replace("\\*", ".*").replace("\\?", ".");
-    Regex::new(&format!("^{}$", pattern.replace("\\[", "[").replace("\\]", "]"))).ok()
 }
 
 fn prom_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {

@@ -1,6 +1,7 @@
 //! Exporters and the push gateway.
 
 use crate::diag::Spanned;
+use crate::manifest::address::{MYSQLD_EXPORTER_PORT, NODE_EXPORTER_PORT};
 use crate::manifest::block::{Block, DurationText, Map, Value};
 use crate::manifest::shape::settings;
 use crate::manifest::stack::{Expose, Metrics, Mount, Native};
@@ -60,6 +61,20 @@ impl Exporter {
     /// `node`, `mysql` or what else it is: `kind` when written, the name otherwise.
     pub fn kind(&self) -> &str {
         self.kind.as_ref().map_or(self.name.as_str(), |kind| kind.as_str())
+    }
+
+    /// Host name on the networks.
+    pub fn host(&self) -> String {
+        format!("{}-exporter", self.name)
+    }
+
+    /// Port that an exporter of its kind listens on when none is said.
+    pub fn usual_port(&self) -> Option<u16> {
+        match self.kind() {
+            "node" => Some(NODE_EXPORTER_PORT),
+            "mysql" | "mysqld" => Some(MYSQLD_EXPORTER_PORT),
+            _ => None,
+        }
     }
 }
 

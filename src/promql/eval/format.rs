@@ -1,18 +1,7 @@
 //! Floats and histograms as text inside of labels and messages.
 
 use super::hist::Hist;
-
-/// Shortest decimal form, never with an exponent: the label value of `count_values`.
-pub(super) fn float_f(value: f64) -> String {
-    if value.is_nan() {
-        "NaN".to_owned()
-    } else if value.is_infinite() {
-        (if value > 0.0 { "+Inf" } else { "-Inf" }).to_owned()
-    } else {
-        // Rust writes the shortest digits that read back, and no exponent.
-        format!("{value}")
-    }
-}
+pub(super) use crate::promql::number::format_float as float_f;
 
 /// Shortest form, with an exponent below 1e-4 and from 1e21 on.
 pub(super) fn float_g(value: f64) -> String {

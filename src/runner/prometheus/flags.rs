@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::model::{format_duration, parse_duration};
+use crate::model::{ByteSize, format_duration, parse_duration};
 
 /// Scrapes, stores, answers queries and evaluates rules, as Prometheus does.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -181,40 +181,13 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
         .ok_or_else(|| "the name has no address".to_owned())
 }
 
-/// Bytes with a unit of powers of 1024: B, KB, MB, GB, TB, PB, EB.
-pub fn parse_size(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = text[digits.len()..].to_ascii_uppercase();
-    let power = match unit.as_str() {
-        "B" => 0,
-        "KB" | "KIB" => 1,
-        "MB" | "MIB" => 2,
-        "GB" | "GIB" => 3,
-        "TB" | "TIB" => 4,
-        "PB" | "PIB" => 5,
-        "EB" | "EIB" => 6,
-        _ => return Err(format!("`{text}` needs a unit: B, KB, MB, GB, TB, PB or EB")),
-    };
-    let number: f64 = digits.parse().map_err(|_| format!("`{digits}` is not a number"))?;
-    let bytes = number * 1024_f64.powi(power);
-    if bytes.is_finite() && (0.0..=u64::MAX as f64).contains(&bytes) {
-        Ok(bytes as u64)
-    } else {
-        Err(format!("`{text}` is out of range"))
-    }
+fn parse_size(text: &str) -> Result<u64, String> {
+    text.parse().map(|ByteSize(bytes)| bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_have_binary_units() {
-        assert_eq!(parse_size("20GB"), Ok(20 << 30));
-        assert_eq!(parse_size("1.5KB"), Ok(1536));
-        assert!(parse_size("20").is_err());
-        assert!(parse_size("GB").is_err());
-    }
 
     #[test]
     fn flags_are_those_of_the_reference_program() {
@@ -230,6 +203,10 @@ mod tests {
         assert_eq!(flags.listen, [SocketAddr::from(([0, 0, 0, 0], 9091))]);
         assert_eq!(flags.to_map()["storage.tsdb.retention.size"], "21474836480B");
         assert!(flags.lifecycle);
+        for size in ["20", "GB"] {
+            let flag = format!("--storage.tsdb.retention.size={size}");
+            assert!(Flags::from_args(&[flag]).is_err(), "{size}");
+        }
         assert!(Flags::from_args(&["--no-such-flag".to_owned()]).is_err());
     }
 }

@@ -7,7 +7,7 @@ mod store;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::mpsc;
@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 
 pub use flags::Flags;
 
-use crate::model::{Timestamp, format_duration};
+use crate::model::{format_duration, now};
 use crate::promql::QueryOptions;
 use crate::rules::{self, RuleText};
 use crate::scrape;
@@ -324,10 +324,4 @@ async fn drain_alerts(mut alerts: mpsc::UnboundedReceiver<Vec<crate::model::Aler
             info!(alert = %alert.labels, "alert");
         }
     }
-}
-
-/// Milliseconds since 1970.
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    since.as_millis() as Timestamp
 }

@@ -113,7 +113,7 @@ fn settle_located(
 
     for pattern in &written.scrape_config_files.clone() {
         let pattern = base.path(pattern);
-        let files = crate::scrape::discover::glob(&pattern);
+        let files = crate::model::glob(&pattern);
         for file in files.map_err(|err| invalid(err.to_string()))? {
             let more: wire::ScrapeConfigFile = read(&file)?;
             written.scrape_configs.extend(more.scrape_configs);

@@ -59,7 +59,7 @@ impl Source {
         let mut present = BTreeMap::new();
         for pattern in &self.patterns {
             // The pattern's form was checked with the configuration.
-            for path in super::glob(pattern).unwrap_or_default() {
+            for path in crate::model::glob(pattern).unwrap_or_default() {
                 let stamp = std::fs::metadata(&path)
                     .map_or((None, 0), |metadata| (metadata.modified().ok(), metadata.len()));
                 present.insert(path, stamp);

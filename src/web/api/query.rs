@@ -9,12 +9,11 @@ use axum::response::Response;
 
 use super::reply::Reply;
 use super::{ApiError, Params, parse_duration_param};
-use crate::model::{Exemplar, Matcher, TimeRange};
+use crate::model::{Exemplar, Matcher, TimeRange, now};
 use crate::promql::{self, Answer, Expr, QueryError, QueryOptions, Value, ValueType};
 use crate::web::Prometheus;
 use crate::web::json::{write_float, write_string, write_time, write_value};
 use crate::web::pool::Turn;
-use crate::web::prometheus::now;
 
 /// Most steps of a range query: a minute's resolution for a week, an hour's for a year.
 const MOST_STEPS: i64 = 11_000;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::reply::Reply;
 use super::targets::{host_name, rfc3339};
 use super::{ApiError, Params};
-use crate::web::prometheus::now;
+use crate::model::now;
 use crate::web::{Prometheus, Replay};
 
 /// The configuration in force.

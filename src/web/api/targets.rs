@@ -9,10 +9,9 @@ use serde::Serialize;
 
 use super::reply::Reply;
 use super::{ApiError, Params, parse_selector};
-use crate::model::{Labels, METRIC_NAME, Matcher, TimeRange, Timestamp, format_duration};
+use crate::model::{Labels, METRIC_NAME, Matcher, TimeRange, Timestamp, format_duration, now};
 use crate::scrape::{Health, PoolStatus, TargetStatus};
 use crate::web::Prometheus;
-use crate::web::prometheus::now;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -11,12 +11,11 @@ use serde::Serialize;
 
 use super::chart::{self, COLORS, Chart};
 use super::render;
-use crate::model::{Histogram, Timestamp, format_duration, parse_duration};
+use crate::model::{Histogram, Timestamp, format_duration, now, parse_duration};
 use crate::promql::{self, Answer, ParseError, QueryError, QueryOptions, Value, ValueType};
 use crate::storage::{LabelSet, QuerySymbols};
 use crate::web::Prometheus;
 use crate::web::api::{Params, parse_time};
-use crate::web::prometheus::now;
 
 /// Steps of a chart whose step is chosen here.
 const STEPS: i64 = 250;
