@@ -286,8 +286,9 @@ fn row(stack: &Stack, name: &str) -> Option<serde_json::Value> {
 }
 
 fn signal(pid: u32, name: &str) {
-    let sent = std::process::Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]);
-    assert!({ sent }.status().expect("a shell").success());
+    let kill = format!("kill -{name} {pid}");
+    let sent = std::process::Command::new("sh").args(["-c", &kill]).status().expect("a shell");
+    assert!(sent.success());
 }
 
 fn reload_in_parts() {

@@ -15,7 +15,7 @@ use anyhow::Context;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{Instrument, error, info, warn};
 
 pub use flags::Flags;
 
@@ -140,11 +140,11 @@ pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()>
     part.state.set_ready(true);
     let served = serve(listeners, Arc::clone(&part.state), &stop)?;
     let mut clocks = JoinSet::new();
-    clocks.spawn(maintain(Arc::clone(&part.store), stop.clone()));
-    clocks.spawn(report_alerts(alerts, stop.clone()));
+    clocks.spawn(maintain(Arc::clone(&part.store), stop.clone()).in_current_span());
+    clocks.spawn(report_alerts(alerts, stop.clone()).in_current_span());
     clocks.spawn({
         let (rules, stop) = (Arc::clone(&part.rules), stop.clone());
-        async move { rules.run(stop).await }
+        async move { rules.run(stop).await }.in_current_span()
     });
     ready();
     let mut reloads = reloads.lock().await;
