@@ -74,12 +74,17 @@ impl Ps {
 }
 
 impl Logs {
-    /// Exit code 1 if the part has no lines.
+    /// Exit code 1 if there is no such part.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let socket = only(self.stack.as_deref()).await?;
         let request = Request::Logs { part: self.part, lines: self.lines, follow: self.follow };
         let mut failed = None;
+        let mut code = ExitCode::SUCCESS;
         control::ask(&socket, &request, |response| {
+            if let Response::Refused(why) = &response {
+                printer::error(why);
+                code = ExitCode::from(1);
+            }
             if let Response::Line(line) = response
                 && let Err(err) = writeln!(out(), "{} {:<16} {}", line.time, line.part, line.text)
             {
@@ -91,7 +96,7 @@ impl Logs {
             }
         })
         .await?;
-        failed.map_or(Ok(ExitCode::SUCCESS), |err| Err(err.into()))
+        failed.map_or(Ok(code), |err| Err(err.into()))
     }
 }
 
@@ -105,10 +110,6 @@ pub async fn down(which: Which) -> anyhow::Result<ExitCode> {
     let socket = only(which.stack.as_deref()).await?;
     let pid = status(&socket).await?.pid;
     let code = command(Which { stack: Some(socket.display().to_string()) }, &Request::Down).await?;
-    let process = PathBuf::from(format!("/proc/{pid}"));
-    while socket.exists() && process.exists() {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
     while alive(pid) {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
@@ -133,6 +134,12 @@ async fn command(which: Which, request: &Request) -> anyhow::Result<ExitCode> {
     })
     .await?;
     Ok(code)
+}
+
+/// Where the server of the only running stack answers.
+pub async fn server_url() -> Option<String> {
+    let status = status(&only(None).await.ok()?).await.ok()?;
+    status.parts.into_iter().find(|part| part.kind == "tsdb")?.url
 }
 
 async fn status(socket: &Path) -> Result<Status, ControlError> {

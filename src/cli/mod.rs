@@ -34,9 +34,15 @@ pub struct Cli {
     /// When to use colours; `NO_COLOR` is respected.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: Color,
+    /// Set by `up --detach` for the process that it starts.
+    #[arg(long, hide = true)]
+    in_background: bool,
     #[command(subcommand)]
     command: Command,
 }
+
+/// See [`Cli::in_background`].
+const IN_BACKGROUND: &str = "--in-background";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Color {
@@ -87,12 +93,18 @@ enum Command {
 struct Terminal {
     quiet: bool,
     color: Color,
+    in_background: bool,
 }
 
 static TERMINAL: OnceLock<Terminal> = OnceLock::new();
 
 fn quiet() -> bool {
     TERMINAL.get().is_some_and(|terminal| terminal.quiet)
+}
+
+/// Whether this process was started by `up --detach`.
+fn in_background() -> bool {
+    TERMINAL.get().is_some_and(|terminal| terminal.in_background)
 }
 
 /// Whether colours are wanted on a stream that is, or is not, a terminal.
@@ -116,8 +128,8 @@ pub fn main() -> ExitCode {
             return if err.use_stderr() { ExitCode::from(COULD_NOT) } else { ExitCode::SUCCESS };
         }
     };
-    let Cli { quiet, verbose, color, command } = cli;
-    let _ = TERMINAL.set(Terminal { quiet, color });
+    let Cli { quiet, verbose, color, in_background, command } = cli;
+    let _ = TERMINAL.set(Terminal { quiet, color, in_background });
     // One provider for everybody, whatever features the dependencies turn on; a second call keeps it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match dispatch(command, verbose) {

@@ -14,6 +14,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 
+use super::control;
 use super::printer::{self, out};
 use crate::model::{Labels, parse_duration};
 
@@ -22,9 +23,10 @@ use crate::model::{Labels, parse_duration};
 pub struct Query {
     /// The expression.
     expr: String,
-    /// Base URL of the server.
-    #[arg(long, default_value = "http://127.0.0.1:9090")]
-    url: String,
+    /// Base URL of the server; that of the running stack if only one runs, else
+    /// http://127.0.0.1:9090.
+    #[arg(long)]
+    url: Option<String>,
     /// Evaluate over this long up to now, as a small plot per series.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     range: Option<Duration>,
@@ -61,6 +63,8 @@ struct Series {
     values: Vec<(f64, String)>,
 }
 
+/// Where a server listens that nobody told otherwise.
+const USUAL_URL: &str = "http://127.0.0.1:9090";
 /// Columns of a plot.
 const WIDTH: u32 = 60;
 
@@ -68,15 +72,19 @@ impl Query {
     /// Exit code 1 if the server refuses the expression.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let (path, form) = self.request();
-        let url = format!("{}{path}", self.url.trim_end_matches('/'));
+        let base = match self.url {
+            Some(url) => url,
+            None => control::server_url().await.unwrap_or_else(|| USUAL_URL.to_owned()),
+        };
+        let url = format!("{}{path}", base.trim_end_matches('/'));
         let body = post(&url, form).await.with_context(|| format!("asking {url}"))?;
+        let answer: Answer = serde_json::from_slice(&body)
+            .with_context(|| format!("{url} gave no answer of the Prometheus API"))?;
         if self.json {
             out().write_all(&body)?;
             writeln!(out())?;
-            return Ok(ExitCode::SUCCESS);
+            return Ok(ExitCode::from(u8::from(answer.status != "success")));
         }
-        let answer: Answer = serde_json::from_slice(&body)
-            .with_context(|| format!("reading the answer of {url}"))?;
         for warning in answer.warnings.iter().chain(&answer.infos) {
             printer::note(warning);
         }

@@ -13,7 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::printer::{self, out};
 use super::telemetry;
 use super::validate::{self, Source};
-use crate::diag::Severity;
+use crate::diag::{self, Severity};
 use crate::runner::board::Part;
 use crate::runner::control::{self, Request, Response};
 use crate::runner::logs::Logs;
@@ -23,6 +23,10 @@ use crate::runner::up::{self, Settings};
 
 /// How long a detached stack may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the process waits for what is left when it ends.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
+/// Lines of the log that are shown when a detached stack could not be started.
+const LAST_WORDS: usize = 20;
 
 /// Validates, renders and runs the whole stack natively, in one process.
 #[derive(Debug, Args)]
@@ -51,14 +55,16 @@ impl Up {
     /// Exit code 1 if the manifest has errors; 2 if the stack could not be started.
     pub fn run(self, verbose: u8) -> anyhow::Result<ExitCode> {
         let loaded = self.source.load()?;
-        validate::show(&loaded);
+        if !super::in_background() {
+            validate::show(&loaded);
+        }
         if loaded.findings.count(Severity::Error) > 0 {
             return Ok(ExitCode::from(1));
         }
         let place = Place::of(&self.source.manifest, self.data_dir.as_deref());
         std::fs::create_dir_all(&place.root)
             .with_context(|| format!("making the data folder {}", place.root.display()))?;
-        if self.detach {
+        if self.detach && !super::in_background() {
             return detach(&self.source.manifest, &place);
         }
         let logs = Logs::default();
@@ -77,20 +83,30 @@ impl Up {
             started: Box::new(show),
         };
         let runtime = tokio::runtime::Runtime::new()?;
-        runtime.block_on(up::up(settings))?;
-        Ok(ExitCode::SUCCESS)
+        let ended = runtime.block_on(up::up(settings));
+        // Whatever is left after a second Ctrl-C may not hold up the end.
+        runtime.shutdown_timeout(LAST_MOMENT);
+        ended.map(|()| ExitCode::SUCCESS)
     }
 }
 
 /// Reads the manifest for the runner; findings that are errors stop it.
 fn read(source: &Source) -> anyhow::Result<up::Source> {
     let loaded = source.load()?;
-    if loaded.findings.count(Severity::Error) > 0 {
-        validate::show(&loaded);
-        let errors = loaded.findings.count(Severity::Error);
-        bail!("{} has {errors} errors: `stackctl validate` shows them", source.manifest.display());
-    }
-    Ok(up::Source { files: loaded.paths, stack: loaded.stack })
+    let stack = match loaded.findings.count(Severity::Error) {
+        0 => Ok(loaded.stack),
+        errors => {
+            let mut report = String::new();
+            let _ = diag::print_concise(&mut report, &loaded.findings, &loaded.files);
+            let plural = if errors == 1 { "" } else { "s" };
+            let manifest = source.manifest.display();
+            Err(anyhow::anyhow!(
+                "{manifest} has {errors} error{plural}: `stackctl validate` explains\n{}",
+                report.trim_end()
+            ))
+        }
+    };
+    Ok(up::Source { files: loaded.paths, stack })
 }
 
 fn show(stack: &str, parts: &[Part]) {
@@ -98,7 +114,7 @@ fn show(stack: &str, parts: &[Part]) {
     let _ = out().write_all(text.as_bytes());
 }
 
-/// Starts the same command without `--detach`, in a session of its own, and waits until it answers.
+/// Starts the same command again in the background, and waits until it answers.
 fn detach(manifest: &Path, place: &Place) -> anyhow::Result<ExitCode> {
     let log = place.log();
     let file = std::fs::OpenOptions::new()
@@ -106,9 +122,10 @@ fn detach(manifest: &Path, place: &Place) -> anyhow::Result<ExitCode> {
         .append(true)
         .open(&log)
         .with_context(|| format!("opening {}", log.display()))?;
-    let arguments = std::env::args_os().skip(1).filter(|word| word != "-d" && word != "--detach");
+    let said_before = file.metadata()?.len();
     let mut child = Command::new(std::env::current_exe()?)
-        .args(arguments)
+        .arg(super::IN_BACKGROUND)
+        .args(std::env::args_os().skip(1))
         .stdin(Stdio::null())
         .stdout(file.try_clone()?)
         .stderr(file)
@@ -121,7 +138,14 @@ fn detach(manifest: &Path, place: &Place) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
         if let Some(status) = child.try_wait()? {
-            bail!("it ended at once ({status}); {} says why", log.display());
+            let said = std::fs::read(&log).unwrap_or_default();
+            let said = said.get(said_before as usize..).unwrap_or_default();
+            let said = String::from_utf8_lossy(said);
+            let lines: Vec<&str> = said.lines().collect();
+            for line in &lines[lines.len().saturating_sub(LAST_WORDS)..] {
+                let _ = writeln!(std::io::stderr(), "{line}");
+            }
+            bail!("the stack did not start ({status}); the log is {}", log.display());
         }
         let mut answered = None;
         let asked = control::ask(&socket, &Request::Ps, |response| {

@@ -48,9 +48,9 @@ impl State {
         }
     }
 
-    /// Whether nothing is left to wait for.
+    /// Whether there is something to say about it; a part that failed may come back.
     pub fn is_settled(&self) -> bool {
-        !matches!(self, Self::Starting | Self::Failed(_))
+        !matches!(self, Self::Starting)
     }
 }
 
@@ -105,18 +105,22 @@ impl Board {
         self.update(name, |part| part.restarts += 1);
     }
 
-    /// Drops the rows whose names are not wanted any more.
-    pub fn retain(&self, keep: impl Fn(&str) -> bool) {
-        self.parts.lock().retain(|part| keep(&part.name));
+    /// Keeps the rows of these names, in this order.
+    pub fn arrange(&self, names: &[String]) {
+        let place = |part: &Part| names.iter().position(|name| *name == part.name);
+        let mut parts = self.parts.lock();
+        parts.retain(|part| place(part).is_some());
+        parts.sort_by_key(place);
+        drop(parts);
         self.changed.send_replace(());
     }
 
-    /// All rows in the order they were added.
+    /// All rows in the order of the plan.
     pub fn rows(&self) -> Vec<Part> {
         self.parts.lock().clone()
     }
 
-    /// Returns when every part is settled (ready, external, not run …).
+    /// Returns when every part is settled (ready, external, failed, not run …).
     pub async fn settled(&self) {
         let mut changed = self.changed.subscribe();
         while !self.rows().iter().all(|part| part.state.is_settled()) {

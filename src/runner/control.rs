@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::board::{Board, Part};
 use super::logs::{Line, Logs};
@@ -75,9 +75,7 @@ pub enum ControlError {
         source: std::io::Error,
     },
     /// Another process serves this stack already.
-    #[error(
-        "this stack is running already (control socket {path} answers); `stackctl down` stops it"
-    )]
+    #[error("this stack is running already (control socket {path}); `stackctl down` stops it")]
     Running {
         /// Where.
         path: PathBuf,
@@ -126,62 +124,98 @@ pub fn sockets() -> Vec<PathBuf> {
     sockets
 }
 
+/// How a stack ends.
+#[derive(Debug, Clone, Default)]
+pub struct Ends {
+    /// Cancelled when it is told to stop.
+    pub stop: CancellationToken,
+    /// Cancelled when all of its parts have ended.
+    pub over: CancellationToken,
+}
+
 /// The control socket of a running stack; removed when it is dropped.
 pub struct Control {
     listener: UnixListener,
     path: PathBuf,
+    /// Held as long as the stack runs, so that two that start at once do not both take the socket.
+    _lock: std::fs::File,
 }
+
+/// Time before accepting is tried again after it failed.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
 impl Control {
     /// Takes the socket; a leftover of a process that is gone is replaced.
     pub async fn bind(path: PathBuf) -> Result<Self, ControlError> {
-        if UnixStream::connect(&path).await.is_ok() {
-            return Err(ControlError::Running { path });
-        }
         let bound = (|| {
             if let Some(folder) = path.parent() {
                 std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+                only_ours(folder)?;
+            }
+            let lock = std::fs::File::create(path.with_extension("lock"))?;
+            match lock.try_lock() {
+                Ok(()) => {}
+                Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
+                Err(std::fs::TryLockError::Error(err)) => return Err(err),
             }
             match std::fs::remove_file(&path) {
                 Err(err) if err.kind() != std::io::ErrorKind::NotFound => return Err(err),
                 _ => {}
             }
-            UnixListener::bind(&path)
+            Ok(Some((UnixListener::bind(&path)?, lock)))
         })();
         match bound {
-            Ok(listener) => Ok(Self { listener, path }),
+            Ok(Some((listener, _lock))) => Ok(Self { listener, path, _lock }),
+            Ok(None) => Err(ControlError::Running { path }),
             Err(source) => Err(ControlError::Bind { path, source }),
         }
     }
 
-    /// Answers requests until `stop`; `reload` reads the manifest again and says what came of it.
+    /// Answers requests until the stack is over; `reload` reads the manifest again and says what
+    /// came of it.
     pub async fn serve(
         self,
         status: impl Fn(Vec<Part>) -> Status + Send + Sync + 'static,
         board: Board,
         logs: Logs,
         reload: tokio::sync::mpsc::Sender<tokio::sync::oneshot::Sender<Result<String, String>>>,
-        stop: CancellationToken,
+        ends: Ends,
     ) {
         let status = Arc::new(status);
         loop {
             let stream = tokio::select! {
-                () = stop.cancelled() => return,
+                () = ends.over.cancelled() => return,
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => stream,
-                    Err(_) => continue,
+                    Err(err) => {
+                        // Out of file descriptors or the like: it passes.
+                        warn!("the control socket cannot accept a connection: {err}");
+                        tokio::time::sleep(PAUSE).await;
+                        continue;
+                    }
                 },
             };
             let (status, board, logs) = (Arc::clone(&status), board.clone(), logs.clone());
-            let (reload, stop) = (reload.clone(), stop.clone());
+            let (reload, ends) = (reload.clone(), ends.clone());
             tokio::spawn(async move {
-                let answered = answer(stream, &*status, &board, &logs, &reload, &stop).await;
+                let answered = answer(stream, &*status, &board, &logs, &reload, &ends).await;
                 if let Err(err) = answered {
                     debug!("control connection ended: {err}");
                 }
             });
         }
     }
+}
+
+/// Refuses a folder that someone else could put a socket into.
+fn only_ours(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::metadata(folder)?;
+    if metadata.uid() == rustix::process::getuid().as_raw() && metadata.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    let why = "the folder belongs to another user, or others may write into it";
+    Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, why))
 }
 
 impl Drop for Control {
@@ -196,7 +230,7 @@ async fn answer(
     board: &Board,
     logs: &Logs,
     reload: &tokio::sync::mpsc::Sender<tokio::sync::oneshot::Sender<Result<String, String>>>,
-    stop: &CancellationToken,
+    Ends { stop, over }: &Ends,
 ) -> std::io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
@@ -225,6 +259,15 @@ async fn answer(
             say(&mut write, &response).await
         }
         Request::Logs { part, lines, follow } => {
+            let known = |part: &String| {
+                board.rows().iter().any(|row| row.name == *part)
+                    || !logs.tail(Some(part), 1).is_empty()
+            };
+            if let Some(part) = part.as_ref().filter(|part| !known(part)) {
+                let parts: Vec<String> = board.rows().into_iter().map(|row| row.name).collect();
+                let why = format!("no part is called `{part}`; there are {}", parts.join(", "));
+                return say(&mut write, &Response::Refused(why)).await;
+            }
             let mut live = logs.follow();
             for line in logs.tail(part.as_deref(), lines) {
                 say(&mut write, &Response::Line(line)).await?;
@@ -234,13 +277,15 @@ async fn answer(
             }
             loop {
                 let line = tokio::select! {
-                    () = stop.cancelled() => return Ok(()),
+                    // What was said until the end comes first.
+                    biased;
                     line = live.recv() => match line {
                         Ok(line) => line,
                         // Too slow: some lines are lost to this reader, the rest goes on.
                         Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => continue,
                         Err(tokio::sync::broadcast::error::RecvError::Closed) => return Ok(()),
                     },
+                    () = over.cancelled() => return Ok(()),
                 };
                 if part.as_ref().is_none_or(|part| *part == line.part) {
                     say(&mut write, &Response::Line(line)).await?;
@@ -289,7 +334,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/stack.sock");
         let control = Control::bind(path.clone()).await.unwrap();
-        let (board, logs, stop) = (Board::default(), Logs::default(), CancellationToken::new());
+        let (board, logs, ends) = (Board::default(), Logs::default(), Ends::default());
         board.put(Part {
             name: "prometheus".into(),
             kind: "tsdb".into(),
@@ -301,7 +346,7 @@ mod tests {
         let (reload, mut asked) = tokio::sync::mpsc::channel(1);
         let status =
             |parts| Status { stack: "demo".into(), manifest: "stack.kdl".into(), pid: 1, parts };
-        let served = tokio::spawn(control.serve(status, board, logs, reload, stop.clone()));
+        let served = tokio::spawn(control.serve(status, board, logs, reload, ends.clone()));
         assert!(matches!(Control::bind(path.clone()).await, Err(ControlError::Running { .. })));
 
         let mut answers = Vec::new();
@@ -315,6 +360,8 @@ mod tests {
         assert_eq!(answers[1], Response::Refused("line 3 is wrong".into()));
 
         ask(&path, &Request::Down, |_| {}).await.unwrap();
+        assert!(ends.stop.is_cancelled() && path.exists());
+        ends.over.cancel();
         served.await.unwrap();
         assert!(!path.exists());
     }

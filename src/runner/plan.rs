@@ -111,30 +111,42 @@ pub fn plan(
 ) -> anyhow::Result<Plan> {
     let mut plan = Plan::default();
     let context = Planner { stack, folder, place, wishes };
+    let parts = render::parts(stack);
     for name in wishes.only.iter().chain(&wishes.simulate) {
-        let part = render::parts(stack).iter().any(|part| part.name == *name);
+        let part = parts.iter().any(|part| part.name == *name);
         if !part && stack.service(name).is_none() {
             bail!("the stack has no service or part `{name}`");
         }
     }
-    for part in render::parts(stack) {
+    for part in &parts {
         if context.is_wanted(&part.name) {
-            context.add_part(&part, &mut plan)?;
+            context.add_part(part, &mut plan)?;
+        } else {
+            left_out(&part.name, part.port, &mut plan);
         }
     }
     for service in &stack.services {
         let simulated = wishes.simulate.contains(&service.name.value);
         if !simulated && context.is_wanted(&service.name.value) {
             context.add_service(service, &mut plan)?;
+        } else {
+            for port in ports(service) {
+                left_out(&service.name, port, &mut plan);
+            }
         }
     }
     context.add_simulated(prometheus_yml, &mut plan)?;
+    // The monitoring parts are no MySQL servers: when one of them moves, the exporter goes on.
+    let own = |name: &str| {
+        let host = name.rsplit_once(':').map_or(name, |(host, _)| host);
+        parts.iter().any(|part| part.name == host)
+    };
     let hosts: BTreeMap<String, String> = plan
         .endpoints
         .iter()
         .filter_map(|(name, endpoint)| match endpoint {
-            Endpoint::At(address) => Some((name.clone(), address.clone())),
-            Endpoint::Nowhere(_) => None,
+            Endpoint::At(address) if !own(name) => Some((name.clone(), address.clone())),
+            _ => None,
         })
         .collect();
     for part in &mut plan.parts {
@@ -143,6 +155,18 @@ pub fn plan(
         }
     }
     Ok(plan)
+}
+
+/// A target of something that was not asked for is down, and says so.
+fn left_out(name: &str, port: u16, plan: &mut Plan) {
+    let reason = format!("`{name}` was not asked for: `--only` leaves it out");
+    plan.endpoints.insert(format!("{name}:{port}"), Endpoint::Nowhere(reason));
+}
+
+/// The ports on which a service listens.
+fn ports(service: &Service) -> Vec<u16> {
+    let published = service.ports.iter().map(|port| port.number.value);
+    published.chain(service.exposes.iter().map(|expose| expose.number.value)).collect()
 }
 
 struct Planner<'a> {
@@ -256,7 +280,21 @@ impl Planner<'_> {
             PartKind::Custom => {
                 let exporter = part.exporter.and_then(|index| self.stack.exporters.get(index));
                 let native = exporter.and_then(|exporter| exporter.native.as_ref());
-                self.native(&part.name, native, &[], plan);
+                self.native(&part.name, native, &[part.port], plan);
+                let Some(Planned { kind: Kind::Process(process), .. }) = plan.parts.last_mut()
+                else {
+                    return Ok(());
+                };
+                for (name, value) in &part.env {
+                    let value = self.env_value(value).with_context(|| name.clone())?;
+                    process.env.push((name.clone(), value));
+                }
+                let run = native.and_then(|native| native.run.as_ref());
+                for (name, value) in run.iter().flat_map(|run| run.env.iter()) {
+                    let value =
+                        self.service_env(name, value).with_context(|| name.value.clone())?;
+                    process.env.push((name.value.clone(), value));
+                }
                 return Ok(());
             }
         };
@@ -273,13 +311,7 @@ impl Planner<'_> {
     }
 
     fn add_service(&self, service: &Service, plan: &mut Plan) -> anyhow::Result<()> {
-        let ports = service
-            .ports
-            .iter()
-            .map(|port| port.number.value)
-            .chain(service.exposes.iter().map(|expose| expose.number.value));
-        let ports: Vec<u16> = ports.collect();
-        self.native(&service.name, service.native.as_ref(), &ports, plan);
+        self.native(&service.name, service.native.as_ref(), &ports(service), plan);
         if let Some(Planned { kind: Kind::Process(process), .. }) = plan.parts.last_mut() {
             let mut env = Vec::new();
             let own = service.native.as_ref().and_then(|native| native.run.as_ref());
@@ -365,7 +397,8 @@ impl Planner<'_> {
             let free = if port < 1024 { port + 20_000 } else { port };
             let listen = SocketAddr::new(
                 IpAddr::V4(Ipv4Addr::LOCALHOST),
-                free.saturating_add(self.wishes.port_offset),
+                free.checked_add(self.wishes.port_offset)
+                    .with_context(|| format!("{name} would need a port above 65535"))?,
             );
             let page = (path, (name.clone(), metrics));
             let known = plan.parts.iter_mut().find(|part| part.listen == Some(listen));

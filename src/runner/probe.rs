@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{info, info_span, warn};
 
 use super::board::{Board, State};
 
@@ -13,6 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Tries to connect to `address` (`host:port`) every five seconds and keeps the board up to date.
 pub async fn watch(name: String, address: String, board: Board, stop: CancellationToken) {
+    let span = info_span!("part", name = name.as_str());
     let mut before: Option<State> = None;
     loop {
         let state = match tokio::time::timeout(PATIENCE, TcpStream::connect(&address)).await {
@@ -21,10 +22,10 @@ pub async fn watch(name: String, address: String, board: Board, stop: Cancellati
             Err(_) => State::Failed(format!("{address} does not answer within {PATIENCE:?}")),
         };
         if before.as_ref() != Some(&state) {
-            match &state {
+            span.in_scope(|| match &state {
                 State::Failed(reason) => warn!("{reason}"),
                 _ => info!(%address, "external service answers"),
-            }
+            });
             board.set(&name, state.clone());
             before = Some(state);
         }

@@ -29,7 +29,11 @@ pub async fn supervise<F>(
     loop {
         let began = tokio::time::Instant::now();
         // A task of its own, so that a panic ends the run and not the supervisor.
-        let ended = tokio::spawn(start().instrument(span.clone())).await;
+        let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(&mut start));
+        let ended = match run {
+            Ok(run) => tokio::spawn(run.instrument(span.clone())).await.map_err(panic_text),
+            Err(payload) => Err(payload_text(&*payload)),
+        };
         if stop.is_cancelled() {
             board.set(&name, State::Stopped);
             return;
@@ -37,7 +41,7 @@ pub async fn supervise<F>(
         let reason = match ended {
             Ok(Ok(())) => "ended by itself".to_owned(),
             Ok(Err(err)) => format!("{err:#}"),
-            Err(join) => format!("panicked: {}", panic_text(join)),
+            Err(text) => format!("panicked: {text}"),
         };
         span.in_scope(|| error!("part failed: {reason}"));
         board.set(&name, State::Failed(reason));
@@ -59,6 +63,10 @@ pub async fn supervise<F>(
 
 fn panic_text(join: tokio::task::JoinError) -> String {
     let Ok(payload) = join.try_into_panic() else { return "cancelled".to_owned() };
+    payload_text(&*payload)
+}
+
+fn payload_text(payload: &(dyn std::any::Any + Send)) -> String {
     payload
         .downcast_ref::<String>()
         .cloned()

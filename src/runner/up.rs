@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::board::{self, Board, State};
-use super::control::{Control, Status};
+use super::control::{Control, Ends, Status};
 use super::logs::Logs;
 use super::place::{self, Place};
 use super::plan::{self, Endpoint, Kind, Plan, Planned, Wishes};
@@ -30,12 +30,14 @@ use crate::{scrape, web};
 const WATCH: Duration = Duration::from_secs(1);
 /// How long the table waits for parts that are slow to start.
 const SETTLE: Duration = Duration::from_secs(10);
+/// How long a server may take to apply a new configuration.
+const APPLY: Duration = Duration::from_secs(60);
 
-/// A manifest that was read and has no errors.
+/// A manifest that was read.
 pub struct Source {
-    /// The stack.
-    pub stack: Stack,
-    /// Files it was read from.
+    /// The stack, or why there is none.
+    pub stack: anyhow::Result<Stack>,
+    /// Files that were read or looked for, even if there is no stack: mending one of them helps.
     pub files: Vec<PathBuf>,
 }
 
@@ -68,10 +70,15 @@ pub async fn up(settings: Settings) -> anyhow::Result<()> {
         Some(folder) if !folder.as_os_str().is_empty() => std::path::absolute(folder)?,
         _ => std::env::current_dir()?,
     };
+    // From here on a signal stops what has started, however little that is.
+    let mut signals = Signals::new()?;
+    let mut watched = Watched::default();
     let source = read()?;
+    watched.follow(source.files);
+    let stack = source.stack?;
     let control = Control::bind(place::socket(&manifest)).await?;
-    let name = source.stack.name().to_owned();
-    let (outputs, plan) = prepare(&source.stack, &folder, &place, &wishes)?;
+    let name = stack.name().to_owned();
+    let (outputs, plan) = prepare(&stack, &folder, &place, &wishes)?;
     let mut up = Up {
         manifest: manifest.clone(),
         folder,
@@ -88,23 +95,31 @@ pub async fn up(settings: Settings) -> anyhow::Result<()> {
     up.write(&outputs)?;
     up.start_all(plan);
 
-    let stop = CancellationToken::new();
+    // The socket answers until all parts have ended: `ps` and `logs -f` see them drain.
+    let (stop, over) = (CancellationToken::new(), CancellationToken::new());
     let (ask, mut asked) = mpsc::channel(4);
     let status = {
         let (stack, pid) = (name.clone(), std::process::id());
         let manifest = std::path::absolute(&manifest).unwrap_or(manifest);
         move |parts| Status { stack: stack.clone(), manifest: manifest.clone(), pid, parts }
     };
-    let served =
-        tokio::spawn(control.serve(status, up.board.clone(), up.logs.clone(), ask, stop.clone()));
-    let _ = tokio::time::timeout(SETTLE, up.board.settled()).await;
-    started(&name, &up.board.rows());
-
-    let mut watched = Watched::new(source.files);
-    let mut signals = Signals::new()?;
+    let served = tokio::spawn(control.serve(
+        status,
+        up.board.clone(),
+        up.logs.clone(),
+        ask,
+        Ends { stop: stop.clone(), over: over.clone() },
+    ));
+    let board = up.board.clone();
+    let settled = tokio::time::timeout(SETTLE, board.settled());
+    tokio::pin!(settled);
+    let mut started = Some(started);
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
+            _ = &mut settled, if started.is_some() => if let Some(started) = started.take() {
+                started(&name, &up.board.rows());
+            },
             signal = signals.next() => match signal {
                 Signal::Stop => break,
                 Signal::Reload => { let _ = up.reload(&read, &mut watched).await; }
@@ -118,9 +133,17 @@ pub async fn up(settings: Settings) -> anyhow::Result<()> {
         }
     }
     info!("stopping");
-    up.stop_all().await;
-    stop.cancel();
+    // Whoever asks for a reload now is told that the stack stops.
+    drop(asked);
+    let drained = tokio::select! {
+        () = up.stop_all() => true,
+        () = signals.stop() => false,
+    };
+    over.cancel();
     let _ = served.await;
+    if !drained {
+        bail!("told to stop a second time: ended before every part had drained");
+    }
     Ok(())
 }
 
@@ -338,17 +361,32 @@ impl Up {
 
     async fn try_reload(&mut self, read: &Read, watched: &mut Watched) -> Result<String, String> {
         let text = |err: anyhow::Error| format!("{err:#}");
+        // What changes from here on is another change.
+        watched.changed();
         let source = read().map_err(text)?;
-        *watched = Watched::new(source.files);
+        watched.follow(source.files);
+        let stack = source.stack.map_err(text)?;
         let (outputs, plan) =
-            prepare(&source.stack, &self.folder, &self.place, &self.wishes).map_err(text)?;
+            prepare(&stack, &self.folder, &self.place, &self.wishes).map_err(text)?;
         let listeners = self.bind(&plan).map_err(text)?;
-        let before = std::mem::take(&mut self.outputs);
+        let before = self.outputs.clone();
         let same_files = before == outputs;
-        self.outputs.clone_from(&before);
         self.write(&outputs).map_err(text)?;
+        // Before anything is touched, so that a server that has to move keeps what it has as well.
+        if let Err(reason) = check(&plan) {
+            self.write(&before).map_err(text)?;
+            return Err(reason);
+        }
 
-        let differs = |running: &Running| !plan.parts.contains(&running.planned);
+        let states: HashMap<String, State> =
+            self.board.rows().into_iter().map(|part| (part.name, part.state)).collect();
+        // One that failed is started again at once: the change may be what it needs.
+        let differs = |running: &Running| {
+            let Planned { name, .. } = &running.planned;
+            let failed = matches!(states.get(name), Some(State::Failed(_)));
+            let ours = !matches!(running.planned.kind, Kind::External(_) | Kind::NotRun(_));
+            !plan.parts.contains(&running.planned) || (ours && failed)
+        };
         let stale: Vec<String> = self
             .running
             .iter()
@@ -360,7 +398,15 @@ impl Up {
             let endpoints = std::mem::replace(&mut *self.endpoints.write(), plan.endpoints.clone());
             for running in self.running.values().filter(|running| !differs(running)) {
                 let Some(reloader) = &running.reloader else { continue };
-                if let Err(reason) = reloader.reload().await {
+                if states.get(&running.planned.name) != Some(&State::Ready) {
+                    // It may be replaying its log, and gets to it afterwards.
+                    reloader.ask_later();
+                    continue;
+                }
+                let outcome = tokio::time::timeout(APPLY, reloader.reload()).await;
+                let outcome = outcome
+                    .unwrap_or_else(|_| Err(format!("{} does not answer", running.planned.name)));
+                if let Err(reason) = outcome {
                     *self.endpoints.write() = endpoints;
                     self.write(&before).map_err(text)?;
                     return Err(reason);
@@ -369,8 +415,7 @@ impl Up {
         }
         self.stop(&stale).await;
         self.listeners = listeners;
-        let names: Vec<&str> = plan.parts.iter().map(|part| part.name.as_str()).collect();
-        self.board.retain(|name| names.contains(&name));
+        let names: Vec<String> = plan.parts.iter().map(|part| part.name.clone()).collect();
         *self.endpoints.write() = plan.endpoints;
         let mut started = 0;
         for planned in plan.parts {
@@ -379,10 +424,14 @@ impl Up {
                 self.start(planned);
             }
         }
+        self.board.arrange(&names);
         Ok(match (stale.len(), started, same_files) {
             (0, 0, true) => "nothing changed".to_owned(),
             (0, 0, false) => "configuration files changed".to_owned(),
-            (stopped, started, _) => format!("{stopped} parts stopped, {started} started"),
+            (stopped, started, _) => {
+                let parts = if stopped == 1 { "part" } else { "parts" };
+                format!("{stopped} {parts} stopped, {started} started")
+            }
         })
     }
 
@@ -403,6 +452,17 @@ impl Up {
     }
 }
 
+/// Whether the servers of the plan would take the rendered files; the error is what is wrong.
+fn check(plan: &Plan) -> Result<(), String> {
+    for part in &plan.parts {
+        if let Kind::Prometheus { argv, locator } = &part.kind {
+            let flags = Flags::from_args(argv).map_err(|err| err.to_string())?;
+            prometheus::check(&flags, &|path| locator.locate(path).ok().flatten())?;
+        }
+    }
+    Ok(())
+}
+
 /// Service names as on the compose network, then the system.
 fn resolver(endpoints: Arc<RwLock<HashMap<String, Endpoint>>>) -> scrape::Resolver {
     scrape::Resolver::new(move |name| match endpoints.read().get(name) {
@@ -415,19 +475,32 @@ fn resolver(endpoints: Arc<RwLock<HashMap<String, Endpoint>>>) -> scrape::Resolv
     })
 }
 
-/// Files and when they were last changed.
-struct Watched(Vec<(PathBuf, Option<SystemTime>)>);
+/// What tells one state of a file from another: time of change, size, inode.
+type Stamp = (SystemTime, u64, u64);
+
+/// Files and the state in which they were last seen.
+#[derive(Default)]
+struct Watched(Vec<(PathBuf, Option<Stamp>)>);
 
 impl Watched {
-    fn new(files: Vec<PathBuf>) -> Self {
-        Self(files.into_iter().map(|file| (file.clone(), changed_at(&file))).collect())
+    /// Looks at these files from now on; those that are known keep the state they were seen in.
+    fn follow(&mut self, files: Vec<PathBuf>) {
+        let before = std::mem::take(&mut self.0);
+        let known = |file: &PathBuf| before.iter().find(|(known, _)| known == file);
+        self.0 = files
+            .into_iter()
+            .map(|file| {
+                let stamp = known(&file).map_or_else(|| stamp(&file), |(_, stamp)| *stamp);
+                (file, stamp)
+            })
+            .collect();
     }
 
     /// Whether a file changed since the last look. One that is gone is being replaced: wait for it.
     fn changed(&mut self) -> bool {
         let mut changed = false;
         for (file, known) in &mut self.0 {
-            let now = changed_at(file);
+            let now = stamp(file);
             if now.is_some() && now != *known {
                 *known = now;
                 changed = true;
@@ -437,8 +510,10 @@ impl Watched {
     }
 }
 
-fn changed_at(file: &Path) -> Option<SystemTime> {
-    std::fs::metadata(file).and_then(|metadata| metadata.modified()).ok()
+fn stamp(file: &Path) -> Option<Stamp> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::metadata(file).ok()?;
+    Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
 }
 
 enum Signal {
@@ -460,6 +535,11 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
         })
+    }
+
+    /// Returns at the next signal to stop.
+    async fn stop(&mut self) {
+        while matches!(self.next().await, Signal::Reload) {}
     }
 
     async fn next(&mut self) -> Signal {

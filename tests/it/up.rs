@@ -14,6 +14,13 @@ pub const TESTS: &[Test] = &[
     ("a_native_service_is_supervised_and_its_output_kept", Needs::Nothing, native_service),
     ("simulated_metrics_are_scraped_and_marked", Needs::Nothing, simulated),
     ("a_missing_secret_file_stops_up_and_nothing_else", Needs::Nothing, missing_secret),
+    ("a_reload_touches_only_what_changed", Needs::Nothing, reload_in_parts),
+    ("a_broken_include_is_said_once_and_mended", Needs::Nothing, broken_include),
+    ("a_stack_runs_once_and_a_leftover_socket_is_replaced", Needs::Nothing, runs_once),
+    ("a_stop_leaves_no_process_and_no_socket", Needs::Nothing, clean_stop),
+    ("a_detached_stack_that_cannot_start_says_why", Needs::Nothing, detached_failure),
+    ("a_part_that_fails_is_shown_and_the_others_run", Needs::Nothing, failing_part),
+    ("only_what_was_asked_for_runs_and_the_offset_moves_it", Needs::Nothing, only_with_offset),
     ("mysql_is_watched_through_the_native_store", Needs::Program("mariadbd"), mysql),
 ];
 
@@ -260,6 +267,172 @@ fn missing_secret() {
     assert_eq!(code, Some(2));
     assert!(said.contains("secrets/db"), "{said}");
     assert!(!Path::new(&stack.path("run")).join("stackctl").join("stack.sock").exists());
+}
+
+/// The row of a part in `ps --json`.
+fn row(stack: &Stack, name: &str) -> Option<serde_json::Value> {
+    let (_, json, _) = stack.run(&["ps", "--json"]);
+    let stacks: serde_json::Value = serde_json::from_str(&json).ok()?;
+    stacks[0]["parts"].as_array()?.iter().find(|part| part["name"] == name).cloned()
+}
+
+fn signal(pid: u32, name: &str) {
+    let kill = format!("kill -{name} {pid}");
+    let sent = std::process::Command::new("sh").args(["-c", &kill]).status().expect("a shell");
+    assert!(sent.success());
+}
+
+fn reload_in_parts() {
+    let (prometheus, node) = ports();
+    let moved = support::free_port();
+    let worker =
+        "service \"worker\" { native { run \"sh\" \"-c\" \"echo pid=$$; exec sleep 600\" } }";
+    let other = "service \"other\" { native { run \"sleep\" \"600\" } }";
+    let mut stack = Stack::new(&small(prometheus, node, &format!("{worker}\n{other}")));
+    stack.start(&[]);
+    let said = |stack: &Stack| stack.run(&["logs", "worker"]).1;
+    stack.wait("the worker runs", || said(&stack).contains("pid=").then_some(()));
+    let before = said(&stack);
+
+    // SIGHUP: one part moves, one goes, one comes.
+    let added = "service \"added\" { native { run \"sleep\" \"600\" } }";
+    std::fs::write(
+        stack.path("stack.kdl"),
+        small(prometheus, moved, &format!("{worker}\n{added}")),
+    )
+    .unwrap();
+    signal(stack.child.as_ref().expect("it runs").id(), "HUP");
+    stack.wait("the exporter moves", || get(moved, "/metrics"));
+    stack.wait("the row goes away", || row(&stack, "other").is_none().then_some(()));
+    assert!(get(node, "/metrics").is_none());
+    assert_eq!(stack.wait("it comes", || row(&stack, "added"))["state"], "ready");
+    assert_eq!(row(&stack, "worker").expect("it stays")["restarts"], 0);
+    assert_eq!(said(&stack), before, "the worker was started once");
+    let expr = format!("up{{instance=\"node-exporter:{moved}\"}} == 1");
+    stack.wait("the target follows", || query(prometheus, &expr).filter(|s| !s.is_empty()));
+}
+
+fn broken_include() {
+    let (prometheus, node) = ports();
+    let before = small(prometheus, node, "include \"more.kdl\"");
+    let mut stack = Stack::new(&before);
+    let good = "rules \"r\" { record \"small:one\" { expr \"vector(1)\" } }";
+    std::fs::write(stack.path("more.kdl"), good).unwrap();
+    stack.start(&["--data-dir", "data"]);
+    stack.wait("it evaluates", || query(prometheus, "small:one").filter(|s| !s.is_empty()));
+    let rendered = |stack: &Stack| {
+        std::fs::read_to_string(stack.path("data/rendered/monitoring/prometheus.yml")).unwrap()
+    };
+    let files = rendered(&stack);
+
+    std::fs::write(stack.path("more.kdl"), format!("{good}\nrules \"r\" {{")).unwrap();
+    let complaints = |stack: &Stack| stack.log().matches("stays as it is").count();
+    stack.wait("the broken include is noticed", || (complaints(&stack) == 1).then_some(()));
+    std::thread::sleep(Duration::from_millis(2_200));
+    assert_eq!(complaints(&stack), 1, "said once per change:\n{}", stack.log());
+    assert_eq!(rendered(&stack), files);
+
+    let other = good.replace("small:one", "small:two");
+    std::fs::write(stack.path("more.kdl"), other).unwrap();
+    stack.wait("the mended include is noticed", || {
+        query(prometheus, "small:two").filter(|series| !series.is_empty())
+    });
+}
+
+fn runs_once() {
+    let (prometheus, node) = ports();
+    let mut stack = Stack::new(&small(prometheus, node, ""));
+    stack.start(&[]);
+    stack.wait("it answers", || get(prometheus, "/-/ready"));
+    let (code, _, said) = stack.run(&["up", "stack.kdl"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("running already"), "{said}");
+    assert!(row(&stack, "prometheus").is_some());
+    let (code, value, said) = stack.run(&["query", "vector(42)"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(value.contains("42"), "{value}");
+    assert_eq!(stack.run(&["query", "sum("]).0, Some(1));
+    assert_eq!(stack.run(&["logs", "nobody"]).0, Some(1));
+
+    stack.kill();
+    assert!(sockets(&stack) > 0, "SIGKILL leaves the socket");
+    assert_eq!(stack.run(&["ps"]).0, Some(1));
+    stack.start(&[]);
+    stack.wait("it answers again", || row(&stack, "prometheus"));
+}
+
+fn sockets(stack: &Stack) -> usize {
+    let entries = std::fs::read_dir(stack.path("run/stackctl")).expect("the folder is there");
+    entries.flatten().filter(|entry| entry.path().extension().is_some_and(|e| e == "sock")).count()
+}
+
+fn clean_stop() {
+    let (prometheus, node) = ports();
+    // Grandchildren too: the shell ends at SIGTERM, what it started would go on.
+    let worker =
+        "service \"worker\" { native { run \"sh\" \"-c\" \"sleep 600 & echo pid=$!; wait\" } }";
+    let mut stack = Stack::new(&small(prometheus, node, worker));
+    stack.start(&[]);
+    let pid = stack.wait("the worker runs", || {
+        let (_, lines, _) = stack.run(&["logs", "worker"]);
+        Some(lines.split_once("pid=")?.1.trim().to_owned())
+    });
+    let mut child = stack.child.take().expect("it runs");
+    signal(child.id(), "INT");
+    let status = child.wait().expect("it can be waited for");
+    assert_eq!(status.code(), Some(0), "{}", stack.log());
+    assert_eq!(sockets(&stack), 0);
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    assert!(stat.map_or(true, |stat| stat.contains(") Z ")), "process {pid} still runs");
+}
+
+fn detached_failure() {
+    let (prometheus, node) = ports();
+    let holder = std::net::TcpListener::bind(("127.0.0.1", node)).expect("it was free");
+    let stack = Stack::new(&small(prometheus, node, ""));
+    let (code, _, said) = stack.run(&["up", "stack.kdl", "-d"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains(&format!("node-exporter needs 127.0.0.1:{node}")), "{said}");
+    drop(holder);
+    // Flags in one word: the child must not detach in turn.
+    let (code, table, said) = stack.run(&["up", "stack.kdl", "-qd"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(table.contains("ready"), "{table}");
+    assert_eq!(stack.run(&["down"]).0, Some(0));
+    assert!(get(prometheus, "/-/healthy").is_none());
+}
+
+fn failing_part() {
+    let (prometheus, node) = ports();
+    let mut stack = Stack::new(&small(prometheus, node, ""));
+    // A file where the store wants a folder.
+    std::fs::create_dir_all(stack.path("data/data")).unwrap();
+    std::fs::write(stack.path("data/data/prometheus"), "").unwrap();
+    stack.start(&["--data-dir", "data"]);
+    let failed = stack
+        .wait("it is shown", || row(&stack, "prometheus").filter(|part| part["state"] == "failed"));
+    assert!(failed["reason"].as_str().is_some_and(|why| why.contains("opening")), "{failed}");
+    assert!(get(node, "/metrics").is_some());
+    std::fs::remove_file(stack.path("data/data/prometheus")).unwrap();
+    let ready = stack.wait("it is tried again", || {
+        row(&stack, "prometheus").filter(|part| part["state"] == "ready")
+    });
+    assert!(ready["restarts"].as_u64() >= Some(1), "{ready}");
+}
+
+fn only_with_offset() {
+    let (prometheus, node) = ports();
+    // Down by one, so that the port that was free is the one that is used.
+    let mut stack = Stack::new(&small(prometheus - 1, node - 1, ""));
+    stack.start(&["--only", "prometheus", "--port-offset", "1"]);
+    stack.wait("its own target is up under its own name", || {
+        let up = query(prometheus, "up{job=\"prometheus\"} == 1")?.first()?.0.clone();
+        (up["instance"] != format!("prometheus:{prometheus}")).then_some(())
+    });
+    assert!(get(node, "/metrics").is_none());
+    let targets = get(prometheus, "/api/v1/targets").expect("an answer");
+    assert!(targets.contains("leaves it out"), "{targets}");
+    assert!(row(&stack, "node-exporter").is_none());
 }
 
 fn mysql() {

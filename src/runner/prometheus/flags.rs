@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::ignored::Ignored;
 use crate::model::{ByteSize, format_duration, parse_duration};
 
 /// Scrapes, stores, answers queries and evaluates rules, as Prometheus does.
@@ -37,7 +38,7 @@ pub struct Flags {
     /// Allow `/-/reload` and `/-/quit`.
     #[arg(long = "web.enable-lifecycle", overrides_with = "no_lifecycle")]
     pub lifecycle: bool,
-    #[arg(long = "no-web.enable-lifecycle", hide = true)]
+    #[arg(long = "no-web.enable-lifecycle", overrides_with = "lifecycle", hide = true)]
     no_lifecycle: bool,
 
     /// Regular expression of the origins that browsers may query from.
@@ -91,6 +92,10 @@ pub struct Flags {
     /// Features that the reference program keeps behind a flag; all of ours are always on.
     #[arg(long = "enable-feature", value_name = "NAME", value_delimiter = ',')]
     pub features: Vec<String>,
+
+    /// Flags of the reference program that change nothing here.
+    #[command(flatten)]
+    pub ignored: Ignored,
 }
 
 /// For command lines that are not the process's own.
@@ -141,6 +146,7 @@ impl Flags {
             grace_period,
             sync,
             features,
+            ignored: _,
         } = self;
         let path = |path: &PathBuf| path.display().to_string();
         let listen: Vec<String> = listen.iter().map(ToString::to_string).collect();
@@ -208,5 +214,7 @@ mod tests {
             assert!(Flags::from_args(&[flag]).is_err(), "{size}");
         }
         assert!(Flags::from_args(&["--no-such-flag".to_owned()]).is_err());
+        let off = ["--web.enable-lifecycle", "--no-web.enable-lifecycle"];
+        assert!(!Flags::from_args(&off.map(str::to_owned)).unwrap().lifecycle);
     }
 }

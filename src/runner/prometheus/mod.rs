@@ -2,8 +2,10 @@
 //! flags and the configuration file, as Prometheus is. `up` and `stackctl run prometheus` share it.
 
 mod flags;
+mod ignored;
 mod store;
 
+use std::collections::HashSet;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,8 +13,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{Instrument, error, info, warn};
 
 pub use flags::Flags;
 
@@ -61,6 +64,20 @@ impl Reloader {
         self.0.send(done).await.map_err(|_| gone())?;
         outcome.await.map_err(|_| gone())?
     }
+
+    /// Has it read its configuration again when it gets to it.
+    pub fn ask_later(&self) {
+        // With a full queue it will do so anyway.
+        let _ = self.0.try_send(tokio::sync::oneshot::channel().0);
+    }
+}
+
+/// Whether the configuration and the rule files would be taken; the error is what is wrong.
+pub fn check(
+    flags: &Flags,
+    locate: &(dyn Fn(&str) -> Option<PathBuf> + Send + Sync),
+) -> Result<(), String> {
+    load(flags, locate).map(drop)
 }
 
 /// A configuration that was read and checked, with everything it refers to.
@@ -71,7 +88,13 @@ struct Configuration {
 
 /// Runs until `stop`; everything acknowledged is on disk when it returns.
 pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()> {
-    let Surroundings { listeners, resolver, locate, reloads, ready, stop } = surroundings;
+    let Surroundings { listeners, resolver, locate, reloads, ready, stop: asked_to_stop } =
+        surroundings;
+    // Servers and clocks end with this run, even if it ends with a panic: the next one needs their
+    // listeners and the store.
+    let stop = asked_to_stop.child_token();
+    let _ends_with_us = stop.clone().drop_guard();
+    flags.ignored.warn();
     if let Some(file) = &flags.web_config {
         // To go on without its users and certificates would open what was meant to be closed.
         anyhow::bail!("--web.config.file={}: TLS and users are not served yet", file.display());
@@ -89,7 +112,7 @@ pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()>
         max_samples: flags.query_max_samples,
         ..QueryOptions::default()
     };
-    let external_url = external_url(&flags);
+    let external_url = external_url(&flags, &listeners);
     let rule_options = |configuration: &Configuration| rules::Options {
         external_url: external_url.clone(),
         external_labels: configuration.scrape.external_labels.clone(),
@@ -116,41 +139,42 @@ pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()>
     part.apply(configuration, &rule_options).await;
     part.state.set_ready(true);
     let served = serve(listeners, Arc::clone(&part.state), &stop)?;
-    let clocks = [
-        tokio::spawn(maintain(Arc::clone(&part.store), stop.clone())),
-        tokio::spawn(drain_alerts(alerts)),
-        tokio::spawn({
-            let (rules, stop) = (Arc::clone(&part.rules), stop.clone());
-            async move { rules.run(stop).await }
-        }),
-    ];
+    let mut clocks = JoinSet::new();
+    clocks.spawn(maintain(Arc::clone(&part.store), stop.clone()).in_current_span());
+    clocks.spawn(report_alerts(alerts, stop.clone()).in_current_span());
+    clocks.spawn({
+        let (rules, stop) = (Arc::clone(&part.rules), stop.clone());
+        async move { rules.run(stop).await }.in_current_span()
+    });
     ready();
     let mut reloads = reloads.lock().await;
-    loop {
+    let broken = loop {
         let reply = tokio::select! {
-            () = stop.cancelled() => break,
+            () = stop.cancelled() => break None,
             () = part.state.quit.cancelled() => {
-                stop.cancel();
-                break;
+                asked_to_stop.cancel();
+                break None;
+            }
+            Some(ended) = clocks.join_next() => {
+                // Rules that stand still must not look well.
+                let why = ended.err().map_or("ended by itself".to_owned(), |err| err.to_string());
+                break Some(why);
             }
             Some(reply) = asked.recv() => reply,
             Some(reply) = reloads.recv() => reply,
         };
         // Whoever asked may have gone away.
         let _ = reply.send(part.reload(&rule_options).await);
-    }
-    info!("draining");
+    };
+    stop.cancel();
     part.scraper.shutdown().await;
     for server in served {
         let _ = server.await;
     }
-    for clock in clocks {
-        clock.abort();
-        let _ = clock.await;
-    }
+    clocks.shutdown().await;
     let store = Arc::clone(&part.store);
     tokio::task::spawn_blocking(move || store.close()).await?.context("closing the store")?;
-    Ok(())
+    broken.map_or(Ok(()), |why| Err(anyhow::anyhow!("a clock of the server stopped: {why}")))
 }
 
 struct Running<'a> {
@@ -240,10 +264,12 @@ fn store_config(flags: &Flags) -> tsdb::Config {
     config
 }
 
-fn external_url(flags: &Flags) -> String {
+fn external_url(flags: &Flags, listeners: &[TcpListener]) -> String {
     let own = || {
-        let address = flags.listen.first().map_or(9090, std::net::SocketAddr::port);
-        format!("http://localhost:{address}")
+        // What is bound: `up` may have moved the port.
+        let bound = listeners.first().and_then(|listener| listener.local_addr().ok());
+        let address = bound.or_else(|| flags.listen.first().copied());
+        format!("http://localhost:{}", address.map_or(9090, |address| address.port()))
     };
     flags.external_url.clone().unwrap_or_else(own).trim_end_matches('/').to_owned()
 }
@@ -317,11 +343,31 @@ async fn maintain(store: Arc<Tsdb>, stop: CancellationToken) {
     }
 }
 
-/// Nobody is told of alerts yet; the queue must not grow.
-async fn drain_alerts(mut alerts: mpsc::UnboundedReceiver<Vec<crate::model::Alert>>) {
-    while let Some(told) = alerts.recv().await {
+/// Nobody is told of alerts yet: the log says when one starts and when it ends.
+async fn report_alerts(
+    mut alerts: mpsc::UnboundedReceiver<Vec<crate::model::Alert>>,
+    stop: CancellationToken,
+) {
+    let mut firing = HashSet::new();
+    loop {
+        let told = tokio::select! {
+            () = stop.cancelled() => return,
+            told = alerts.recv() => match told {
+                Some(told) => told,
+                // Rules have ended, and whoever watches this clock is to know.
+                None => return,
+            },
+        };
         for alert in told {
-            info!(alert = %alert.labels, "alert");
+            let labels = alert.labels.to_string();
+            if alert.is_resolved(now()) {
+                if firing.remove(&labels) {
+                    info!(%labels, "alert resolved");
+                }
+            } else if !firing.contains(&labels) {
+                info!(%labels, "alert fires");
+                firing.insert(labels);
+            }
         }
     }
 }
