@@ -146,7 +146,7 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
 impl Control {
     /// Takes the socket; a leftover of a process that is gone is replaced.
-    pub async fn bind(path: PathBuf) -> Result<Self, ControlError> {
+    pub fn bind(path: PathBuf) -> Result<Self, ControlError> {
         let bound = (|| {
             if let Some(folder) = path.parent() {
                 std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
@@ -165,7 +165,7 @@ impl Control {
             Ok(Some((UnixListener::bind(&path)?, lock)))
         })();
         match bound {
-            Ok(Some((listener, _lock))) => Ok(Self { listener, path, _lock }),
+            Ok(Some((listener, lock))) => Ok(Self { listener, path, _lock: lock }),
             Ok(None) => Err(ControlError::Running { path }),
             Err(source) => Err(ControlError::Bind { path, source }),
         }
@@ -333,7 +333,7 @@ mod tests {
     async fn a_running_stack_answers_and_cannot_be_started_twice() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/stack.sock");
-        let control = Control::bind(path.clone()).await.unwrap();
+        let control = Control::bind(path.clone()).unwrap();
         let (board, logs, ends) = (Board::default(), Logs::default(), Ends::default());
         board.put(Part {
             name: "prometheus".into(),
@@ -347,7 +347,7 @@ mod tests {
         let status =
             |parts| Status { stack: "demo".into(), manifest: "stack.kdl".into(), pid: 1, parts };
         let served = tokio::spawn(control.serve(status, board, logs, reload, ends.clone()));
-        assert!(matches!(Control::bind(path.clone()).await, Err(ControlError::Running { .. })));
+        assert!(matches!(Control::bind(path.clone()), Err(ControlError::Running { .. })));
 
         let mut answers = Vec::new();
         ask(&path, &Request::Ps, |answer| answers.push(answer)).await.unwrap();

@@ -155,7 +155,7 @@ async fn copy_lines(pipe: impl AsyncRead + Unpin, name: String, logs: Logs) {
         match (&mut pipe).take(LONGEST_LINE).read_until(b'\n', &mut line).await {
             Ok(0) | Err(_) => return,
             Ok(_) => {
-                logs.push(&name, String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']))
+                logs.push(&name, String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']));
             }
         }
     }

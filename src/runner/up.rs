@@ -76,7 +76,7 @@ pub async fn up(settings: Settings) -> anyhow::Result<()> {
     let source = read()?;
     watched.follow(source.files);
     let stack = source.stack?;
-    let control = Control::bind(place::socket(&manifest)).await?;
+    let control = Control::bind(place::socket(&manifest))?;
     let name = stack.name().to_owned();
     let (outputs, plan) = prepare(&stack, &folder, &place, &wishes)?;
     let mut up = Up {
