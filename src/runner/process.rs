@@ -188,7 +188,8 @@ mod tests {
     #[tokio::test]
     async fn endless_and_binary_lines_are_cut_and_kept() {
         let logs = Logs::default();
-        let command = ["sh", "-c", r"head -c 20000 /dev/zero | tr '\0' x; printf '\377\nend\n'"];
+        let command =
+            ["sh", "-c", r"head -c 20000 /dev/zero | tr '\0' x; printf '\377\nend\n'; exit 3"];
         let _ =
             run(process(&command), Board::default(), logs.clone(), CancellationToken::new()).await;
         let lines: Vec<String> = logs.tail(None, 9).into_iter().map(|line| line.text).collect();
