@@ -1,5 +1,6 @@
 //! `run`: one part alone, with the flags of the reference program.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -63,7 +64,11 @@ impl Run {
                 let config = node::Config::from_matches(&matches)?;
                 start_logging(&config.log_level, verbose)?;
                 let exporter = node::Exporter::new(&config)?;
-                runtime.block_on(run_exporter(exporter.router(), &config.listen))
+                runtime.block_on(run_exporter(
+                    exporter.router(),
+                    &config.listen,
+                    &config.web_config,
+                ))
             }
             Self::MysqldExporter(Rest { arguments }) => {
                 let Some(matches) = matches(mysql::command(), &arguments)? else {
@@ -72,7 +77,11 @@ impl Run {
                 let config = mysql::Config::from_matches(&matches)?.with_environment();
                 start_logging(&config.log_level, verbose)?;
                 let exporter = mysql::Exporter::new(&config)?;
-                runtime.block_on(run_exporter(exporter.router(), &config.listen))
+                runtime.block_on(run_exporter(
+                    exporter.router(),
+                    &config.listen,
+                    &config.web_config,
+                ))
             }
         }
     }
@@ -121,14 +130,19 @@ async fn run_prometheus(flags: Flags) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn run_exporter(router: axum::Router, addresses: &[String]) -> anyhow::Result<ExitCode> {
+async fn run_exporter(
+    router: axum::Router,
+    addresses: &[String],
+    web_config: &Path,
+) -> anyhow::Result<ExitCode> {
+    let guard = web::Guard::from_flag(web_config).map_err(anyhow::Error::msg)?;
     let stop = stop_on_signals()?;
     let mut servers = tokio::task::JoinSet::new();
     for address in addresses {
         let listener = http::bind(address).with_context(|| format!("listening on {address}"))?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         info!(address = %listener.local_addr()?, "ready");
-        servers.spawn(web::serve(listener, router.clone(), stop.clone()));
+        servers.spawn(web::serve(listener, router.clone(), guard.clone(), stop.clone()));
     }
     servers.join_all().await;
     Ok(ExitCode::SUCCESS)

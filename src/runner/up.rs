@@ -343,7 +343,7 @@ impl Up {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
                 let router = make()?;
                 board.set(&name, ready);
-                web::serve(listener, router, token).await;
+                web::serve(listener, router, web::Guard::default(), token).await;
                 Ok(())
             }
         })

@@ -2,6 +2,7 @@
 
 mod api;
 mod federate;
+mod guard;
 mod json;
 mod lifecycle;
 mod measure;
@@ -9,9 +10,11 @@ mod metrics;
 mod pages;
 mod pool;
 mod prometheus;
+mod request_line;
 mod routes;
 mod serve;
 
+pub use guard::Guard;
 pub use prometheus::{Loaded, MetricsFn, Options, Prometheus, ReloadFn, Replay, TargetsFn};
 pub use routes::router;
 pub use serve::serve;

@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod exporters;
+mod guard;
 mod mariadb;
 mod promql;
 mod promql_parse;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 const PARTS: &[(&str, &[support::Test])] = &[
     ("bad_input", bad_input::TESTS),
     ("exporters", exporters::TESTS),
+    ("guard", guard::TESTS),
     ("promql", promql::TESTS),
     ("promql_parse", promql_parse::TESTS),
     ("render", render::TESTS),

@@ -126,7 +126,12 @@ impl Server {
             .expect("the loopback has ports");
         let address = listener.local_addr().expect("it is bound");
         let shutdown = CancellationToken::new();
-        runtime.spawn(web::serve(listener, web::router(Arc::clone(&web)), shutdown.clone()));
+        runtime.spawn(web::serve(
+            listener,
+            web::router(Arc::clone(&web)),
+            web::Guard::default(),
+            shutdown.clone(),
+        ));
         Self { address, web, store, shutdown, runtime, reloads }
     }
 

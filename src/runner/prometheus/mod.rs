@@ -95,10 +95,8 @@ pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()>
     let stop = asked_to_stop.child_token();
     let _ends_with_us = stop.clone().drop_guard();
     flags.ignored.warn();
-    if let Some(file) = &flags.web_config {
-        // To go on without its users and certificates would open what was meant to be closed.
-        anyhow::bail!("--web.config.file={}: TLS and users are not served yet", file.display());
-    }
+    let guard = web::Guard::from_flag(flags.web_config.as_deref().unwrap_or(Path::new("")))
+        .map_err(anyhow::Error::msg)?;
     let configuration = load(&flags, &*locate).map_err(anyhow::Error::msg)?;
     let store = {
         let config = store_config(&flags);
@@ -138,7 +136,7 @@ pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()>
     let part = Running { flags: &flags, rules, scraper, store, state, locate };
     part.apply(configuration, &rule_options).await;
     part.state.set_ready(true);
-    let served = serve(listeners, Arc::clone(&part.state), &stop)?;
+    let served = serve(listeners, Arc::clone(&part.state), &guard, &stop)?;
     let mut clocks = JoinSet::new();
     clocks.spawn(maintain(Arc::clone(&part.store), stop.clone()).in_current_span());
     clocks.spawn(report_alerts(alerts, stop.clone()).in_current_span());
@@ -314,6 +312,7 @@ fn web_state(
 fn serve(
     listeners: Vec<TcpListener>,
     state: Arc<web::Prometheus>,
+    guard: &web::Guard,
     stop: &CancellationToken,
 ) -> anyhow::Result<Vec<tokio::task::JoinHandle<()>>> {
     let router = web::router(state);
@@ -321,7 +320,7 @@ fn serve(
         .into_iter()
         .map(|listener| {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            Ok(tokio::spawn(web::serve(listener, router.clone(), stop.clone())))
+            Ok(tokio::spawn(web::serve(listener, router.clone(), guard.clone(), stop.clone())))
         })
         .collect()
 }
