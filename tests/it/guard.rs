@@ -184,11 +184,10 @@ fn clients_show_a_certificate() {
         );
     }
     let ask = |auth: &str| {
-        let more = format!("  client_auth_type: {auth}\n");
-        let more = match auth.contains("Verify") {
-            true => format!("{more}  client_ca_file: known/ca.pem\n"),
-            false => more,
-        };
+        let mut more = format!("  client_auth_type: {auth}\n");
+        if auth.contains("Verify") {
+            more.push_str("  client_ca_file: known/ca.pem\n");
+        }
         let (web, port) = (write_config(folder, "first", &more), free_port());
         let mut command = stackctl();
         command.args(["run", "node-exporter"]);
