@@ -110,6 +110,8 @@ fn start_logging(level: &str, verbose: u8) -> anyhow::Result<()> {
 }
 
 async fn run_prometheus(flags: Flags) -> anyhow::Result<ExitCode> {
+    let web_config = flags.web_config.as_deref().unwrap_or(Path::new(""));
+    let guard = web::Guard::from_flag(web_config).map_err(anyhow::Error::msg)?;
     let bound: Result<Vec<_>, _> =
         flags.listen.iter().map(|address| ports::bind("prometheus", *address)).collect();
     let (ask, asked) = tokio::sync::mpsc::channel(4);
@@ -117,6 +119,7 @@ async fn run_prometheus(flags: Flags) -> anyhow::Result<ExitCode> {
     tokio::spawn(reload_on_hang_up(Reloader(ask))?);
     let surroundings = Surroundings {
         listeners: bound?,
+        guard,
         resolver: scrape::Resolver::default(),
         locate: Arc::new(|_| None),
         reloads: Arc::new(tokio::sync::Mutex::new(asked)),

@@ -2,6 +2,7 @@
 
 pub mod board;
 pub mod control;
+pub mod door;
 pub mod logs;
 pub mod place;
 pub mod plan;

@@ -179,9 +179,9 @@ struct Planner<'a> {
 /// Finds paths inside of a part's container on this machine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Locator {
-    part: render::Part,
+    pub(super) part: render::Part,
     folder: PathBuf,
-    place: Place,
+    pub(super) place: Place,
 }
 
 impl Locator {
@@ -253,13 +253,11 @@ impl Planner<'_> {
             place: self.place.clone(),
         };
         let argv = || -> anyhow::Result<Vec<String>> {
-            part.argv.iter().map(|flag| locator.flag(flag)).collect()
+            // The web configuration is put together anew, see `door`.
+            let flags = part.argv.iter().filter(|flag| !flag.starts_with("--web.config.file="));
+            flags.map(|flag| locator.flag(flag)).collect()
         };
         let kind = match part.kind {
-            // To serve it without its users would be worse than not to serve it.
-            _ if part.web_config.is_some() => {
-                Kind::NotRun("`up` cannot serve the users and certificates of `web` yet".to_owned())
-            }
             PartKind::Prometheus => Kind::Prometheus { argv: argv()?, locator: Box::new(locator) },
             PartKind::NodeExporter => Kind::NodeExporter(argv()?),
             PartKind::MysqldExporter => {

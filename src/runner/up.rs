@@ -20,7 +20,7 @@ use super::place::{self, Place};
 use super::plan::{self, Endpoint, Kind, Plan, Planned, Wishes};
 use super::prometheus::{self, Flags, Reloader, Surroundings};
 use super::supervise::{FIRST_PAUSE, supervise};
-use super::{ports, probe, process, simulate};
+use super::{door, ports, probe, process, simulate};
 use crate::exporters::{mysql, node};
 use crate::manifest::Stack;
 use crate::render::{self, Beside, HandEdits, Output, Setting, WriteOptions};
@@ -267,8 +267,9 @@ impl Up {
                 let name = name.clone();
                 let run = move || {
                     let (board, name) = (board.clone(), name.clone());
-                    let surroundings = Surroundings {
+                    let surroundings = door::guard(&locator).map(|guard| Surroundings {
                         listeners: listener.iter().flat_map(TcpListener::try_clone).collect(),
+                        guard,
                         resolver: resolver(Arc::clone(&endpoints)),
                         locate: {
                             let locator = locator.clone();
@@ -277,9 +278,9 @@ impl Up {
                         reloads: Arc::clone(&asked),
                         ready: Box::new(move || board.set(&name, State::Ready)),
                         stop: token.clone(),
-                    };
+                    });
                     let flags = Flags::from_args(&argv).context("the rendered command line");
-                    async move { prometheus::run(flags?, surroundings).await }
+                    async move { prometheus::run(flags?, surroundings?).await }
                 };
                 self.supervised(&planned.name, &stop, run)
             }

@@ -22,6 +22,7 @@ pub const TESTS: &[Test] = &[
     ),
     ("clients_show_a_certificate", Needs::Program("openssl"), clients_show_a_certificate),
     ("a_file_that_cannot_be_used_stops_the_start", Needs::Nothing, unusable_files),
+    ("a_stack_serves_the_tls_and_users_of_its_manifest", Needs::Nothing, guarded_stack),
     ("quotes_in_a_url_reach_the_query", Needs::Nothing, quotes_in_a_url),
 ];
 
@@ -55,7 +56,7 @@ fn node_exporter(mut command: Command, web: &Path, port: u16) -> Running {
 }
 
 /// The answer to a request over TLS, from the status line on; an error where no TLS was agreed on.
-fn https(port: u16, extra: &str, identity: Option<&Path>) -> std::io::Result<String> {
+fn https(port: u16, path: &str, extra: &str, identity: Option<&Path>) -> std::io::Result<String> {
     let mut roots = rustls::RootCertStore::empty();
     let ca = repository("tests/fixtures/tls/ca.pem");
     roots.add(CertificateDer::from_pem_file(ca).expect("a certificate")).expect("it is one");
@@ -78,7 +79,7 @@ fn https(port: u16, extra: &str, identity: Option<&Path>) -> std::io::Result<Str
     let stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     let mut stream = rustls::StreamOwned::new(client, stream);
-    write!(stream, "GET /metrics HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{extra}\r\n")?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{extra}\r\n")?;
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {
         Err(err) if err.kind() != std::io::ErrorKind::UnexpectedEof => Err(err),
@@ -112,14 +113,14 @@ fn write_config(folder: &Path, password: &str, more: &str) -> std::path::PathBuf
 
 /// What a server that is guarded by `folder/web.yml` must do, whoever wrote it.
 fn guards(port: u16, folder: &Path) {
-    let refused = https(port, "", None).expect("TLS");
+    let refused = https(port, "/metrics", "", None).expect("TLS");
     assert_eq!(status(&refused), "401", "{refused}");
     let head = refused.to_ascii_lowercase();
     assert!(head.contains("www-authenticate: basic"), "{head}");
     assert!(head.contains("x-frame-options: deny"), "{head}");
-    assert_eq!(status(&https(port, &login("ann", "wrong"), None).expect("TLS")), "401");
-    assert_eq!(status(&https(port, &login("bob", "first"), None).expect("TLS")), "401");
-    let let_in = https(port, &login("ann", "first"), None).expect("TLS");
+    assert_eq!(status(&https(port, "/metrics", &login("ann", "wrong"), None).expect("TLS")), "401");
+    assert_eq!(status(&https(port, "/metrics", &login("bob", "first"), None).expect("TLS")), "401");
+    let let_in = https(port, "/metrics", &login("ann", "first"), None).expect("TLS");
     assert_eq!(status(&let_in), "200");
     assert!(let_in.contains("node_load1"));
 
@@ -130,8 +131,11 @@ fn guards(port: u16, folder: &Path) {
     assert_eq!(status(&answer), "400", "{answer}");
 
     write_config(folder, "second one", "");
-    assert_eq!(status(&https(port, &login("ann", "first"), None).expect("TLS")), "401");
-    assert_eq!(status(&https(port, &login("ann", "second one"), None).expect("TLS")), "200");
+    assert_eq!(status(&https(port, "/metrics", &login("ann", "first"), None).expect("TLS")), "401");
+    assert_eq!(
+        status(&https(port, "/metrics", &login("ann", "second one"), None).expect("TLS")),
+        "200"
+    );
 }
 
 fn ours_is_guarded() {
@@ -193,7 +197,7 @@ fn clients_show_a_certificate() {
         command.args(["run", "node-exporter"]);
         let _running = node_exporter(command, &web, port);
         [None, Some(known.as_path()), Some(unknown.as_path())].map(|identity| {
-            https(port, &login("ann", "first"), identity)
+            https(port, "/metrics", &login("ann", "first"), identity)
                 .is_ok_and(|answer| status(&answer) == "200")
         })
     };
@@ -221,6 +225,60 @@ fn unusable_files() {
         assert!(!done.status.success(), "{part}: {said}");
         assert!(said.contains("web.yml: basic_auth_users: `ann` has no bcrypt hash"), "{said}");
     }
+}
+
+fn guarded_stack() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let (port, fixtures) = (free_port(), repository("tests/fixtures/tls"));
+    for (file, text) in [
+        ("hash.txt", bcrypt::hash("first", 4).expect("a cost that is allowed")),
+        ("password.txt", "first".to_owned()),
+        (
+            "stack.kdl",
+            format!(
+                r#"
+                stack "guarded"
+                secret "hash" file="hash.txt"
+                secret "password" file="password.txt"
+                prometheus port={port} {{
+                    scrape_interval "1s"
+                    tls cert="{0}/server.pem" key="{0}/server.key"
+                    web user="ann" password=(secret)"hash"
+                    scrape "prometheus" {{
+                        user "ann"
+                        password (secret)"password"
+                        tls ca="{0}/ca.pem" server_name="target.test"
+                    }}
+                }}
+                "#,
+                fixtures.display()
+            ),
+        ),
+    ] {
+        std::fs::write(folder.join(file), text).expect("writable");
+    }
+    let mut command = stackctl();
+    command
+        .args(["up", "stack.kdl"])
+        .current_dir(folder)
+        .env("XDG_STATE_HOME", folder.join("state"))
+        .env("XDG_RUNTIME_DIR", folder.join("run"));
+    let _running = start(command, port);
+    let ask = |login: &str| {
+        https(port, "/api/v1/query?query=up", login, None).expect("TLS with our certificate")
+    };
+    assert_eq!(status(&ask("")), "401");
+    let begin = Instant::now();
+    while !ask(&login("ann", "first")).contains(r#","1"]"#) {
+        let answer = ask(&login("ann", "first"));
+        assert!(begin.elapsed() < Duration::from_secs(20), "its own target is not up: {answer}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let hash = bcrypt::hash("second", 4).expect("a cost that is allowed");
+    std::fs::write(folder.join("hash.txt"), hash).expect("writable");
+    assert_eq!(status(&ask(&login("ann", "first"))), "401");
+    assert_eq!(status(&ask(&login("ann", "second"))), "200");
 }
 
 fn quotes_in_a_url() {

@@ -40,6 +40,8 @@ pub type Locate = Arc<dyn Fn(&str) -> Option<PathBuf> + Send + Sync>;
 pub struct Surroundings {
     /// Bound listeners, one for each address.
     pub listeners: Vec<TcpListener>,
+    /// Who may use the pages and the API.
+    pub guard: web::Guard,
     /// Where `host:port` of a target is.
     pub resolver: scrape::Resolver,
     /// Where the paths of the configuration lie.
@@ -88,15 +90,13 @@ struct Configuration {
 
 /// Runs until `stop`; everything acknowledged is on disk when it returns.
 pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()> {
-    let Surroundings { listeners, resolver, locate, reloads, ready, stop: asked_to_stop } =
+    let Surroundings { listeners, guard, resolver, locate, reloads, ready, stop: asked_to_stop } =
         surroundings;
     // Servers and clocks end with this run, even if it ends with a panic: the next one needs their
     // listeners and the store.
     let stop = asked_to_stop.child_token();
     let _ends_with_us = stop.clone().drop_guard();
     flags.ignored.warn();
-    let guard = web::Guard::from_flag(flags.web_config.as_deref().unwrap_or(Path::new("")))
-        .map_err(anyhow::Error::msg)?;
     let configuration = load(&flags, &*locate).map_err(anyhow::Error::msg)?;
     let store = {
         let config = store_config(&flags);
