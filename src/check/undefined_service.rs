@@ -24,6 +24,10 @@ fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
     };
     for connection in &topology.connections {
         let host = connection.host.as_str();
+        // What is no address at all is the business of invalid-target.
+        if host.is_empty() || host.contains(char::is_whitespace) {
+            continue;
+        }
         if topology.resolve(host).is_none() && !topology.is_outside(host) {
             undefined(host, &format!("{} names", connection.what), connection.span);
         }

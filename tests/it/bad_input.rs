@@ -22,7 +22,7 @@ pub const TESTS: &[Test] = &[
     ("a_file_of_100_mb_is_refused_at_once", Needs::Nothing, too_large),
     ("files_that_include_one_another_are_named", Needs::Nothing, include_cycle),
     ("deep_nesting_is_refused_briefly", Needs::Nothing, deep_nesting),
-    ("an_empty_manifest_is_well", Needs::Nothing, empty),
+    ("an_empty_manifest_is_told_what_a_small_one_is", Needs::Nothing, empty),
     ("what_cannot_be_read_is_exit_code_2", Needs::Nothing, cannot_be_read),
     ("an_unknown_profile_or_rule_gets_a_suggestion", Needs::Nothing, suggestions),
     ("a_stray_quote_is_not_followed_by_counting_values", Needs::Nothing, stray_quote),
@@ -197,7 +197,7 @@ fn ten_drawn() {
 
 fn exit_codes() {
     let dir = folder(&[
-        ("well.kdl", "service \"a\" { image \"a:1\"; expose 80 }\n"),
+        ("well.kdl", "stack \"well\"\nservice \"a\" { image \"a:1\"; expose 80 }\n"),
         ("warned.kdl", "service \"a\" { image \"a:1\"; expose 80 }\nvolumes \"v\"\n"),
         ("wrong.kdl", "service \"a\" { image \"a:1\"; port 70000 }\n"),
     ]);
