@@ -1,8 +1,9 @@
 //! A name is used as a host of the stack, and nothing in the stack has that name.
 
 use super::{Input, Rule, did_you_mean};
-use crate::diag::{Findings, Severity, Span};
+use crate::diag::{Finding, Findings, Severity, Span};
 use crate::manifest::address::split_address;
+use crate::manifest::codes::UNKNOWN_NODE;
 
 pub(super) const RULE: Rule = Rule {
     code: "S006",
@@ -14,8 +15,14 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
     let names = topology.names();
+    let told: Vec<Finding> = findings.iter().cloned().collect();
     let mut undefined = |name: &str, what: &str, span: Span| {
-        let known = did_you_mean(name, names.iter().copied(), "hosts here");
+        let mut known = did_you_mean(name, names.iter().copied(), "hosts here");
+        if !what.ends_with("depends on") {
+            known.push_str(&format!(
+                "; a host outside of the stack is declared: `external \"{name}\"`"
+            ));
+        }
         findings.push(
             RULE.says(format!("{what} `{name}`, and no service or exporter is called that"))
                 .at(span, "not defined")
@@ -53,7 +60,11 @@ fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
             || scrape.file_sd.is_some()
             || !scrape.dns_sd.is_empty()
             || !scrape.http_sd.is_empty();
-        if !own && topology.resolve(&scrape.job).is_none() {
+        // `targets` for `target` was told: it is why there are none.
+        let misspelt = |finding: &Finding| {
+            finding.code == UNKNOWN_NODE.code && scrape.whole.contains(finding.span())
+        };
+        if !own && topology.resolve(&scrape.job).is_none() && !told.iter().any(misspelt) {
             undefined(&scrape.job, "a scrape job without targets is called", scrape.job.span);
         }
     }
