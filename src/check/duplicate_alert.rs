@@ -33,7 +33,7 @@ pub(super) fn identity<'a>(
     labels: &'a Map<String>,
     group: &'a RuleGroup,
 ) -> Identity<'a> {
-    fn pair<'a>((name, value): &'a (Spanned<String>, Spanned<String>)) -> (&'a str, &'a str) {
+    fn pair((name, value): &(Spanned<String>, Spanned<String>)) -> (&str, &str) {
         (name, value)
     }
     let mut all: Vec<(&str, &str)> = own.into_iter().chain(labels.iter().map(pair)).collect();

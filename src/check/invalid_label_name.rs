@@ -45,7 +45,7 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
     }
     for group in &stack.rules {
         all(&group.labels, Use::Series, &format!("rules `{}`", group.name));
-        for rule in group.rules.iter() {
+        for rule in &*group.rules {
             match rule {
                 Recorded::Record(record) => {
                     all(&record.labels, Use::Series, &format!("recording rule `{}`", record.name));
@@ -102,10 +102,8 @@ fn name_of(stack: &Stack, name: &Spanned<String>, role: Use, owner: &str, findin
     } else if !is_plain_label(name) {
         let plain: String =
             name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-        let plain = match plain.starts_with(|c: char| c.is_ascii_digit()) {
-            true => format!("_{plain}"),
-            false => plain,
-        };
+        let first = plain.starts_with(|c: char| c.is_ascii_digit());
+        let plain = format!("{}{plain}", if first { "_" } else { "" });
         let finding = says(&format!("`{name}` is no plain name of {what}"))
             .at(name.span, "only letters, digits and `_`")
             .help(format!(

@@ -82,7 +82,7 @@ fn refuse(address: &Spanned<String>, what: &str, page: bool, findings: &mut Find
         place => format!("write \"{place}\""),
     };
     if !elsewhere.is_empty() {
-        help.push_str(&format!("; settings of the job say the rest: {}", elsewhere.join(", ")));
+        help = format!("{help}; settings of the job say the rest: {}", elsewhere.join(", "));
     }
     findings.push(
         RULE.says(format!("the {what} {wrong}")).at(address.span, "not `host:port`").help(help),

@@ -19,9 +19,8 @@ fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
     let mut undefined = |name: &str, what: &str, span: Span| {
         let mut known = did_you_mean(name, names.iter().copied(), "hosts here");
         if !what.ends_with("depends on") {
-            known.push_str(&format!(
-                "; a host outside of the stack is declared: `external \"{name}\"`"
-            ));
+            known =
+                format!("{known}; a host outside of the stack is declared: `external \"{name}\"`");
         }
         findings.push(
             RULE.says(format!("{what} `{name}`, and no service or exporter is called that"))

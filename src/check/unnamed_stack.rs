@@ -1,8 +1,10 @@
 //! The manifest says nothing, or not which stack it is.
 
+use std::path::Path;
+
 use super::{Input, Rule};
 use crate::diag::{Finding, Findings, Severity, Span};
-use crate::manifest::Stack;
+use crate::manifest::{Format, Stack};
 
 pub(super) const RULE: Rule = Rule {
     code: "S016",
@@ -17,19 +19,18 @@ fn check(Input { stack, files, .. }: &Input<'_>, findings: &mut Findings) {
         return;
     }
     let Some((file, first)) = files.iter().next() else { return };
-    let named = match first.name.ends_with(".kdl") {
-        true => "stack \"shop\"",
-        false if first.name.ends_with(".json") => "\"stack\": \"shop\"",
-        false => "stack: shop",
+    let named = match Format::of(Path::new(&first.name)) {
+        Some(Format::Yaml) => "stack: shop",
+        Some(Format::Json) => "\"stack\": \"shop\"",
+        Some(Format::Kdl) | None => "stack \"shop\"",
     };
     let empty = **stack == Stack::default();
-    let message = if empty { "the manifest is empty" } else { "the stack has no name" };
-    let help = match empty {
-        true => format!(
-            "the smallest manifest is a name: `{named}`; a first useful one adds `prometheus` and \
-             `exporter \"node\"`, see examples/quickstart.kdl"
-        ),
-        false => format!("begin with its name: `{named}`; compose calls the project by it"),
+    let (message, help) = if empty {
+        let more = "a first useful one adds `prometheus` and `exporter \"node\"`";
+        ("the manifest is empty", format!("the smallest manifest is a name: `{named}`; {more}"))
+    } else {
+        let why = "compose calls the project by it";
+        ("the stack has no name", format!("begin with its name: `{named}`; {why}"))
     };
     findings.push(RULE.says(message).at(Span::new(file, 0..0), "").help(help));
 }
