@@ -3,6 +3,7 @@
 pub mod board;
 pub mod control;
 pub mod logs;
+pub mod orphans;
 pub mod place;
 pub mod plan;
 pub mod ports;

@@ -12,6 +12,8 @@ mod prometheus;
 mod routes;
 mod serve;
 
-pub use prometheus::{Loaded, MetricsFn, Options, Prometheus, ReloadFn, Replay, TargetsFn};
-pub use routes::router;
+pub use prometheus::{
+    AlertmanagersFn, Loaded, MetricsFn, Options, Prometheus, ReloadFn, TargetsFn,
+};
+pub use routes::{router, starting};
 pub use serve::serve;

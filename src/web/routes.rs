@@ -41,6 +41,17 @@ pub fn router(web: Arc<Prometheus>) -> Router {
     routes.layer(from_fn_with_state(Arc::clone(&web), count)).with_state(web)
 }
 
+/// What is answered while the store is still being opened: alive, and not ready.
+pub fn starting(prefix: &str) -> Router {
+    let routes = Router::new()
+        .route("/-/healthy", get(lifecycle::healthy))
+        .fallback(async || (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"));
+    match prefix.trim_end_matches('/') {
+        "" => routes,
+        prefix => Router::new().nest(prefix, routes),
+    }
+}
+
 async fn only_when_ready(
     State(web): State<Arc<Prometheus>>,
     request: Request,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stackctl::model::{BucketSpan, Exemplar, Histogram, Labels, Metadata, MetricType, Timestamp};
+use stackctl::notify::Addresses;
 use stackctl::rules::{self, Defaults, RuleText};
 use stackctl::scrape::{DroppedTarget, Health, PoolStatus, TargetStatus};
 use stackctl::storage::{
@@ -106,11 +107,14 @@ impl Server {
                     Box::pin(
                         async move { if works { Ok(()) } else { Err("no such file".to_owned()) } },
                     )
+                }))
+                .with_alertmanagers(Arc::new(|| Addresses {
+                    active: vec!["http://127.0.0.1:9093/api/v2/alerts".to_owned()],
+                    dropped: vec!["http://127.0.0.1:9094/api/v2/alerts".to_owned()],
                 }));
         web.set_loaded(Loaded {
             config_yaml: "global:\n  scrape_interval: 15s # <&>\n".to_owned(),
             external_labels: Labels::from_pairs([("dc", "eu1")]),
-            alertmanagers: vec!["http://127.0.0.1:9093/api/v2/alerts".to_owned()],
             loaded_at: NOON,
             ..Loaded::default()
         });
@@ -267,8 +271,8 @@ fn pools() -> Vec<PoolStatus> {
     };
     let dropped = DroppedTarget { discovered_labels: labels(&[("__address__", "127.0.0.1:2")]) };
     vec![
-        PoolStatus { job: "new".to_owned(), active: vec![new], dropped: vec![dropped] },
-        PoolStatus { job: "bad".to_owned(), active: vec![target], dropped: vec![] },
+        PoolStatus { job: "new".to_owned(), active: vec![new], dropped: vec![dropped], dropped_count: 3 },
+        PoolStatus { job: "bad".to_owned(), active: vec![target], dropped: vec![], dropped_count: 0 },
     ]
 }
 
@@ -521,7 +525,7 @@ fn targets() {
         all["droppedTargets"],
         json!([{"discoveredLabels": {"__address__": "127.0.0.1:2"}, "scrapePool": "new"}])
     );
-    assert_eq!(all["droppedTargetCounts"], json!({"bad": 0, "new": 1}));
+    assert_eq!(all["droppedTargetCounts"], json!({"bad": 0, "new": 3}));
     let active = server.data("/api/v1/targets?state=active&scrapePool=bad");
     assert_eq!(active["activeTargets"].as_array().expect("a list").len(), 1);
     assert_eq!(active["droppedTargets"], json!([]));
@@ -531,7 +535,7 @@ fn targets() {
         server.data("/api/v1/alertmanagers"),
         json!({
             "activeAlertmanagers": [{"url": "http://127.0.0.1:9093/api/v2/alerts"}],
-            "droppedAlertmanagers": [],
+            "droppedAlertmanagers": [{"url": "http://127.0.0.1:9094/api/v2/alerts"}],
         })
     );
     assert_eq!(server.data("/api/v1/targets/metadata"), json!([]));
