@@ -67,7 +67,12 @@ impl Group {
     }
 
     /// Sends a body to one of its members; anything but a 2xx is an error.
-    pub async fn post(&self, url: &str, headers: &HeaderMap, body: Bytes) -> Result<(), FetchError> {
+    pub async fn post(
+        &self,
+        url: &str,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<(), FetchError> {
         let late = || FetchError::Request {
             verb: "Post",
             url: url.to_owned(),

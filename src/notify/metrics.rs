@@ -8,11 +8,9 @@ use parking_lot::Mutex;
 use crate::catalogue::{Families, Metric};
 use crate::model::MetricType;
 
-const SENT: Metric = Metric::counter(
-    "prometheus_notifications_sent_total",
-    "Alerts that were sent, taken or not.",
-)
-.with(&["alertmanager"]);
+const SENT: Metric =
+    Metric::counter("prometheus_notifications_sent_total", "Alerts that were sent, taken or not.")
+        .with(&["alertmanager"]);
 const ERRORS: Metric = Metric::counter(
     "prometheus_notifications_errors_total",
     "Alerts that were sent and not taken.",

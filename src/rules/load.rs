@@ -348,7 +348,8 @@ mod tests {
         for template in ["{{ $labels.job }}", "{{ humanize 1 2 3 }}", "{{ $labels.a.b }}"] {
             assert_eq!(doubts(&rule(template).unwrap()), [""; 0], "{template}");
         }
-        for template in ["{{ nofunc }}", "{{ $nope }}", "{{ end }}", "{{ .Labels.a", "{{ break }}"] {
+        for template in ["{{ nofunc }}", "{{ $nope }}", "{{ end }}", "{{ .Labels.a", "{{ break }}"]
+        {
             assert!(rule(template).unwrap_err()[0].contains("template of"), "{template}");
         }
     }

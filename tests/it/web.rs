@@ -271,8 +271,18 @@ fn pools() -> Vec<PoolStatus> {
     };
     let dropped = DroppedTarget { discovered_labels: labels(&[("__address__", "127.0.0.1:2")]) };
     vec![
-        PoolStatus { job: "new".to_owned(), active: vec![new], dropped: vec![dropped], dropped_count: 3 },
-        PoolStatus { job: "bad".to_owned(), active: vec![target], dropped: vec![], dropped_count: 0 },
+        PoolStatus {
+            job: "new".to_owned(),
+            active: vec![new],
+            dropped: vec![dropped],
+            dropped_count: 3,
+        },
+        PoolStatus {
+            job: "bad".to_owned(),
+            active: vec![target],
+            dropped: vec![],
+            dropped_count: 0,
+        },
     ]
 }
 

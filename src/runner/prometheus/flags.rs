@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::TypedValueParser;
 
 use super::ignored::Ignored;
 use crate::model::{ByteSize, format_duration, parse_duration};
@@ -28,7 +29,12 @@ pub struct Flags {
     pub listen: Vec<SocketAddr>,
 
     /// File that turns on TLS or users for the web server.
-    #[arg(long = "web.config.file", value_name = "FILE")]
+    // An empty name, the default of the reference program, is no file.
+    #[arg(
+        long = "web.config.file",
+        value_name = "FILE",
+        value_parser = clap::builder::OsStringValueParser::new().map(PathBuf::from)
+    )]
     pub web_config: Option<PathBuf>,
 
     /// URL under which the server is reached from outside, for links in alerts.

@@ -60,7 +60,10 @@ const SETTINGS: &[Known] = &[
     Known("storage.agent.wal-compression-type", NO_AGENT),
     Known("storage.agent.wal-segment-size", NO_AGENT),
     Known("storage.agent.wal-truncate-frequency", NO_AGENT),
-    Known("config.auto-reload-interval", "SIGHUP and `/-/reload` have the configuration read again"),
+    Known(
+        "config.auto-reload-interval",
+        "SIGHUP and `/-/reload` have the configuration read again",
+    ),
     Known("web.remote-write-receiver.accepted-protobuf-messages", NOT_YET),
     Known("scrape.discovery-reload-interval", "changes of targets are applied within 5s"),
     Known("alertmanager.timeout", "`timeout` in the configuration file does it"),

@@ -98,7 +98,7 @@ pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()>
     let _ends_with_us = stop.clone().drop_guard();
     flags.ignored.warn();
     features::explain(&flags.features);
-    if let Some(file) = &flags.web_config {
+    if let Some(file) = flags.web_config.as_ref().filter(|file| !file.as_os_str().is_empty()) {
         // To go on without its users and certificates would open what was meant to be closed.
         anyhow::bail!("--web.config.file={}: TLS and users are not served yet", file.display());
     }

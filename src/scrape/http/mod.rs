@@ -213,10 +213,7 @@ impl Client {
                 None => return Ok(response),
                 Some(location) => {
                     // Only the newer two statuses keep what was asked; the others mean `look there`.
-                    let keeps = [
-                        StatusCode::TEMPORARY_REDIRECT,
-                        StatusCode::PERMANENT_REDIRECT,
-                    ];
+                    let keeps = [StatusCode::TEMPORARY_REDIRECT, StatusCode::PERMANENT_REDIRECT];
                     if !keeps.contains(&response.status()) {
                         (method, body) = (Method::GET, Bytes::new());
                     }
