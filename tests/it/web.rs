@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{Needs, Test, find_program};
 
 pub const TESTS: &[Test] = &[
+    ("a_server_that_opens_its_store_is_alive_and_not_ready", Needs::Nothing, starting),
     ("an_instant_query_has_prometheus_shape", Needs::Nothing, instant_query),
     ("a_range_query_has_prometheus_shape", Needs::Nothing, range_query),
     ("a_native_histogram_lists_its_buckets", Needs::Nothing, histogram_query),
@@ -554,6 +555,22 @@ fn targets() {
     assert!(wrong.text().contains(r#"invalid parameter \"match_target\": 1:2: parse error"#));
 }
 
+fn starting() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+    let bound = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"));
+    let listener = bound.expect("the loopback has ports");
+    let port = listener.local_addr().expect("it is bound").port();
+    let stop = CancellationToken::new();
+    let served = runtime.spawn(web::serve(listener, web::starting("/p"), stop.clone()));
+    let status = |path: &str| crate::support::get(port, path).map(|(status, _)| status);
+    assert_eq!(status("/p/-/healthy"), Some(200));
+    for path in ["/p/-/ready", "/p/api/v1/query?query=up", "/p/metrics", "/p/"] {
+        assert_eq!(status(path), Some(503), "{path}");
+    }
+    stop.cancel();
+    runtime.block_on(served).expect("it ends");
+}
+
 /// Takes out what differs from run to run, after a look at it.
 fn settle(rule: &mut Value) {
     assert!(rule["evaluationTime"].as_f64().expect("seconds") > 0.0);
@@ -593,8 +610,8 @@ fn rules_and_alerts() {
                     "state": "pending",
                     "name": "Down",
                     "query": "up == 0",
-                    "duration": 300.0,
-                    "keepFiringFor": 60.0,
+                    "duration": 300,
+                    "keepFiringFor": 60,
                     "labels": {"severity": "page"},
                     "annotations": {"summary": "is <down>"},
                     "alerts": [pending],
@@ -604,7 +621,7 @@ fn rules_and_alerts() {
                     "type": "alerting",
                 },
             ],
-            "interval": 30.0,
+            "interval": 30,
             "limit": 0,
             "evaluationTime": 0,
             "lastEvaluation": "2026-03-02T09:00:00Z",
