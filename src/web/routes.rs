@@ -43,13 +43,10 @@ pub fn router(web: Arc<Prometheus>) -> Router {
 
 /// What is answered while the store is still being opened: alive, and not ready.
 pub fn starting(prefix: &str) -> Router {
-    let routes = Router::new()
-        .route("/-/healthy", get(lifecycle::healthy))
-        .fallback(async || (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"));
-    match prefix.trim_end_matches('/') {
-        "" => routes,
-        prefix => Router::new().nest(prefix, routes),
-    }
+    let healthy = format!("{}/-/healthy", prefix.trim_end_matches('/'));
+    Router::new()
+        .route(&healthy, get(lifecycle::healthy))
+        .fallback(async || (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"))
 }
 
 async fn only_when_ready(
