@@ -21,23 +21,13 @@ use crate::{scrape, web};
 #[derive(Debug, Subcommand)]
 pub enum Run {
     /// Scrape, store, answer queries and evaluate rules, as Prometheus does.
-    Prometheus(Box<Prometheus>),
+    Prometheus(Box<Flags>),
     /// Expose the machine's metrics, as node_exporter does.
     #[command(disable_help_flag = true)]
     NodeExporter(Rest),
     /// Expose a MySQL server's metrics, as mysqld_exporter does.
     #[command(disable_help_flag = true)]
     MysqldExporter(Rest),
-}
-
-/// Flags of the monitoring server.
-#[derive(Debug, Args)]
-pub struct Prometheus {
-    #[command(flatten)]
-    flags: Flags,
-    /// Least severity to log: debug, info, warn or error.
-    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info")]
-    level: String,
 }
 
 /// Flags that the part itself reads.
@@ -53,9 +43,9 @@ impl Run {
     pub fn run(self, verbose: u8) -> anyhow::Result<ExitCode> {
         let runtime = tokio::runtime::Runtime::new()?;
         match self {
-            Self::Prometheus(part) => {
-                start_logging(&part.level, verbose)?;
-                runtime.block_on(run_prometheus(part.flags))
+            Self::Prometheus(flags) => {
+                start_logging(&flags.log_level, verbose)?;
+                runtime.block_on(run_prometheus(*flags))
             }
             Self::NodeExporter(Rest { arguments }) => {
                 let Some(matches) = matches(node::command(), &arguments)? else {

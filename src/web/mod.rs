@@ -15,6 +15,8 @@ mod routes;
 mod serve;
 
 pub use guard::Guard;
-pub use prometheus::{Loaded, MetricsFn, Options, Prometheus, ReloadFn, Replay, TargetsFn};
-pub use routes::router;
+pub use prometheus::{
+    AlertmanagersFn, Loaded, MetricsFn, Options, Prometheus, ReloadFn, TargetsFn,
+};
+pub use routes::{router, starting};
 pub use serve::serve;

@@ -11,6 +11,7 @@ mod promql;
 mod promql_parse;
 mod render;
 mod rules;
+mod run;
 mod scrape;
 mod scrape_oracle;
 mod sessions;
@@ -29,6 +30,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("promql", promql::TESTS),
     ("promql_parse", promql_parse::TESTS),
     ("render", render::TESTS),
+    ("run", run::TESTS),
     ("scrape", scrape::TESTS),
     ("scrape_oracle", scrape_oracle::TESTS),
     ("sessions", sessions::TESTS),
