@@ -69,7 +69,7 @@ mod tests {
             assert_eq!((turned(text, false).as_str(), turned(text, true).as_str()), (yaml, json));
         };
         check("add `bind=\"::1\"`", "add `bind: \"::1\"`", "add `\"bind\": \"::1\"`");
-        check("`(secret)\"a b\"`", "`{secret: a b}`", "`{\"secret\": \"a b\"}`");
+        check("`(secret)\"ab\"`", "`{secret: ab}`", "`{\"secret\": \"ab\"}`");
         check(
             "`user=\"o\" password=(secret)\"p\"`",
             "`user: \"o\", password: {secret: p}`",
