@@ -438,7 +438,7 @@ fn metrics_equal_those_of_the_installed_reference() {
         "node_cpu_online",
         "node_cpu_isolated",
         "node_filesystem_mount_info",
-        "node_kernel_hung_task_detect_count",
+        "node_kernel_hung_tasks_total",
         "node_netstat_TcpExt_TCPOFOQueue",
         "node_netstat_TcpExt_TCPRcvQDrop",
         "node_os_support_end_timestamp_seconds",
@@ -500,7 +500,7 @@ fn promtool_is_content() {
         // Names of the reference that its own checker does not like.
         let known = ["node_netstat_", "node_memory_", "node_vmstat_", "node_sockstat_"];
         let names = [
-            "node_kernel_hung_task_detect_count",
+            "node_kernel_hung_tasks_total",
             "node_softnet_backlog_len",
             "node_filefd_maximum",
             "node_disk_ata_rotation_rate_rpm",

@@ -30,6 +30,7 @@ mod loadavg;
 mod mdadm;
 mod meminfo;
 mod netclass;
+mod netclass_netlink;
 mod netdev;
 mod netlink;
 mod netstat;
