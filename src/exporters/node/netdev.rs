@@ -199,10 +199,8 @@ fn read(host: &Host, out: &mut Families) -> Result<(), CollectError> {
     let detailed: BTreeMap<&str, &str> = [
         ("receive_errs", "receive_errors"),
         ("receive_drop", "receive_dropped"),
-        ("receive_multicast", "multicast"),
         ("transmit_errs", "transmit_errors"),
         ("transmit_drop", "transmit_dropped"),
-        ("transmit_colls", "collisions"),
     ]
     .into();
     for line in lines {
