@@ -4,33 +4,55 @@
 //! its `node_scrape_collector_success` and its rows in the metric catalogue come from that list.
 
 mod arp;
+mod bcachefs;
 mod bonding;
+mod buddyinfo;
+mod cgroups;
 mod config;
 mod conntrack;
 mod cpu;
+mod cpu_vulnerabilities;
 mod cpufreq;
 mod diskstats;
 mod dmi;
+mod drbd;
+mod drm;
 mod entropy;
 mod exporter;
 mod filefd;
 mod filesystem;
 mod host;
+mod interrupts;
 mod kernel_hung;
+mod ksmd;
+mod lnstat;
 mod loadavg;
 mod meminfo;
+mod meminfo_numa;
+mod mountstats;
 mod netclass;
 mod netdev;
 mod netlink;
 mod netstat;
+mod network_route;
 mod nvme;
+mod opt_in;
 mod os;
+mod pci_ids;
+mod pcidevice;
 mod pressure;
+mod processes;
+mod qdisc;
 mod schedstat;
 mod selinux;
+mod slabinfo;
 mod sockstat;
+mod softirqs;
 mod softnet;
 mod stat;
+mod swap;
+mod sysctl;
+mod tcpstat;
 mod textfile;
 mod thermal_zone;
 mod time;
@@ -38,12 +60,16 @@ mod timex;
 mod udp_queues;
 mod uname;
 mod vmstat;
+mod wifi;
+mod xfrm;
+mod zoneinfo;
 
 pub use config::{Config, command};
 pub use exporter::Exporter;
 pub use host::{CollectError, Host};
+pub use opt_in::{Ntp, OptIn, Perf, Systemd};
 
-use super::Start::{self, On};
+use super::Start::{self, Off, On};
 use crate::catalogue::{Families, Metric};
 
 /// One collector: what it is called, whether it runs by itself, what it may expose, and how.
@@ -62,29 +88,49 @@ pub struct Collector {
 /// All collectors by name.
 pub const COLLECTORS: &[Collector] = &[
     arp::COLLECTOR,
+    bcachefs::COLLECTOR,
     bonding::COLLECTOR,
+    buddyinfo::COLLECTOR,
+    cgroups::COLLECTOR,
     conntrack::COLLECTOR,
     cpu::COLLECTOR,
+    cpu_vulnerabilities::COLLECTOR,
     cpufreq::COLLECTOR,
     diskstats::COLLECTOR,
     dmi::COLLECTOR,
+    drbd::COLLECTOR,
+    drm::COLLECTOR,
     entropy::COLLECTOR,
     filefd::COLLECTOR,
     filesystem::COLLECTOR,
+    interrupts::COLLECTOR,
     kernel_hung::COLLECTOR,
+    ksmd::COLLECTOR,
+    lnstat::COLLECTOR,
     loadavg::COLLECTOR,
     meminfo::COLLECTOR,
+    meminfo_numa::COLLECTOR,
+    mountstats::COLLECTOR,
     netclass::COLLECTOR,
     netdev::COLLECTOR,
     netstat::COLLECTOR,
+    network_route::COLLECTOR,
     nvme::COLLECTOR,
     os::COLLECTOR,
+    pcidevice::COLLECTOR,
     pressure::COLLECTOR,
+    processes::COLLECTOR,
+    qdisc::COLLECTOR,
     schedstat::COLLECTOR,
     selinux::COLLECTOR,
+    slabinfo::COLLECTOR,
     sockstat::COLLECTOR,
+    softirqs::COLLECTOR,
     softnet::COLLECTOR,
     stat::COLLECTOR,
+    swap::COLLECTOR,
+    sysctl::COLLECTOR,
+    tcpstat::COLLECTOR,
     textfile::COLLECTOR,
     thermal_zone::COLLECTOR,
     time::COLLECTOR,
@@ -92,6 +138,9 @@ pub const COLLECTORS: &[Collector] = &[
     udp_queues::COLLECTOR,
     uname::COLLECTOR,
     vmstat::COLLECTOR,
+    wifi::COLLECTOR,
+    xfrm::COLLECTOR,
+    zoneinfo::COLLECTOR,
 ];
 
 /// Names of all collectors, for the manifest's check.
