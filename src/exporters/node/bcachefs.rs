@@ -228,6 +228,6 @@ mod tests {
         ] {
             assert!(samples.contains(&format!("{line}\n")), "{line}\n{samples}");
         }
-        assert_eq!(samples.lines().count(), 17, "{samples}");
+        assert_eq!(samples.lines().count(), 16, "{samples}");
     }
 }

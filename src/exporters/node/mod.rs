@@ -13,11 +13,14 @@ mod conntrack;
 mod cpu;
 mod cpu_vulnerabilities;
 mod cpufreq;
+mod dbus;
 mod diskstats;
 mod dmi;
 mod drbd;
 mod drm;
 mod entropy;
+mod ethtool;
+mod ethtool_modes;
 mod exporter;
 mod filefd;
 mod filesystem;
@@ -27,6 +30,7 @@ mod kernel_hung;
 mod ksmd;
 mod lnstat;
 mod loadavg;
+mod logind;
 mod meminfo;
 mod meminfo_numa;
 mod mountstats;
@@ -35,14 +39,17 @@ mod netdev;
 mod netlink;
 mod netstat;
 mod network_route;
+mod ntp;
 mod nvme;
 mod opt_in;
 mod os;
 mod pci_ids;
 mod pcidevice;
+mod perf;
 mod pressure;
 mod processes;
 mod qdisc;
+mod runit;
 mod schedstat;
 mod selinux;
 mod slabinfo;
@@ -50,8 +57,10 @@ mod sockstat;
 mod softirqs;
 mod softnet;
 mod stat;
+mod supervisord;
 mod swap;
 mod sysctl;
+mod systemd;
 mod tcpstat;
 mod textfile;
 mod thermal_zone;
@@ -101,6 +110,7 @@ pub const COLLECTORS: &[Collector] = &[
     drbd::COLLECTOR,
     drm::COLLECTOR,
     entropy::COLLECTOR,
+    ethtool::COLLECTOR,
     filefd::COLLECTOR,
     filesystem::COLLECTOR,
     interrupts::COLLECTOR,
@@ -108,6 +118,7 @@ pub const COLLECTORS: &[Collector] = &[
     ksmd::COLLECTOR,
     lnstat::COLLECTOR,
     loadavg::COLLECTOR,
+    logind::COLLECTOR,
     meminfo::COLLECTOR,
     meminfo_numa::COLLECTOR,
     mountstats::COLLECTOR,
@@ -115,12 +126,15 @@ pub const COLLECTORS: &[Collector] = &[
     netdev::COLLECTOR,
     netstat::COLLECTOR,
     network_route::COLLECTOR,
+    ntp::COLLECTOR,
     nvme::COLLECTOR,
     os::COLLECTOR,
     pcidevice::COLLECTOR,
+    perf::COLLECTOR,
     pressure::COLLECTOR,
     processes::COLLECTOR,
     qdisc::COLLECTOR,
+    runit::COLLECTOR,
     schedstat::COLLECTOR,
     selinux::COLLECTOR,
     slabinfo::COLLECTOR,
@@ -128,8 +142,10 @@ pub const COLLECTORS: &[Collector] = &[
     softirqs::COLLECTOR,
     softnet::COLLECTOR,
     stat::COLLECTOR,
+    supervisord::COLLECTOR,
     swap::COLLECTOR,
     sysctl::COLLECTOR,
+    systemd::COLLECTOR,
     tcpstat::COLLECTOR,
     textfile::COLLECTOR,
     thermal_zone::COLLECTOR,

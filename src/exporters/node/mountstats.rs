@@ -97,7 +97,8 @@ const EVENTS: [Metric; 26] = [
     Metric::counter("node_mountstats_nfs_event_vfs_lock_total", "Locks asked for.").with(MOUNT),
     Metric::counter("node_mountstats_nfs_event_vfs_file_release_total", "Files closed.")
         .with(MOUNT),
-    Metric::counter("node_mountstats_nfs_event_truncation_total", "Files cut.").with(MOUNT),
+    Metric::counter("node_mountstats_nfs_event_truncation_total", "Files that were cut short.")
+        .with(MOUNT),
     Metric::counter(
         "node_mountstats_nfs_event_write_extension_total",
         "Files grown by a write past their end.",
