@@ -35,7 +35,10 @@ impl Needs {
 }
 
 /// Makes the trial of one test: ignored, failing or run, according to what it needs.
-pub fn trial(part: &str, (name, needs, run): Test) -> Trial {
+pub fn trial(
+    part: &str,
+    (name, needs, run): (&str, Needs, impl FnOnce() + Send + 'static),
+) -> Trial {
     let in_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
     let missing = needs.missing();
     let ignored =

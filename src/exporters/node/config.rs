@@ -24,6 +24,7 @@ const NETSTAT: &str = "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|
     Icmp6?_(InMsgs|OutMsgs)|TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|\
     TCPRcvQDrop)|Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)|\
     Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$";
+const IPVS_LABELS: &str = "local_address,local_port,remote_address,remote_port,proto,local_mark";
 const VMSTAT: &str = "^(oom_kill|pgpg|pswp|pg.*fault).*";
 
 /// How the node exporter is set up. Regular expressions are text and empty when there is none.
@@ -57,6 +58,8 @@ pub struct Config {
     pub arp_devices: Devices,
     /// `--collector.arp.netlink`: ask the kernel instead of reading `net/arp`.
     pub arp_netlink: bool,
+    /// `--collector.bcache.priorityStats`.
+    pub bcache_priorities: bool,
     /// `--collector.cpu.guest`.
     pub cpu_guest: bool,
     /// `--collector.cpu.info`; also on when one of the two filters is given.
@@ -73,6 +76,14 @@ pub struct Config {
     pub fs_types: Devices,
     /// `--collector.filesystem.mount-timeout`.
     pub mount_timeout: Duration,
+    /// `--collector.hwmon.chip-include` and `-exclude`.
+    pub hwmon_chips: Devices,
+    /// `--collector.hwmon.sensor-include` and `-exclude`, of names such as `platform_coretemp_0;temp1`.
+    pub hwmon_sensors: Devices,
+    /// `--collector.infiniband.device-include` and `-exclude`.
+    pub infiniband: Devices,
+    /// `--collector.ipvs.backend-labels`, divided by commas.
+    pub ipvs_labels: String,
     /// `--collector.netclass.ignored-devices`.
     pub netclass_ignored: String,
     /// `--collector.netclass.ignore-invalid-speed`.
@@ -85,8 +96,14 @@ pub struct Config {
     pub netdev_detailed: bool,
     /// `--collector.netstat.fields`.
     pub netstat_fields: String,
+    /// `--collector.powersupply.ignored-supplies`.
+    pub power_supplies_ignored: String,
+    /// `--collector.rapl.enable-zone-label`.
+    pub rapl_zone_label: bool,
     /// `--collector.stat.softirq`.
     pub stat_softirq: bool,
+    /// `--collector.tapestats.ignored-devices`.
+    pub tapes_ignored: String,
     /// `--collector.textfile.directory`: folders, with `*` and `?` in their names.
     pub textfile_directories: Vec<String>,
     /// `--collector.vmstat.fields`.
@@ -122,10 +139,18 @@ const FILTERS: &[(&str, &str, &str)] = &[
     ("collector.filesystem.mount-points-exclude", MOUNT_POINTS, "Not these mount points."),
     ("collector.filesystem.fs-types-include", "", "Only file systems of these types."),
     ("collector.filesystem.fs-types-exclude", FS_TYPES, "No file systems of these types."),
+    ("collector.hwmon.chip-include", "", "Only these chips."),
+    ("collector.hwmon.chip-exclude", "", "Not these chips."),
+    ("collector.hwmon.sensor-include", "", "Only these sensors, named `CHIP;SENSOR`."),
+    ("collector.hwmon.sensor-exclude", "", "Not these sensors, named `CHIP;SENSOR`."),
+    ("collector.infiniband.device-include", "", "Only these InfiniBand devices."),
+    ("collector.infiniband.device-exclude", "", "Not these InfiniBand devices."),
     ("collector.netclass.ignored-devices", "^$", "Not these network devices."),
     ("collector.netdev.device-include", "", "Only these network devices."),
     ("collector.netdev.device-exclude", "", "Not these network devices."),
     ("collector.netstat.fields", NETSTAT, "Which network counters to show."),
+    ("collector.powersupply.ignored-supplies", "^$", "Not these power supplies."),
+    ("collector.tapestats.ignored-devices", "^$", "Not these tape drives."),
     ("collector.vmstat.fields", VMSTAT, "Which memory counters to show."),
 ];
 
@@ -152,9 +177,19 @@ fn all_flags() -> Vec<Flag> {
         Flag::switch("collector.disable-defaults", false, "Start no collector by itself."),
         Flag::value("collector.deadline", "8s", "How long a scrape waits for its collectors."),
         Flag::switch("collector.arp.netlink", true, "Ask the kernel instead of reading net/arp."),
+        Flag::switch(
+            "collector.bcache.priorityStats",
+            false,
+            "Show what is expensive to read, too.",
+        ),
         Flag::switch("collector.cpu.guest", true, "Show the time spent for guests."),
         Flag::switch("collector.cpu.info", false, "Show model and features of each CPU."),
         Flag::value("collector.filesystem.mount-timeout", "5s", "How long to wait for a mount."),
+        Flag::value(
+            "collector.ipvs.backend-labels",
+            IPVS_LABELS,
+            "Labels of backends, divided by commas; others are added up.",
+        ),
         Flag::switch(
             "collector.netclass.ignore-invalid-speed",
             false,
@@ -166,6 +201,7 @@ fn all_flags() -> Vec<Flag> {
             "Ask the kernel instead of reading net/dev.",
         ),
         Flag::switch("collector.netdev.enable-detailed-metrics", false, "Show each kind of error."),
+        Flag::switch("collector.rapl.enable-zone-label", false, "Show zones under one name."),
         Flag::switch("collector.stat.softirq", false, "Show software interrupts by vector."),
         Flag::values(
             "collector.textfile.directory",
@@ -248,6 +284,7 @@ impl Config {
             deadline: values.duration("collector.deadline")?,
             arp_devices: devices("collector.arp.device")?,
             arp_netlink: values.on("collector.arp.netlink", true),
+            bcache_priorities: values.on("collector.bcache.priorityStats", false),
             cpu_guest: values.on("collector.cpu.guest", true),
             cpu_info: values.on("collector.cpu.info", false),
             cpu_flags: text("collector.cpu.info.flags-include"),
@@ -256,6 +293,10 @@ impl Config {
             mount_points: devices("collector.filesystem.mount-points")?,
             fs_types: devices("collector.filesystem.fs-types")?,
             mount_timeout: values.duration("collector.filesystem.mount-timeout")?,
+            hwmon_chips: devices("collector.hwmon.chip")?,
+            hwmon_sensors: devices("collector.hwmon.sensor")?,
+            infiniband: devices("collector.infiniband.device")?,
+            ipvs_labels: text("collector.ipvs.backend-labels"),
             netclass_ignored: text("collector.netclass.ignored-devices"),
             netclass_ignore_invalid_speed: values
                 .on("collector.netclass.ignore-invalid-speed", false),
@@ -263,7 +304,10 @@ impl Config {
             netdev_netlink: values.on("collector.netdev.netlink", true),
             netdev_detailed: values.on("collector.netdev.enable-detailed-metrics", false),
             netstat_fields: text("collector.netstat.fields"),
+            power_supplies_ignored: text("collector.powersupply.ignored-supplies"),
+            rapl_zone_label: values.on("collector.rapl.enable-zone-label", false),
             stat_softirq: values.on("collector.stat.softirq", false),
+            tapes_ignored: text("collector.tapestats.ignored-devices"),
             textfile_directories: values.list("collector.textfile.directory"),
             vmstat_fields: text("collector.vmstat.fields"),
             opt_in: OptIn::from_values(values)?,
@@ -271,6 +315,7 @@ impl Config {
         for (name, _, _) in FILTERS {
             values.regex(name)?;
         }
+        ipvs_labels(&config.ipvs_labels)?;
         Ok(config)
     }
 }
@@ -280,6 +325,7 @@ impl Config {
 pub(super) struct Settings {
     pub arp_devices: Filter,
     pub arp_netlink: bool,
+    pub bcache_priorities: bool,
     pub cpu_guest: bool,
     pub cpu_info: bool,
     pub cpu_flags: Option<Regex>,
@@ -289,13 +335,20 @@ pub(super) struct Settings {
     pub mount_points: Filter,
     pub fs_types: Filter,
     pub mount_timeout: Duration,
+    pub chips: Filter,
+    pub sensors: Filter,
+    pub infiniband: Filter,
+    pub ipvs_labels: BTreeSet<&'static str>,
     pub netclass: Filter,
     pub netclass_ignore_invalid_speed: bool,
     pub netdev: Filter,
     pub netdev_netlink: bool,
     pub netdev_detailed: bool,
     pub netstat_fields: Filter,
+    pub power_supplies: Filter,
+    pub rapl_zone_label: bool,
     pub stat_softirq: bool,
+    pub tapes: Filter,
     pub textfile_directories: Vec<String>,
     pub vmstat_fields: Filter,
     pub opt_in: opt_in::Settings,
@@ -317,6 +370,7 @@ impl Settings {
         Ok(Self {
             arp_devices: devices(&config.arp_devices, "collector.arp.device")?,
             arp_netlink: config.arp_netlink,
+            bcache_priorities: config.bcache_priorities,
             cpu_guest: config.cpu_guest,
             cpu_info: config.cpu_info || cpu_flags.is_some() || cpu_bugs.is_some(),
             cpu_flags,
@@ -326,18 +380,41 @@ impl Settings {
             mount_points: devices(&config.mount_points, "collector.filesystem.mount-points")?,
             fs_types: devices(&config.fs_types, "collector.filesystem.fs-types")?,
             mount_timeout: config.mount_timeout,
+            chips: devices(&config.hwmon_chips, "collector.hwmon.chip")?,
+            sensors: devices(&config.hwmon_sensors, "collector.hwmon.sensor")?,
+            infiniband: devices(&config.infiniband, "collector.infiniband.device")?,
+            ipvs_labels: ipvs_labels(&config.ipvs_labels)?,
             netclass: exclude(&config.netclass_ignored, "collector.netclass.ignored-devices")?,
             netclass_ignore_invalid_speed: config.netclass_ignore_invalid_speed,
             netdev: devices(&config.netdev_devices, "collector.netdev.device")?,
             netdev_netlink: config.netdev_netlink,
             netdev_detailed: config.netdev_detailed,
             netstat_fields: include(&config.netstat_fields, "collector.netstat.fields")?,
+            power_supplies: exclude(
+                &config.power_supplies_ignored,
+                "collector.powersupply.ignored-supplies",
+            )?,
+            rapl_zone_label: config.rapl_zone_label,
             stat_softirq: config.stat_softirq,
+            tapes: exclude(&config.tapes_ignored, "collector.tapestats.ignored-devices")?,
             textfile_directories: config.textfile_directories.clone(),
             vmstat_fields: include(&config.vmstat_fields, "collector.vmstat.fields")?,
             opt_in: opt_in::Settings::new(&config.opt_in, |name| config.collectors.contains(name))?,
         })
     }
+}
+
+/// The labels of backends that are wanted.
+fn ipvs_labels(text: &str) -> Result<BTreeSet<&'static str>, FlagError> {
+    let known = super::ipvs::LABELS;
+    let wanted = text.split(',').map(str::trim).filter(|label| !label.is_empty());
+    wanted
+        .map(|label| known.iter().find(|known| **known == label).copied())
+        .collect::<Option<_>>()
+        .ok_or_else(|| {
+            let problem = format!("labels are {}", known.join(", "));
+            bad("collector.ipvs.backend-labels", text, &problem)
+        })
 }
 
 /// Which names pass: those that match an inclusion, if any, and do not match an exclusion, if any.
