@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
-use stackctl::exporters::node;
+use stackctl::exporters::{Start, node};
 
 use crate::exporters::{Server, eventually, get, reference_page};
 use crate::exposition::{Exposition, read_exposition, text_of};
@@ -59,34 +59,7 @@ pub fn trials() -> Vec<Trial> {
 /// Collectors that the recorded run switched off: what they show is the machine's own.
 const SWITCHED_OFF: [&str; 4] = ["filesystem", "selinux", "timex", "uname"];
 
-/// Collectors of the recording that are not written yet. Whoever writes one takes it off this list.
-const LATER: &[&str] = &[
-    "buddyinfo",
-    "cgroups",
-    "cpu_vulnerabilities",
-    "drbd",
-    "interrupts",
-    "ksmd",
-    "lnstat",
-    "meminfo_numa",
-    "mountstats",
-    "pcidevice",
-    "processes",
-    "qdisc",
-    "slabinfo",
-    "softirqs",
-    "sysctl",
-    "wifi",
-    "xfrm",
-    "zoneinfo",
-];
-
-fn is_later(collector: &str) -> bool {
-    LATER.contains(&collector)
-}
-
-/// Settings of the recorded run, besides the paths. Those of collectors that are not written yet are
-/// left out.
+/// Settings of the recorded run, besides the paths.
 const SETTINGS: &[&str] = &[
     "--collector.arp.device-exclude=nope",
     "--collector.bcache.priorityStats",
@@ -151,13 +124,9 @@ fn arguments(folder: &Path, unpacked: &Path) -> Vec<String> {
         path("path.udev.data", unpacked.join("udev/data")),
         path("collector.textfile.directory", folder.join("textfile/two_metric_files")),
     ];
-    let mut optional: Vec<String> = SETTINGS.iter().map(|&setting| setting.to_owned()).collect();
-    optional.push(path("collector.qdisc.fixtures", folder.join("qdisc")));
-    optional.push(path("collector.wifi.fixtures", folder.join("wifi")));
-    arguments.extend(optional.into_iter().filter(|argument| {
-        let collector = argument.split(['.', '=']).nth(1).expect("--collector.NAME");
-        !is_later(collector)
-    }));
+    arguments.extend(SETTINGS.iter().map(|&setting| setting.to_owned()));
+    arguments.push(path("collector.qdisc.fixtures", folder.join("qdisc")));
+    arguments.push(path("collector.wifi.fixtures", folder.join("wifi")));
     arguments.extend(node::collector_names().map(|name| {
         let no = if SWITCHED_OFF.contains(&name) { "no-" } else { "" };
         format!("--{no}collector.{name}")
@@ -237,34 +206,24 @@ fn is_recorded(collector: &str) -> bool {
     text.contains(&format!("node_scrape_collector_success{{collector=\"{collector}\"}} 1\n"))
 }
 
-/// No recorded collector and none of their families is missing, but for those still to be written.
+/// No recorded collector and none of their families is missing.
 fn the_recording_is_covered() {
     let recording = recording();
     let known: Vec<&str> = node::collector_names().collect();
-    let done: Vec<_> = known.iter().filter(|name| is_later(name)).collect();
-    assert!(done.is_empty(), "to be taken off the list of later ones: {done:?}");
     let text = std::fs::read_to_string(shared("conformance/node_exporter/e2e-output.txt"));
     let text = text.expect("recorded");
     let missing: Vec<&str> = text
         .lines()
         .filter_map(|line| line.strip_prefix("node_scrape_collector_success{collector=\""))
         .filter_map(|rest| rest.split('"').next())
-        .filter(|name| !known.contains(name) && !is_later(name))
+        .filter(|name| !known.contains(name))
         .collect();
     assert!(missing.is_empty(), "collectors that do not exist: {missing:?}");
-    let later = |family: &str| {
-        // Collectors whose families are called otherwise.
-        let prefixes = [("meminfo_numa", "node_memory_numa_"), ("interrupts", "node_interrupts_")];
-        let own = LATER.iter().any(|name| {
-            family.strip_prefix("node_").is_some_and(|family| family.starts_with(name))
-        });
-        own || prefixes.iter().any(|(name, prefix)| is_later(name) && family.starts_with(prefix))
-    };
     let families: Vec<&String> = recording
         .expected
         .samples
         .keys()
-        .filter(|family| !recording.owners.contains_key(*family) && !later(family))
+        .filter(|family| !recording.owners.contains_key(*family))
         .collect();
     assert!(families.is_empty(), "recorded and not shown: {families:#?}");
 }
@@ -406,8 +365,9 @@ fn scrapes_in_parallel_leak_nothing() {
 /// Debian's node exporter is 1.5: what changed until 1.12 is named here, family by family.
 fn metrics_equal_those_of_the_installed_reference() {
     let newer = ["bcachefs", "dmmultipath", "kernel_hung", "watchdog"];
+    let by_default = node::COLLECTORS.iter().filter(|collector| collector.start == Start::On);
     let collectors: Vec<&str> =
-        node::collector_names().filter(|name| !newer.contains(name)).collect();
+        by_default.map(|collector| collector.name).filter(|name| !newer.contains(name)).collect();
     let settings = ["--collector.netdev.address-info", "--collector.cpu.info"];
     let (ours, theirs) = both(&collectors, &settings);
     let mut wrong = Vec::new();

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use regex::Regex;
 
 use super::COLLECTORS;
+use super::opt_in::{self, OptIn};
 use crate::exporters::Start;
 use crate::exporters::flags::{self, Flag, FlagError, Values, bad};
 
@@ -120,6 +121,8 @@ pub struct Config {
     pub textfile_directories: Vec<String>,
     /// `--collector.vmstat.fields`.
     pub vmstat_fields: String,
+    /// Settings of collectors that are off by default.
+    pub opt_in: OptIn,
 }
 
 /// A pair of regular expressions of which at most one is given.
@@ -253,6 +256,7 @@ fn all_flags() -> Vec<Flag> {
     ];
     let help = |text: &str| format!("{text} A regular expression.");
     all.extend(FILTERS.iter().map(|(name, default, text)| Flag::value(name, default, &help(text))));
+    all.extend(opt_in::flags());
     all.extend(COLLECTORS.iter().map(|collector| {
         let on = collector.start == Start::On;
         let default = if on { "on" } else { "off" };
@@ -360,6 +364,7 @@ impl Config {
             tapes_ignored: text("collector.tapestats.ignored-devices"),
             textfile_directories: values.list("collector.textfile.directory"),
             vmstat_fields: text("collector.vmstat.fields"),
+            opt_in: OptIn::from_values(values)?,
         };
         for (name, _, _) in FILTERS {
             values.regex(name)?;
@@ -404,6 +409,7 @@ pub(super) struct Settings {
     pub tapes: Filter,
     pub textfile_directories: Vec<String>,
     pub vmstat_fields: Filter,
+    pub opt_in: opt_in::Settings,
 }
 
 impl Settings {
@@ -458,6 +464,7 @@ impl Settings {
             tapes: exclude(&config.tapes_ignored, "collector.tapestats.ignored-devices")?,
             textfile_directories: config.textfile_directories.clone(),
             vmstat_fields: include(&config.vmstat_fields, "collector.vmstat.fields")?,
+            opt_in: opt_in::Settings::new(&config.opt_in, |name| config.collectors.contains(name))?,
         })
     }
 }
@@ -490,7 +497,7 @@ pub(super) struct Filter {
 const REMEMBERED: usize = 4096;
 
 impl Filter {
-    fn new(include: &str, exclude: &str, flag: &str) -> Result<Self, FlagError> {
+    pub(super) fn new(include: &str, exclude: &str, flag: &str) -> Result<Self, FlagError> {
         let (include, exclude) = (compile(include, flag)?, compile(exclude, flag)?);
         Ok(Self { include, exclude, also_exclude: None, known: Mutex::default() })
     }
@@ -519,7 +526,7 @@ impl Filter {
     }
 }
 
-fn compile(text: &str, flag: &str) -> Result<Option<Regex>, FlagError> {
+pub(super) fn compile(text: &str, flag: &str) -> Result<Option<Regex>, FlagError> {
     if text.is_empty() {
         return Ok(None);
     }

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use rustix::fs::{Mode, OFlags};
 
 use super::config::{Config, Settings};
-use super::{cpu, filesystem, timex};
+use super::{cpu, filesystem, ntp, perf, timex};
 use crate::exporters::flags::FlagError;
 
 /// Why a collector has nothing, or not everything, to show.
@@ -72,6 +72,8 @@ pub struct Host {
     pub(super) cpus: Mutex<cpu::Seen>,
     pub(super) mounts: filesystem::Watch,
     pub(super) clock: timex::Overflows,
+    pub(super) leap_midnight: ntp::LeapMidnight,
+    pub(super) perf: perf::Counters,
     buffers: Mutex<Vec<Vec<u8>>>,
 }
 
@@ -88,6 +90,8 @@ impl Host {
             cpus: Mutex::default(),
             mounts: filesystem::Watch::default(),
             clock: timex::Overflows::default(),
+            leap_midnight: ntp::LeapMidnight::default(),
+            perf: perf::Counters::default(),
             buffers: Mutex::default(),
         })
     }
