@@ -13,7 +13,7 @@ use stackctl::exporters::{Start, node};
 
 use crate::exporters::{Server, eventually, get, reference_page};
 use crate::exposition::{Exposition, read_exposition, text_of};
-use crate::support::{Needs, Test, find_program, free_port, shared, trial};
+use crate::support::{Needs, Test, find_program, free_port, shared, stackctl, trial};
 use crate::ttar::unpack;
 
 const TESTS: &[Test] = &[
@@ -21,6 +21,11 @@ const TESTS: &[Test] = &[
         "the_recording_is_covered",
         Needs::Shared("conformance/node_exporter"),
         the_recording_is_covered,
+    ),
+    (
+        "the_program_answers_as_recorded",
+        Needs::Shared("conformance/node_exporter"),
+        the_program_answers_as_recorded,
     ),
     (
         "text_files_are_merged_as_recorded",
@@ -85,7 +90,7 @@ struct Recording {
     expected: Exposition,
     /// Family to the collector that shows it, from runs of each collector alone.
     owners: BTreeMap<String, &'static str>,
-    _unpacked: tempfile::TempDir,
+    unpacked: tempfile::TempDir,
 }
 
 fn recording() -> &'static Recording {
@@ -111,7 +116,7 @@ fn recording() -> &'static Recording {
                 owners.entry(family.to_owned()).or_insert(collector);
             }
         }
-        Recording { exporter, expected, owners, _unpacked: unpacked }
+        Recording { exporter, expected, owners, unpacked }
     })
 }
 
@@ -226,6 +231,26 @@ fn the_recording_is_covered() {
         .filter(|family| !recording.owners.contains_key(*family))
         .collect();
     assert!(families.is_empty(), "recorded and not shown: {families:#?}");
+}
+
+/// All collectors at once, over HTTP: no two of them get in each other's way.
+fn the_program_answers_as_recorded() {
+    let recording = recording();
+    let folder = shared("conformance/node_exporter");
+    let port = free_port();
+    let mut command = stackctl();
+    command
+        .args(["run", "node-exporter", &format!("--web.listen-address=127.0.0.1:{port}")])
+        .args(arguments(&folder, recording.unpacked.path()));
+    let (_child, page) = reference_page(&mut command, port);
+    let ours = read_exposition(&page);
+    let mut wrong = Vec::new();
+    for (family, samples) in &recording.expected.samples {
+        let nothing = BTreeMap::new();
+        let mine = ours.samples.get(family).unwrap_or(&nothing);
+        differences(family, &ours, samples, mine, &mut wrong);
+    }
+    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 fn text_files_are_merged_as_recorded() {
