@@ -35,6 +35,7 @@ const TESTS: &[Test] = &[
     ("answers_over_http", Needs::Nothing, answers_over_http),
     ("a_hanging_file_costs_one_collector", Needs::Nothing, a_hanging_file_costs_one_collector),
     ("scrapes_in_parallel_leak_nothing", Needs::Nothing, scrapes_in_parallel_leak_nothing),
+    ("many_scrapes_at_once_wait_once_for_a_fifo", Needs::Nothing, many_scrapes_at_once),
     (
         "metrics_equal_those_of_the_installed_reference",
         Needs::Program("prometheus-node-exporter"),
@@ -332,16 +333,20 @@ fn answers_over_http() {
     assert_eq!(server.get("/elsewhere", "").0, 404);
 }
 
-/// Copies the small fixture tree and puts a FIFO, which nobody writes to, where the load average is.
-fn a_hanging_file_costs_one_collector() {
+/// A small procfs with a FIFO, which nobody writes to, where the load average is.
+fn procfs_with_a_fifo() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for file in ["stat", "loadavg", "meminfo"] {
+    for file in ["stat", "meminfo"] {
         std::fs::copy(fixture("proc").join(file), folder.path().join(file)).expect("copied");
     }
     let fifo = folder.path().join("loadavg");
-    std::fs::remove_file(&fifo).expect("removed");
     let made = std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs");
     assert!(made.success());
+    (folder, fifo)
+}
+
+fn a_hanging_file_costs_one_collector() {
+    let (folder, fifo) = procfs_with_a_fifo();
     let config = node::Config {
         procfs: folder.path().to_owned(),
         collectors: ["loadavg", "meminfo", "stat"].into_iter().collect(),
@@ -368,12 +373,53 @@ fn a_hanging_file_costs_one_collector() {
 
 /// Threads of the collectors in this process.
 fn threads() -> usize {
-    let tasks = std::fs::read_dir("/proc/self/task").expect("procfs");
+    threads_of("self")
+}
+
+fn threads_of(process: &str) -> usize {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).expect("procfs");
     tasks
         .flatten()
         .filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok())
         .filter(|name| name.starts_with("node-collector") || name.starts_with("node-statfs"))
         .count()
+}
+
+/// 200 scrapes of the program at one time, of which each meets the FIFO.
+fn many_scrapes_at_once() {
+    let (folder, fifo) = procfs_with_a_fifo();
+    let port = free_port();
+    let mut command = stackctl();
+    command.args(["run", "node-exporter", "--collector.disable-defaults"]);
+    command.args(["--collector.loadavg", "--collector.meminfo", "--collector.stat"]);
+    command.args(["--collector.deadline=1s", "--web.max-requests=0"]);
+    command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    command.arg(format!("--path.procfs={}", folder.path().display()));
+    let (child, page) = reference_page(&mut command, port);
+    assert!(page.contains("success{collector=\"loadavg\"} 0"), "{page}");
+    let process = child.0.id().to_string();
+    let descriptors = || {
+        let folder = format!("/proc/{process}/fd");
+        std::fs::read_dir(folder).expect("procfs").count()
+    };
+    assert!(eventually(|| threads_of(&process) == 1), "one thread waits for the FIFO");
+    let before = descriptors();
+    let start = Instant::now();
+    let address = ([127, 0, 0, 1], port).into();
+    let clients: Vec<_> =
+        (0..200).map(|_| std::thread::spawn(move || get(address, "/metrics", ""))).collect();
+    for client in clients {
+        let (status, _, body) = client.join().expect("it ran");
+        let page = String::from_utf8(body).expect("text");
+        assert_eq!(status, 200);
+        assert!(page.contains("success{collector=\"loadavg\"} 0"), "{page}");
+        assert!(page.contains("success{collector=\"meminfo\"} 1"), "{page}");
+    }
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert!(eventually(|| threads_of(&process) == 1), "{} threads", threads_of(&process));
+    assert!(eventually(|| descriptors() <= before), "{} of {before} files", descriptors());
+    drop(std::fs::OpenOptions::new().write(true).open(&fifo).expect("a reader waits"));
+    assert!(eventually(|| threads_of(&process) == 0), "{} threads", threads_of(&process));
 }
 
 fn scrapes_in_parallel_leak_nothing() {
