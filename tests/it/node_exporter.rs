@@ -32,6 +32,11 @@ const TESTS: &[Test] = &[
         Needs::Shared("conformance/node_exporter"),
         text_files_are_merged_as_recorded,
     ),
+    (
+        "flags_of_the_installed_reference_are_known",
+        Needs::Program("prometheus-node-exporter"),
+        flags_of_the_installed_reference_are_known,
+    ),
     ("answers_over_http", Needs::Nothing, answers_over_http),
     ("a_hanging_file_costs_one_collector", Needs::Nothing, a_hanging_file_costs_one_collector),
     ("scrapes_in_parallel_leak_nothing", Needs::Nothing, scrapes_in_parallel_leak_nothing),
@@ -299,6 +304,26 @@ fn text_files_are_merged_as_recorded() {
         }
         assert_eq!(ours, recorded, "{case}");
     }
+}
+
+/// Each flag that the reference's help names is one of ours.
+fn flags_of_the_installed_reference_are_known() {
+    // What is left out: another spelling of the help, the version, sockets handed over by systemd.
+    let left_out = ["help", "help-long", "version", "web.systemd-socket"];
+    let program = find_program("prometheus-node-exporter").expect("installed");
+    let output = std::process::Command::new(program).arg("--help").output().expect("it runs");
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let command = node::command();
+    let known: BTreeSet<&str> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
+    let flags = text.lines().filter_map(|line| {
+        let line = line.trim_start();
+        let flag = line.strip_prefix("-h, ").unwrap_or(line).strip_prefix("--")?;
+        let flag = flag.strip_prefix("[no-]").unwrap_or(flag);
+        flag.split([' ', '=']).next()
+    });
+    let unknown: Vec<&str> =
+        flags.filter(|flag| !known.contains(flag) && !left_out.contains(flag)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
 }
 
 fn fixture(name: &str) -> PathBuf {
