@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
-use stackctl::exporters::node;
+use stackctl::exporters::{Start, node};
 
 use crate::exporters::{Server, eventually, get, reference_page};
 use crate::exposition::{Exposition, read_exposition, text_of};
@@ -34,6 +34,11 @@ const TESTS: &[Test] = &[
         "metrics_equal_those_of_the_installed_reference",
         Needs::Program("prometheus-node-exporter"),
         metrics_equal_those_of_the_installed_reference,
+    ),
+    (
+        "metrics_on_request_equal_those_of_the_installed_reference",
+        Needs::Program("prometheus-node-exporter"),
+        metrics_on_request_equal_those_of_the_installed_reference,
     ),
     ("promtool_finds_nothing_in_our_own_metrics", Needs::Program("promtool"), promtool_is_content),
 ];
@@ -370,8 +375,9 @@ fn metrics_equal_those_of_the_installed_reference() {
         "--collector.diskstats.device-exclude=^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\\d+n\\d+p)\\d+$",
     ]);
     let newer = ["bcachefs", "dmmultipath", "kernel_hung", "watchdog"];
-    for collector in node::collector_names().filter(|name| !newer.contains(name)) {
-        command.arg(format!("--collector.{collector}"));
+    let by_default = node::COLLECTORS.iter().filter(|collector| collector.start == Start::On);
+    for collector in by_default.filter(|collector| !newer.contains(&collector.name)) {
+        command.arg(format!("--collector.{}", collector.name));
     }
     let (_child, page) = reference_page(&mut command, port);
     let theirs = read_exposition(&page);
@@ -437,6 +443,64 @@ fn metrics_equal_those_of_the_installed_reference() {
         wrong.extend(series(&ours).symmetric_difference(&series(&theirs)).cloned());
     }
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Collectors that both have and that show what does not change while one looks.
+const ON_REQUEST: [&str; 14] = [
+    "buddyinfo",
+    "cgroups",
+    "drm",
+    "interrupts",
+    "ksmd",
+    "lnstat",
+    "meminfo_numa",
+    "mountstats",
+    "network_route",
+    "processes",
+    "qdisc",
+    "slabinfo",
+    "sysctl",
+    "zoneinfo",
+];
+
+fn metrics_on_request_equal_those_of_the_installed_reference() {
+    let port = free_port();
+    let program = find_program("prometheus-node-exporter").expect("installed");
+    let settings = [
+        "--collector.disable-defaults",
+        "--collector.sysctl.include=vm.swappiness",
+        "--collector.sysctl.include=net.ipv4.tcp_rmem",
+        "--collector.sysctl.include-info=kernel.seccomp.actions_avail",
+    ];
+    let mut arguments = settings.map(str::to_owned).to_vec();
+    arguments.extend(ON_REQUEST.map(|name| format!("--collector.{name}")));
+    let mut command = std::process::Command::new(program);
+    command.arg(format!("--web.listen-address=127.0.0.1:{port}")).args(&arguments);
+    let (_child, page) = reference_page(&mut command, port);
+    let config = node::Config::from_args(&arguments).expect("well-formed");
+    let exporter = node::Exporter::new(&config).expect("well-formed");
+    let all = [read_exposition(&text_of(&exporter.collect(None))), read_exposition(&page)];
+    // Processes change their state at any time, and caches come with those who need them.
+    let host = |family: &&String| {
+        family.starts_with("node_")
+            && !["node_processes_state", "node_processes_threads_state", "node_exporter_build_info"]
+                .contains(&family.as_str())
+    };
+    let [ours, theirs] = all.each_ref().map(|all| {
+        let series = all.samples.iter().filter(|(family, _)| host(family));
+        let series: BTreeSet<String> = series
+            .flat_map(|(family, series)| series.keys().map(move |key| (family, key)))
+            .filter(|(family, _)| !family.starts_with("node_slabinfo_"))
+            .map(|(family, series)| format!("{series} {:?}", all.types.get(family)))
+            .collect();
+        series
+    });
+    let wrong: Vec<&String> = ours.symmetric_difference(&theirs).collect();
+    assert!(wrong.is_empty(), "{} differences:\n{wrong:#?}", wrong.len());
+    let sizes = |all: &Exposition| all.samples["node_slabinfo_object_size_bytes"].clone();
+    let [ours, theirs] = all.each_ref().map(sizes);
+    let same = ours.iter().filter(|(slab, size)| theirs.get(*slab) == Some(*size)).count();
+    assert!(same * 10 > ours.len() * 9, "{same} of {} caches are the same", ours.len());
 }
 
 /// What promtool says of each of our metrics, it says of the reference's, too: names that are what they
