@@ -27,6 +27,11 @@ const TESTS: &[Test] = &[
         Needs::Shared("conformance/node_exporter"),
         text_files_are_merged_as_recorded,
     ),
+    (
+        "names_of_pci_devices_are_as_recorded",
+        Needs::Shared("conformance/node_exporter"),
+        names_of_pci_devices_are_as_recorded,
+    ),
     ("answers_over_http", Needs::Nothing, answers_over_http),
     ("a_hanging_file_costs_one_collector", Needs::Nothing, a_hanging_file_costs_one_collector),
     ("scrapes_in_parallel_leak_nothing", Needs::Nothing, scrapes_in_parallel_leak_nothing),
@@ -226,6 +231,27 @@ fn the_recording_is_covered() {
         .filter(|family| !recording.owners.contains_key(*family))
         .collect();
     assert!(families.is_empty(), "recorded and not shown: {families:#?}");
+}
+
+/// The names of PCI devices, which the recorded run above did not ask for.
+fn names_of_pci_devices_are_as_recorded() {
+    let folder = shared("conformance/node_exporter");
+    let unpacked = tempfile::tempdir().expect("a temporary folder");
+    unpack(&folder.join("sys.ttar"), unpacked.path());
+    let arguments = [
+        "--collector.disable-defaults".to_owned(),
+        "--collector.pcidevice".to_owned(),
+        "--collector.pcidevice.names".to_owned(),
+        format!("--path.sysfs={}", unpacked.path().join("sys").display()),
+        format!("--collector.pcidevice.idsfile={}", folder.join("pci.ids").display()),
+    ];
+    let config = node::Config::from_args(&arguments).expect("well-formed");
+    let exporter = node::Exporter::new(&config).expect("well-formed");
+    let mut ours = read_exposition(&text_of(&exporter.collect(None)));
+    ours.samples.retain(|family, _| family.starts_with("node_pcidevice_"));
+    let text = std::fs::read_to_string(folder.join("pcidevice-names-output.txt"));
+    let recorded = read_exposition(&text.expect("recorded"));
+    assert_eq!(ours.samples, recorded.samples);
 }
 
 fn text_files_are_merged_as_recorded() {

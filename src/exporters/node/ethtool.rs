@@ -341,10 +341,10 @@ mod tests {
         counters(&host, "eth0", statistics(recorded), &mut out);
         assert_eq!(
             text(&out),
-            "node_ethtool_port_received_dropped{device=\"eth0\"} 12028\n\
+            "node_ethtool_0_transmitted_queue{device=\"eth0\"} 7\n\
+             node_ethtool_port_received_dropped{device=\"eth0\"} 12028\n\
              node_ethtool_received_dropped_total{device=\"eth0\"} 5\n\
-             node_ethtool_transmitted_packets_total{device=\"eth0\"} 961500\n\
-             node_ethtool_0_transmitted_queue{device=\"eth0\"} 7\n"
+             node_ethtool_transmitted_packets_total{device=\"eth0\"} 961500\n"
         );
         assert!(out.iter().all(|(_, family)| family.kind == MetricType::Unknown));
     }
