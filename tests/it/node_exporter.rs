@@ -45,6 +45,11 @@ const TESTS: &[Test] = &[
         Needs::Program("prometheus-node-exporter"),
         metrics_on_request_equal_those_of_the_installed_reference,
     ),
+    (
+        "settings_equal_those_of_the_installed_reference",
+        Needs::Program("prometheus-node-exporter"),
+        settings_equal_those_of_the_installed_reference,
+    ),
     ("promtool_finds_nothing_in_our_own_metrics", Needs::Program("promtool"), promtool_is_content),
 ];
 
@@ -390,30 +395,107 @@ fn scrapes_in_parallel_leak_nothing() {
 
 /// Debian's node exporter is 1.5: what changed until 1.12 is named here, family by family.
 fn metrics_equal_those_of_the_installed_reference() {
-    let port = free_port();
-    let program = find_program("prometheus-node-exporter").expect("installed");
-    let mut command = std::process::Command::new(program);
-    command.arg(format!("--web.listen-address=127.0.0.1:{port}")).args([
-        "--collector.disable-defaults",
-        // Defaults of 1.12 that differ in 1.5.
+    let newer = ["bcachefs", "dmmultipath", "kernel_hung", "watchdog"];
+    let by_default = node::COLLECTORS.iter().filter(|collector| collector.start == Start::On);
+    let collectors: Vec<&str> =
+        by_default.map(|collector| collector.name).filter(|name| !newer.contains(name)).collect();
+    let settings = ["--collector.netdev.address-info", "--collector.cpu.info"];
+    let (ours, theirs) = both(&collectors, &settings);
+    let mut wrong = Vec::new();
+    // What a collector found here it found there.
+    for (series, success) in &theirs.samples["node_scrape_collector_success"] {
+        let got = &ours.samples["node_scrape_collector_success"][series];
+        if got != success {
+            wrong.push(format!("{series}: {got} instead of {success}"));
+        }
+    }
+    compare(&ours, &theirs, &mut wrong);
+    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The same for settings that change where values come from or what they are called.
+fn settings_equal_those_of_the_installed_reference() {
+    let variants: &[(&str, &[&str])] = &[
+        ("netclass", &["--collector.netclass.netlink"]),
+        ("netclass", &["--collector.netclass.ignored-devices=^lo$"]),
+        ("netclass", &["--collector.netclass.ignore-invalid-speed"]),
+        ("netdev", &["--no-collector.netdev.netlink"]),
+        ("netdev", &["--collector.netdev.enable-detailed-metrics"]),
+        (
+            "netdev",
+            &["--no-collector.netdev.netlink", "--collector.netdev.enable-detailed-metrics"],
+        ),
+        (
+            "netdev",
+            &["--collector.netdev.device-include=^lo$", "--collector.netdev.device-exclude="],
+        ),
+        ("cpu", &["--no-collector.cpu.guest"]),
+        ("cpu", &["--collector.cpu.info.flags-include=^(aes|avx.?)$"]),
+        (
+            "diskstats",
+            &[
+                "--collector.diskstats.device-include=^(vd|dm|loop)",
+                "--collector.diskstats.device-exclude=",
+            ],
+        ),
+        ("filesystem", &["--collector.filesystem.fs-types-exclude=^(tmpfs|proc|sysfs)$"]),
+        ("filesystem", &["--collector.filesystem.mount-points-exclude=^/($|dev|proc|sys)"]),
+        ("netstat", &["--collector.netstat.fields=^(Tcp_.*|TcpExt_TCP.*)$"]),
+        ("vmstat", &["--collector.vmstat.fields=^nr_"]),
+    ];
+    let mut wrong = Vec::new();
+    for (collector, settings) in variants {
+        let (ours, theirs) = both(&[collector], settings);
+        let before = wrong.len();
+        compare(&ours, &theirs, &mut wrong);
+        wrong[before..].iter_mut().for_each(|line| *line = format!("{settings:?}: {line}"));
+    }
+    // An unknown speed is 2^32-1 there and nothing here; the others came with 1.6.
+    let netlink = [
+        "node_network_speed_bytes: missing",
+        "node_network_address_assign_type: too much",
+        "node_network_device_id: too much",
+        "node_network_name_assign_type: too much",
+    ];
+    wrong.retain(|line| {
+        !(line.contains("netclass.netlink") && netlink.iter().any(|known| line.ends_with(known)))
+    });
+    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// What this host looks like to us and to the installed reference.
+fn both(collectors: &[&str], settings: &[&str]) -> (Exposition, Exposition) {
+    // Defaults of 1.12 that differ in 1.5.
+    let defaults = [
         "--collector.netdev.device-exclude=^$",
         "--collector.filesystem.mount-points-exclude=^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)",
         "--collector.diskstats.device-exclude=^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\\d+n\\d+p)\\d+$",
-    ]);
-    let newer = ["bcachefs", "dmmultipath", "kernel_hung", "watchdog"];
-    let by_default = node::COLLECTORS.iter().filter(|collector| collector.start == Start::On);
-    for collector in by_default.filter(|collector| !newer.contains(&collector.name)) {
-        command.arg(format!("--collector.{}", collector.name));
-    }
+    ];
+    let replaced = |default: &&str| {
+        let name = default.split('=').next().unwrap_or_default();
+        let name = name.trim_end_matches("-exclude");
+        !settings.iter().any(|setting| setting.starts_with(name))
+    };
+    let mut arguments: Vec<String> = vec!["--collector.disable-defaults".to_owned()];
+    arguments.extend(collectors.iter().map(|name| format!("--collector.{name}")));
+    arguments.extend(settings.iter().map(|&setting| setting.to_owned()));
+    let port = free_port();
+    let program = find_program("prometheus-node-exporter").expect("installed");
+    let mut command = std::process::Command::new(program);
+    command
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .args(defaults.into_iter().filter(replaced))
+        .args(&arguments);
     let (_child, page) = reference_page(&mut command, port);
     let theirs = read_exposition(&page);
-    let config = node::Config::from_args(&[
-        "--collector.textfile.directory=/var/lib/prometheus/node-exporter".to_owned(),
-    ])
-    .expect("well-formed");
+    arguments.push("--collector.textfile.directory=/var/lib/prometheus/node-exporter".to_owned());
+    let config = node::Config::from_args(&arguments).expect("well-formed");
     let exporter = node::Exporter::new(&config).expect("well-formed");
-    let ours = read_exposition(&text_of(&exporter.collect(None)));
+    (read_exposition(&text_of(&exporter.collect(None))), theirs)
+}
 
+/// Families, their types and their series are the same, but for what changed since 1.5.
+fn compare(ours: &Exposition, theirs: &Exposition, wrong: &mut Vec<String>) {
     let own = |family: &str| {
         let not_host = ["go_", "process_", "promhttp_", "node_exporter_build_info"];
         !not_host.iter().any(|prefix| family.starts_with(prefix))
@@ -426,12 +508,14 @@ fn metrics_equal_those_of_the_installed_reference() {
     // Families that came after 1.5, or counters its filters did not have yet.
     let since = [
         "node_arp_states",
+        "node_cpu_frequency_hertz",
         "node_cpu_online",
         "node_cpu_isolated",
         "node_filesystem_mount_info",
-        "node_kernel_hung_task_detect_count",
+        "node_kernel_hung_tasks_total",
         "node_netstat_TcpExt_TCPOFOQueue",
         "node_netstat_TcpExt_TCPRcvQDrop",
+        "node_network_altnames_info",
         "node_os_support_end_timestamp_seconds",
         "node_pressure_irq_stalled_seconds_total",
         "node_softnet_backlog_len",
@@ -440,11 +524,10 @@ fn metrics_equal_those_of_the_installed_reference() {
         "node_softnet_received_rps_total",
         "node_timex_offset_overflow_total",
     ];
-    let mut wrong = Vec::new();
     let names = |all: &Exposition| {
         all.types.keys().filter(|name| own(name)).cloned().collect::<BTreeSet<_>>()
     };
-    let (mine, reference) = (names(&ours), names(&theirs));
+    let (mine, reference) = (names(ours), names(theirs));
     wrong.extend(reference.difference(&mine).map(|name| format!("{name}: missing")));
     wrong.extend(
         mine.difference(&reference)
@@ -457,18 +540,25 @@ fn metrics_equal_those_of_the_installed_reference() {
         if ours.types[name] != theirs.types[name] {
             wrong.push(format!("{name}: {} instead of {}", ours.types[name], theirs.types[name]));
         }
-        if relabelled(name) {
-            continue;
-        }
         let series = |all: &Exposition| {
-            let keys = all.samples[name].keys().filter(|key| {
-                !newer.iter().any(|collector| key.contains(&format!("\"{collector}\"")))
-            });
-            keys.cloned().collect::<BTreeSet<_>>()
+            let keys = all.samples[name].keys();
+            keys.map(|key| if relabelled(name) { without_new_labels(key) } else { key.clone() })
+                .collect::<BTreeSet<_>>()
         };
-        wrong.extend(series(&ours).symmetric_difference(&series(&theirs)).cloned());
+        wrong.extend(series(ours).symmetric_difference(&series(theirs)).cloned());
     }
-    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A series without the labels that came after 1.5.
+fn without_new_labels(series: &str) -> String {
+    let Some((name, labels)) = series.split_once('{') else { return series.to_owned() };
+    let new = ["device_error=", "rotational=", "adminstate=", "cntlid="];
+    let labels = labels.trim_end_matches('}').split("\",");
+    let labels: Vec<&str> = labels
+        .map(|label| label.trim_end_matches('"'))
+        .filter(|label| !new.iter().any(|new| label.starts_with(new)))
+        .collect();
+    format!("{name}{{{}}}", labels.join("\","))
 }
 
 /// Collectors that both have and that show what does not change while one looks.
@@ -490,22 +580,13 @@ const ON_REQUEST: [&str; 14] = [
 ];
 
 fn metrics_on_request_equal_those_of_the_installed_reference() {
-    let port = free_port();
-    let program = find_program("prometheus-node-exporter").expect("installed");
     let settings = [
-        "--collector.disable-defaults",
         "--collector.sysctl.include=vm.swappiness",
         "--collector.sysctl.include=net.ipv4.tcp_rmem",
         "--collector.sysctl.include-info=kernel.seccomp.actions_avail",
     ];
-    let mut arguments = settings.map(str::to_owned).to_vec();
-    arguments.extend(ON_REQUEST.map(|name| format!("--collector.{name}")));
-    let mut command = std::process::Command::new(program);
-    command.arg(format!("--web.listen-address=127.0.0.1:{port}")).args(&arguments);
-    let (_child, page) = reference_page(&mut command, port);
-    let config = node::Config::from_args(&arguments).expect("well-formed");
-    let exporter = node::Exporter::new(&config).expect("well-formed");
-    let all = [read_exposition(&text_of(&exporter.collect(None))), read_exposition(&page)];
+    let (ours, theirs) = both(&ON_REQUEST, &settings);
+    let all = [ours, theirs];
     // Processes change their state at any time, and caches come with those who need them.
     let host = |family: &&String| {
         family.starts_with("node_")
@@ -513,13 +594,13 @@ fn metrics_on_request_equal_those_of_the_installed_reference() {
                 .contains(&family.as_str())
     };
     let [ours, theirs] = all.each_ref().map(|all| {
-        let series = all.samples.iter().filter(|(family, _)| host(family));
-        let series: BTreeSet<String> = series
+        all.samples
+            .iter()
+            .filter(|(family, _)| host(family))
             .flat_map(|(family, series)| series.keys().map(move |key| (family, key)))
             .filter(|(family, _)| !family.starts_with("node_slabinfo_"))
             .map(|(family, series)| format!("{series} {:?}", all.types.get(family)))
-            .collect();
-        series
+            .collect::<BTreeSet<String>>()
     });
     let wrong: Vec<&String> = ours.symmetric_difference(&theirs).collect();
     assert!(wrong.is_empty(), "{} differences:\n{wrong:#?}", wrong.len());
@@ -549,7 +630,7 @@ fn promtool_is_content() {
         // Names of the reference that its own checker does not like.
         let known = ["node_netstat_", "node_memory_", "node_vmstat_", "node_sockstat_"];
         let names = [
-            "node_kernel_hung_task_detect_count",
+            "node_kernel_hung_tasks_total",
             "node_softnet_backlog_len",
             "node_filefd_maximum",
             "node_disk_ata_rotation_rate_rpm",

@@ -117,14 +117,14 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
 
 /// The tables of the whole file system: a name, and one or two numbers behind it.
 fn tables(folder: &Folder, uuid: &str, out: &mut Families) -> Result<(), CollectError> {
-    for (name, values) in rows(folder.text("compression_stats"), 1, 2)? {
+    for (name, values) in rows(folder.text("compression_stats").as_ref(), 1, 2)? {
         out.put(&COMPRESSED, &[&name, uuid], values[0]);
         out.put(&UNCOMPRESSED, &[&name, uuid], values[1]);
     }
-    for (name, values) in rows(folder.text("errors"), 0, 1)? {
+    for (name, values) in rows(folder.text("errors").as_ref(), 0, 1)? {
         out.put(&ERRORS, &[&name, uuid], values[0]);
     }
-    for (name, values) in rows(folder.text("btree_write_stats"), 1, 2)? {
+    for (name, values) in rows(folder.text("btree_write_stats").as_ref(), 1, 2)? {
         out.put(&WRITES, &[&name, uuid], values[0]);
         out.put(&WRITE_SIZE, &[&name, uuid], values[1]);
     }
@@ -134,9 +134,9 @@ fn tables(folder: &Folder, uuid: &str, out: &mut Families) -> Result<(), Collect
 type Rows = Vec<(String, Vec<f64>)>;
 
 /// Rows of a table behind its header: `lz4:  48.9G  71.2G  62.5k`. Shorter ones are left out.
-fn rows(text: Option<Text>, header: usize, columns: usize) -> Result<Rows, CollectError> {
+fn rows(text: Option<&Text>, header: usize, columns: usize) -> Result<Rows, CollectError> {
     let mut rows = Vec::new();
-    for line in text.as_deref().unwrap_or_default().lines().skip(header) {
+    for line in text.map_or("", |text| &**text).lines().skip(header) {
         let mut fields = line.split_ascii_whitespace();
         let Some(name) = fields.next() else { continue };
         let values: Option<Vec<f64>> = fields.take(columns).map(number).collect();

@@ -25,6 +25,9 @@ const NETSTAT: &str = "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|
     TCPRcvQDrop)|Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)|\
     Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$";
 const IPVS_LABELS: &str = "local_address,local_port,remote_address,remote_port,proto,local_mark";
+/// Devices that container runtimes and virtual machines make and take away again.
+const CONTAINER_DEVICES: &str = "^(veth|docker[0-9]|br-[0-9a-f]{12}$|lxc|lxdbr|cni|cali|cilium|flannel|\
+    podman[0-9]|kube-|nodelocaldns|virbr|vnet[0-9]|tap[0-9a-f])";
 const VMSTAT: &str = "^(oom_kill|pgpg|pswp|pg.*fault).*";
 
 /// How the node exporter is set up. Regular expressions are text and empty when there is none.
@@ -88,6 +91,16 @@ pub struct Config {
     pub netclass_ignored: String,
     /// `--collector.netclass.ignore-invalid-speed`.
     pub netclass_ignore_invalid_speed: bool,
+    /// `--collector.netclass.netlink`: ask the kernel instead of reading sysfs.
+    pub netclass_netlink: bool,
+    /// `--collector.netclass_rtnl.with-stats`: with the counters of `netdev`, for `netclass.netlink`.
+    pub netclass_counters: bool,
+    /// `--collector.network.hide-containers`, ours: no devices of containers in `netdev` and `netclass`.
+    pub hide_containers: bool,
+    /// `--collector.netdev.address-info`.
+    pub netdev_addresses: bool,
+    /// `--collector.netdev.label-ifalias`.
+    pub netdev_alias: bool,
     /// `--collector.netdev.device-include` and `-exclude`.
     pub netdev_devices: Devices,
     /// `--collector.netdev.netlink`: ask the kernel instead of reading `net/dev`.
@@ -154,6 +167,15 @@ const FILTERS: &[(&str, &str, &str)] = &[
     ("collector.vmstat.fields", VMSTAT, "Which memory counters to show."),
 ];
 
+/// Flags and what they were called in versions before 1.3.
+const FORMER_NAMES: &[(&str, &str)] = &[
+    ("collector.diskstats.device-exclude", "collector.diskstats.ignored-devices"),
+    ("collector.filesystem.mount-points-exclude", "collector.filesystem.ignored-mount-points"),
+    ("collector.filesystem.fs-types-exclude", "collector.filesystem.ignored-fs-types"),
+    ("collector.netdev.device-exclude", "collector.netdev.device-blacklist"),
+    ("collector.netdev.device-include", "collector.netdev.device-whitelist"),
+];
+
 fn all_flags() -> Vec<Flag> {
     let mut all = vec![
         Flag::values(
@@ -168,6 +190,7 @@ fn all_flags() -> Vec<Flag> {
             "Leave out the exporter's own metrics.",
         ),
         Flag::value("web.max-requests", "40", "How many scrapes run at once; 0 for any number."),
+        Flag::value("runtime.gomaxprocs", "1", "Understood and without effect."),
         Flag::value("log.level", "info", "Least severity to log: debug, info, warn or error."),
         Flag::value("log.format", "logfmt", "How to log: logfmt or json."),
         Flag::value("path.procfs", "/proc", "Where procfs is mounted."),
@@ -186,6 +209,11 @@ fn all_flags() -> Vec<Flag> {
         Flag::switch("collector.cpu.info", false, "Show model and features of each CPU."),
         Flag::value("collector.filesystem.mount-timeout", "5s", "How long to wait for a mount."),
         Flag::value(
+            "collector.filesystem.stat-workers",
+            "4",
+            "Understood and without effect: a mount that is slow does not hold up the others.",
+        ),
+        Flag::value(
             "collector.ipvs.backend-labels",
             IPVS_LABELS,
             "Labels of backends, divided by commas; others are added up.",
@@ -195,6 +223,23 @@ fn all_flags() -> Vec<Flag> {
             false,
             "Leave out the speed of devices that do not know it.",
         ),
+        Flag::switch(
+            "collector.netclass.netlink",
+            false,
+            "Ask the kernel instead of reading sysfs.",
+        ),
+        Flag::switch(
+            "collector.netclass_rtnl.with-stats",
+            false,
+            "Show the counters of netdev in netclass, when it asks the kernel.",
+        ),
+        Flag::switch(
+            "collector.network.hide-containers",
+            false,
+            "No devices of containers and virtual machines in netdev and netclass.",
+        ),
+        Flag::switch("collector.netdev.address-info", false, "Show the addresses of devices."),
+        Flag::switch("collector.netdev.label-ifalias", false, "Label counters with the alias."),
         Flag::switch(
             "collector.netdev.netlink",
             true,
@@ -223,7 +268,10 @@ fn all_flags() -> Vec<Flag> {
 
 /// The command that reads the node exporter's flags.
 pub fn command() -> Command {
-    flags::command("node-exporter", "Exposes this host's metrics.", all_flags())
+    let command = flags::command("node-exporter", "Exposes this host's metrics.", all_flags());
+    FORMER_NAMES
+        .iter()
+        .fold(command, |command, (name, former)| command.mut_arg(name, |flag| flag.alias(*former)))
 }
 
 impl Config {
@@ -248,7 +296,8 @@ impl Config {
             .collect();
         let devices = |prefix: &str| -> Result<Devices, FlagError> {
             let (include, exclude) = (format!("{prefix}-include"), format!("{prefix}-exclude"));
-            if values.given(&include) && values.given(&exclude) {
+            let given = |name| values.given(name) && !values.text(name).is_empty();
+            if given(&include) && given(&exclude) {
                 return Err(FlagError::Together(include, exclude));
             }
             // An inclusion stands for itself: the default exclusion does not apply on top of it.
@@ -300,6 +349,11 @@ impl Config {
             netclass_ignored: text("collector.netclass.ignored-devices"),
             netclass_ignore_invalid_speed: values
                 .on("collector.netclass.ignore-invalid-speed", false),
+            netclass_netlink: values.on("collector.netclass.netlink", false),
+            netclass_counters: values.on("collector.netclass_rtnl.with-stats", false),
+            hide_containers: values.on("collector.network.hide-containers", false),
+            netdev_addresses: values.on("collector.netdev.address-info", false),
+            netdev_alias: values.on("collector.netdev.label-ifalias", false),
             netdev_devices: devices("collector.netdev.device")?,
             netdev_netlink: values.on("collector.netdev.netlink", true),
             netdev_detailed: values.on("collector.netdev.enable-detailed-metrics", false),
@@ -341,7 +395,11 @@ pub(super) struct Settings {
     pub ipvs_labels: BTreeSet<&'static str>,
     pub netclass: Filter,
     pub netclass_ignore_invalid_speed: bool,
+    pub netclass_netlink: bool,
+    pub netclass_counters: bool,
     pub netdev: Filter,
+    pub netdev_addresses: bool,
+    pub netdev_alias: bool,
     pub netdev_netlink: bool,
     pub netdev_detailed: bool,
     pub netstat_fields: Filter,
@@ -365,6 +423,7 @@ impl Settings {
             }
             Filter::new(&devices.include, &devices.exclude, flag)
         };
+        let containers = if config.hide_containers { CONTAINER_DEVICES } else { "" };
         let cpu_flags = compile(&config.cpu_flags, "collector.cpu.info.flags-include")?;
         let cpu_bugs = compile(&config.cpu_bugs, "collector.cpu.info.bugs-include")?;
         Ok(Self {
@@ -384,9 +443,15 @@ impl Settings {
             sensors: devices(&config.hwmon_sensors, "collector.hwmon.sensor")?,
             infiniband: devices(&config.infiniband, "collector.infiniband.device")?,
             ipvs_labels: ipvs_labels(&config.ipvs_labels)?,
-            netclass: exclude(&config.netclass_ignored, "collector.netclass.ignored-devices")?,
+            netclass: exclude(&config.netclass_ignored, "collector.netclass.ignored-devices")?
+                .and_not(containers)?,
             netclass_ignore_invalid_speed: config.netclass_ignore_invalid_speed,
-            netdev: devices(&config.netdev_devices, "collector.netdev.device")?,
+            netclass_netlink: config.netclass_netlink,
+            netclass_counters: config.netclass_counters,
+            netdev: devices(&config.netdev_devices, "collector.netdev.device")?
+                .and_not(containers)?,
+            netdev_addresses: config.netdev_addresses,
+            netdev_alias: config.netdev_alias,
             netdev_netlink: config.netdev_netlink,
             netdev_detailed: config.netdev_detailed,
             netstat_fields: include(&config.netstat_fields, "collector.netstat.fields")?,
@@ -424,6 +489,7 @@ fn ipvs_labels(text: &str) -> Result<BTreeSet<&'static str>, FlagError> {
 pub(super) struct Filter {
     include: Option<Regex>,
     exclude: Option<Regex>,
+    also_exclude: Option<Regex>,
     known: Mutex<HashMap<String, bool>>,
 }
 
@@ -433,11 +499,18 @@ const REMEMBERED: usize = 4096;
 impl Filter {
     pub(super) fn new(include: &str, exclude: &str, flag: &str) -> Result<Self, FlagError> {
         let (include, exclude) = (compile(include, flag)?, compile(exclude, flag)?);
-        Ok(Self { include, exclude, known: Mutex::default() })
+        Ok(Self { include, exclude, also_exclude: None, known: Mutex::default() })
+    }
+
+    /// The same without the names that match; empty for all.
+    fn and_not(mut self, exclude: &str) -> Result<Self, FlagError> {
+        self.also_exclude = compile(exclude, "collector.network.hide-containers")?;
+        Ok(self)
     }
 
     pub(super) fn takes(&self, name: &str) -> bool {
-        if self.include.is_none() && self.exclude.is_none() {
+        let exclusions = [&self.exclude, &self.also_exclude];
+        if self.include.is_none() && exclusions.iter().all(|exclude| exclude.is_none()) {
             return true;
         }
         let mut known = self.known.lock();
@@ -445,7 +518,7 @@ impl Filter {
             return *answer;
         }
         let answer = self.include.as_ref().is_none_or(|include| include.is_match(name))
-            && !self.exclude.as_ref().is_some_and(|exclude| exclude.is_match(name));
+            && !exclusions.into_iter().flatten().any(|exclude| exclude.is_match(name));
         if known.len() < REMEMBERED {
             known.insert(name.to_owned(), answer);
         }
@@ -495,6 +568,37 @@ mod tests {
             let err = read(&[flag]).expect_err("refused").to_string();
             assert!(err.contains(name), "{err}");
         }
+    }
+
+    #[test]
+    fn devices_of_containers_are_hidden_on_request() {
+        let taken = |arguments: &[&str]| {
+            let settings = Settings::new(&read(arguments).expect("fine")).expect("fine");
+            ["eth0", "veth1a2b3c", "docker0", "br-0123456789ab", "br-lan", "cni0"]
+                .map(|name| (settings.netdev.takes(name), settings.netclass.takes(name)))
+        };
+        assert_eq!(taken(&[]), [(true, true); 6]);
+        let (yes, no) = ((true, true), (false, false));
+        assert_eq!(taken(&["--collector.network.hide-containers"]), [yes, no, no, no, yes, no]);
+    }
+
+    #[test]
+    fn names_and_flags_of_earlier_and_later_versions_are_understood() {
+        let config = read(&[
+            "--collector.diskstats.ignored-devices=^ram",
+            "--collector.filesystem.ignored-mount-points=^/mnt",
+            "--collector.filesystem.ignored-fs-types=^tmpfs$",
+            "--collector.netdev.device-blacklist=^lo$",
+            "--collector.filesystem.stat-workers=4",
+            "--runtime.gomaxprocs=1",
+        ]);
+        let config = config.expect("fine");
+        assert_eq!(config.disks.exclude, "^ram");
+        assert_eq!(config.mount_points.exclude, "^/mnt");
+        assert_eq!(config.fs_types.exclude, "^tmpfs$");
+        assert_eq!(config.netdev_devices.exclude, "^lo$");
+        let both = ["--collector.netdev.device-whitelist=a", "--collector.netdev.device-exclude="];
+        assert_eq!(read(&both).expect("fine").netdev_devices.include, "a");
     }
 
     #[test]

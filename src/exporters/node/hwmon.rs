@@ -225,10 +225,9 @@ impl Factor {
 fn unit(kind: &str, property: &str) -> (&'static str, Factor) {
     match (kind, property) {
         ("update_interval", _) => ("_seconds", Factor::Thousandths),
-        ("beep_enable" | "vrm", _) | (_, "fault" | "alarm") => ("", Factor::One),
+        ("beep_enable" | "vrm", _) | (_, "fault" | "alarm") | ("temp", "type") => ("", Factor::One),
         (_, "beep") => ("_enabled", Factor::One),
         ("in" | "cpu", _) => ("_volts", Factor::Thousandths),
-        ("temp", "type") => ("", Factor::One),
         ("temp", _) => ("_celsius", Factor::Thousandths),
         ("curr", _) => ("_amps", Factor::Thousandths),
         ("energy", _) => ("_joule_total", Factor::Millionths),

@@ -44,6 +44,7 @@ mod meminfo;
 mod meminfo_numa;
 mod mountstats;
 mod netclass;
+mod netclass_netlink;
 mod netdev;
 mod netlink;
 mod netstat;

@@ -9,7 +9,9 @@ use rustix::net::{
 };
 
 /// `RTM_GETLINK`: all devices.
-const GET_LINKS: u16 = 18;
+pub(super) const GET_LINKS: u16 = 18;
+/// `RTM_GETADDR`: all addresses of devices.
+pub(super) const GET_ADDRESSES: u16 = 22;
 /// `RTM_GETNEIGH`: all neighbours.
 pub(super) const GET_NEIGHBOURS: u16 = 30;
 
@@ -198,16 +200,15 @@ pub(super) struct Link {
     pub counters: Vec<u64>,
 }
 
-/// All network devices of this network namespace.
-pub(super) fn links() -> io::Result<Vec<Link>> {
-    const NAME: u16 = 3;
-    const STATISTICS: u16 = 23;
-    let mut links = Vec::new();
-    // struct ifinfomsg: family, padding, type, index (at 4), flags, change.
-    dump(GET_LINKS, &[0; 16], |message| {
-        let Some((head, attributes)) = message.split_at_checked(16) else { return };
-        let mut link =
-            Link { index: Attributes::u32(&head[4..8]), name: String::new(), counters: Vec::new() };
+impl Link {
+    /// Reads a message; `None` when it is too short.
+    pub(super) fn read(message: &[u8]) -> Option<Self> {
+        const NAME: u16 = 3;
+        const STATISTICS: u16 = 23;
+        // struct ifinfomsg: family, padding, type (at 2), index (at 4), flags (at 8), change.
+        let (head, attributes) = message.split_at_checked(16)?;
+        let index = Attributes::u32(&head[4..8]);
+        let mut link = Self { index, name: String::new(), counters: Vec::new() };
         for (kind, value) in Attributes(attributes) {
             match kind {
                 NAME => link.name = Attributes::text(value),
@@ -218,8 +219,14 @@ pub(super) fn links() -> io::Result<Vec<Link>> {
                 _ => {}
             }
         }
-        links.push(link);
-    })?;
+        Some(link)
+    }
+}
+
+/// All network devices of this network namespace.
+pub(super) fn links() -> io::Result<Vec<Link>> {
+    let mut links = Vec::new();
+    dump(GET_LINKS, &[0; 16], |message| links.extend(Link::read(message)))?;
     Ok(links)
 }
 
