@@ -37,6 +37,11 @@ const TESTS: &[Test] = &[
         Needs::Program("prometheus-node-exporter"),
         flags_of_the_installed_reference_are_known,
     ),
+    (
+        "names_of_pci_devices_are_as_recorded",
+        Needs::Shared("conformance/node_exporter"),
+        names_of_pci_devices_are_as_recorded,
+    ),
     ("answers_over_http", Needs::Nothing, answers_over_http),
     ("a_hanging_file_costs_one_collector", Needs::Nothing, a_hanging_file_costs_one_collector),
     ("scrapes_in_parallel_leak_nothing", Needs::Nothing, scrapes_in_parallel_leak_nothing),
@@ -45,6 +50,11 @@ const TESTS: &[Test] = &[
         "metrics_equal_those_of_the_installed_reference",
         Needs::Program("prometheus-node-exporter"),
         metrics_equal_those_of_the_installed_reference,
+    ),
+    (
+        "metrics_on_request_equal_those_of_the_installed_reference",
+        Needs::Program("prometheus-node-exporter"),
+        metrics_on_request_equal_those_of_the_installed_reference,
     ),
     (
         "settings_equal_those_of_the_installed_reference",
@@ -266,6 +276,27 @@ fn the_program_answers_as_recorded() {
         differences(family, &ours, samples, mine, &mut wrong);
     }
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The names of PCI devices, which the recorded run above did not ask for.
+fn names_of_pci_devices_are_as_recorded() {
+    let folder = shared("conformance/node_exporter");
+    let unpacked = tempfile::tempdir().expect("a temporary folder");
+    unpack(&folder.join("sys.ttar"), unpacked.path());
+    let arguments = [
+        "--collector.disable-defaults".to_owned(),
+        "--collector.pcidevice".to_owned(),
+        "--collector.pcidevice.names".to_owned(),
+        format!("--path.sysfs={}", unpacked.path().join("sys").display()),
+        format!("--collector.pcidevice.idsfile={}", folder.join("pci.ids").display()),
+    ];
+    let config = node::Config::from_args(&arguments).expect("well-formed");
+    let exporter = node::Exporter::new(&config).expect("well-formed");
+    let mut ours = read_exposition(&text_of(&exporter.collect(None)));
+    ours.samples.retain(|family, _| family.starts_with("node_pcidevice_"));
+    let text = std::fs::read_to_string(folder.join("pcidevice-names-output.txt"));
+    let recorded = read_exposition(&text.expect("recorded"));
+    assert_eq!(ours.samples, recorded.samples);
 }
 
 fn text_files_are_merged_as_recorded() {
@@ -639,6 +670,55 @@ fn without_new_labels(series: &str) -> String {
         .filter(|label| !new.iter().any(|new| label.starts_with(new)))
         .collect();
     format!("{name}{{{}}}", labels.join("\","))
+}
+
+/// Collectors that both have and that show what does not change while one looks.
+const ON_REQUEST: [&str; 14] = [
+    "buddyinfo",
+    "cgroups",
+    "drm",
+    "interrupts",
+    "ksmd",
+    "lnstat",
+    "meminfo_numa",
+    "mountstats",
+    "network_route",
+    "processes",
+    "qdisc",
+    "slabinfo",
+    "sysctl",
+    "zoneinfo",
+];
+
+fn metrics_on_request_equal_those_of_the_installed_reference() {
+    let settings = [
+        "--collector.sysctl.include=vm.swappiness",
+        "--collector.sysctl.include=net.ipv4.tcp_rmem",
+        "--collector.sysctl.include-info=kernel.seccomp.actions_avail",
+    ];
+    let (ours, theirs) = both(&ON_REQUEST, &settings);
+    let all = [ours, theirs];
+    // Processes change their state at any time, and caches come with those who need them.
+    let host = |family: &&String| {
+        family.starts_with("node_")
+            && !["node_processes_state", "node_processes_threads_state", "node_exporter_build_info"]
+                .contains(&family.as_str())
+    };
+    let [ours, theirs] = all.each_ref().map(|all| {
+        all.samples
+            .iter()
+            .filter(|(family, _)| host(family))
+            .flat_map(|(family, series)| series.keys().map(move |key| (family, key)))
+            .filter(|(family, _)| !family.starts_with("node_slabinfo_"))
+            .map(|(family, series)| format!("{series} {:?}", all.types.get(family)))
+            .collect::<BTreeSet<String>>()
+    });
+    let wrong: Vec<&String> = ours.symmetric_difference(&theirs).collect();
+    assert!(wrong.is_empty(), "{} differences:\n{wrong:#?}", wrong.len());
+    let sizes = |all: &Exposition| all.samples["node_slabinfo_object_size_bytes"].clone();
+    let [ours, theirs] = all.each_ref().map(sizes);
+    let same = ours.iter().filter(|(slab, size)| theirs.get(*slab) == Some(*size)).count();
+    assert!(same * 10 > ours.len() * 9, "{same} of {} caches are the same", ours.len());
 }
 
 /// What promtool says of our page it says of the reference's, too: names are what they are.

@@ -89,7 +89,8 @@ impl Bus {
     /// The kernel tells the other side our user; we only have to claim to be that one.
     fn authenticate(&mut self) -> io::Result<()> {
         let user = rustix::process::geteuid().as_raw().to_string();
-        let user: String = user.bytes().map(|digit| format!("{digit:02x}")).collect();
+        // In hexadecimal; digits are 0x30 to 0x39.
+        let user: String = user.chars().flat_map(|digit| ['3', digit]).collect();
         let stream = self.stream.get_mut();
         stream.write_all(format!("\0AUTH EXTERNAL {user}\r\n").as_bytes())?;
         let mut answer = Vec::new();
@@ -309,7 +310,7 @@ impl Reader<'_> {
     /// A number of that many bytes, most significant first after [`Reader::take`].
     fn number<const N: usize>(&mut self) -> Option<u64> {
         self.align(N)?;
-        Some(self.take::<N>()?.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+        Some(self.take::<N>()?.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte)))
     }
 
     fn text(&mut self, length: usize) -> Option<String> {
@@ -536,7 +537,9 @@ pub(super) mod mock {
                     match element {
                         Value::List(fields) => {
                             inner.align(8);
-                            fields.iter().for_each(|field| write(&mut inner, field));
+                            for field in fields {
+                                write(&mut inner, field);
+                            }
                         }
                         plain => write(&mut inner, plain),
                     }

@@ -1,10 +1,11 @@
-//! What the drivers of network devices tell: their own counters (`ethtool -S`), their names
-//! (`ethtool -i`) and their link modes (`ethtool`).
+//! What the drivers of network devices tell: their link modes by generic netlink, and their names and
+//! own counters by the program ethtool(8): the kernel tells those by an ioctl only, which has no safe
+//! binding.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
-
-use below_ethtool::{Ethtool, EthtoolReadable};
+use std::process::{Command, Stdio};
 
 use super::ethtool_modes::{ASYMMETRIC_PAUSE, AUTONEGOTIATION, Modes, PAUSE, PORTS, SPEEDS};
 use super::netlink::{Attributes, Family, attribute};
@@ -107,6 +108,7 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
             BTreeMap::new()
         }
     };
+    let program = PROGRAMS.into_iter().find(|program| ask(program, &["--version"]).is_ok());
     for device in host.list("sys/class/net")? {
         // Besides the devices there is a file of the bonding driver.
         if !host.path(&format!("sys/class/net/{device}")).is_dir()
@@ -117,18 +119,45 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
         if let Some(link) = links.get(&device) {
             link.show(&device, out);
         }
-        if let Some(driver) = Driver::of(host, &device) {
-            let Driver { bus, name, version } = &driver;
-            out.put(&INFO, &[bus, &device, name, "", "", version], 1.0);
+        // Many devices keep no counters of their own, and virtual ones have no driver.
+        let told = |option| program.and_then(|program| ask(program, &[option, &device]).ok());
+        let driver = match program {
+            Some(_) => told("-i").map(|text| Driver::parse(&text)),
+            None => Driver::of(host, &device),
+        };
+        if let Some(Driver { bus, name, version, firmware, rom }) = driver {
+            out.put(&INFO, &[&bus, &device, &name, &rom, &firmware, &version], 1.0);
         }
-        // Many devices keep no counters of their own.
-        let statistics = Ethtool::new(&device).and_then(|driver| driver.stats());
-        match statistics {
-            Ok(statistics) => counters(host, &device, statistics, out),
-            Err(err) => tracing::debug!(device, "counters of the driver: {err}"),
+        if let Some(text) = told("-S") {
+            counters(host, &device, statistics(&text), out);
         }
     }
-    Ok(())
+    match program {
+        Some(_) => Ok(()),
+        None => Err(CollectError::Other(
+            "the drivers' own counters need the program ethtool, which is not installed".to_owned(),
+        )),
+    }
+}
+
+/// The program in the search path, or where it is when the path has no folders of the administrator.
+const PROGRAMS: [&str; 2] = ["ethtool", "/usr/sbin/ethtool"];
+
+/// What the program writes; an error when it cannot be run or does not succeed.
+fn ask(program: &str, arguments: &[&str]) -> io::Result<String> {
+    let mut command = Command::new(program);
+    command.args(arguments).env("LC_ALL", "C").stdin(Stdio::null());
+    let output = command.output()?;
+    if !output.status.success() {
+        return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// `     rx_packets: 1260062` below a headline.
+fn statistics(text: &str) -> Vec<(String, u64)> {
+    let lines = text.lines().filter_map(|line| line.rsplit_once(':'));
+    lines.filter_map(|(name, value)| Some((name.to_owned(), value.trim().parse().ok()?))).collect()
 }
 
 fn counters(host: &Host, device: &str, statistics: Vec<(String, u64)>, out: &mut Families) {
@@ -162,17 +191,36 @@ fn metric(name: &str) -> String {
     format!("{}{}", COUNTERS.name, words.collect::<Vec<_>>().join("_"))
 }
 
-/// The driver of a device that is a piece of hardware.
-#[derive(Debug, PartialEq)]
+/// What a device's driver says of itself.
+#[derive(Debug, Default, PartialEq)]
 struct Driver {
     bus: String,
     name: String,
     version: String,
+    firmware: String,
+    rom: String,
 }
 
 impl Driver {
-    /// sysfs tells what the driver would say of itself, save for the version of its firmware: drivers of the
-    /// kernel have the kernel's version unless their module has its own.
+    /// `driver: e1000e` and so on, line by line.
+    fn parse(text: &str) -> Self {
+        let mut driver = Self::default();
+        for (name, value) in text.lines().filter_map(|line| line.split_once(':')) {
+            let field = match name {
+                "driver" => &mut driver.name,
+                "version" => &mut driver.version,
+                "firmware-version" => &mut driver.firmware,
+                "expansion-rom-version" => &mut driver.rom,
+                "bus-info" => &mut driver.bus,
+                _ => continue,
+            };
+            value.trim().clone_into(field);
+        }
+        driver
+    }
+
+    /// What sysfs knows about the driver of a piece of hardware, without its firmware's version. Drivers
+    /// have the kernel's version unless their module has its own.
     fn of(host: &Host, device: &str) -> Option<Self> {
         let folder = format!("sys/class/net/{device}/device");
         let last = |path: &Path| Some(path.file_name()?.to_str()?.to_owned());
@@ -184,9 +232,9 @@ impl Driver {
             bus = link(&format!("{folder}/.."))?;
         }
         let version = host.line(&format!("sys/module/{name}/version"));
-        let version = version
-            .unwrap_or_else(|| rustix::system::uname().release().to_string_lossy().into_owned());
-        Some(Self { bus, name, version })
+        let release = || rustix::system::uname().release().to_string_lossy().into_owned();
+        let version = version.unwrap_or_else(release);
+        Some(Self { bus, name, version, ..Self::default() })
     }
 }
 
@@ -198,7 +246,7 @@ struct Link {
 }
 
 /// The links of all devices that have modes, by name (Documentation/networking/ethtool-netlink.rst).
-fn links() -> std::io::Result<BTreeMap<String, Link>> {
+fn links() -> io::Result<BTreeMap<String, Link>> {
     const GET_MODES: u8 = 4;
     const HEADER: u16 = 1;
     const HEADER_FLAGS: u16 = 3;
@@ -286,24 +334,17 @@ mod tests {
         let host = fixture::host_with(|config| {
             config.opt_in.ethtool_metrics = "^[^a]".to_owned();
         });
-        let recorded = [
-            ("tx_packets", 961_500),
-            ("port.rx_dropped", 12_028),
-            ("rx_dropped", 5),
-            ("align_errors", 0),
-            ("  Tx Queue 0", 7),
-            ("duplicate metric", 1),
-            ("duplicate_metric", 2),
-        ];
-        let recorded = recorded.map(|(name, value)| (name.to_owned(), value));
+        let recorded = "NIC statistics:\n     tx_packets: 961500\n     port.rx_dropped: 12028\n     \
+            rx_dropped: 5\n     align_errors: 0\n     [0]: Tx Queue: 7\n     duplicate metric: 1\n     \
+            duplicate_metric: 2\n";
         let mut out = Families::default();
-        counters(&host, "eth0", recorded.to_vec(), &mut out);
+        counters(&host, "eth0", statistics(recorded), &mut out);
         assert_eq!(
             text(&out),
-            "node_ethtool_port_received_dropped{device=\"eth0\"} 12028\n\
+            "node_ethtool_0_transmitted_queue{device=\"eth0\"} 7\n\
+             node_ethtool_port_received_dropped{device=\"eth0\"} 12028\n\
              node_ethtool_received_dropped_total{device=\"eth0\"} 5\n\
-             node_ethtool_transmitted_packets_total{device=\"eth0\"} 961500\n\
-             node_ethtool_transmitted_queue_0{device=\"eth0\"} 7\n"
+             node_ethtool_transmitted_packets_total{device=\"eth0\"} 961500\n"
         );
         assert!(out.iter().all(|(_, family)| family.kind == MetricType::Unknown));
     }
@@ -340,11 +381,24 @@ mod tests {
     }
 
     #[test]
-    fn this_host_answers() {
-        let arguments = ["--collector.ethtool".to_owned()];
-        let config = crate::exporters::node::Config::from_args(&arguments).expect("fine");
-        let host = Host::new(&config).expect("fine");
-        let samples = fixture::samples(&COLLECTOR, &host);
-        assert!(!samples.contains("device=\"lo\""), "the loopback device has no driver: {samples}");
+    fn a_driver_tells_its_name() {
+        let text = "driver: e1000e\nversion: 5.11.0-22-generic\nfirmware-version: 0.5-4\n\
+            expansion-rom-version: \nbus-info: 0000:00:1f.6\nsupports-test: yes\n";
+        let driver = Driver::parse(text);
+        assert_eq!((&*driver.name, &*driver.version), ("e1000e", "5.11.0-22-generic"));
+        assert_eq!((&*driver.firmware, &*driver.rom), ("0.5-4", ""));
+        assert_eq!(driver.bus, "0000:00:1f.6");
+    }
+
+    #[test]
+    fn the_lack_of_the_program_is_told() {
+        let host = fixture::host_with(|config| config.sysfs = "/sys".into());
+        let mut out = Families::default();
+        match collect(&host, &mut out) {
+            Ok(()) => assert!(PROGRAMS.iter().any(|program| ask(program, &["--version"]).is_ok())),
+            Err(err) => assert!(err.to_string().contains("ethtool"), "{err}"),
+        }
+        let samples = text(&out);
+        assert!(!samples.contains("device=\"lo\""), "the loopback has no driver: {samples}");
     }
 }

@@ -101,7 +101,7 @@ fn ask(settings: &Ntp) -> std::io::Result<Answer> {
     // The server sends back the time we claim to ask at: a random one cannot be guessed by others.
     let nonce = fastrand::u64(..);
     let mut packet = [0; 48];
-    packet[0] = settings.version << 3 | 3;
+    packet[0] = (settings.version << 3) | 3;
     packet[40..].copy_from_slice(&nonce.to_be_bytes());
     let asked = now();
     socket.send(&packet)?;
@@ -117,7 +117,7 @@ fn ask(settings: &Ntp) -> std::io::Result<Answer> {
 
 fn now() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    (now.as_secs() + EPOCH) << 32 | (u64::from(now.subsec_nanos()) << 32) / 1_000_000_000
+    ((now.as_secs() + EPOCH) << 32) | ((u64::from(now.subsec_nanos()) << 32) / 1_000_000_000)
 }
 
 /// Unix time of a timestamp, whose seconds began anew in 2036.
@@ -139,7 +139,7 @@ impl Answer {
             f64::from(u32::from_be_bytes(bytes)) / 65_536.0
         };
         let long = |at: usize| {
-            packet[at..at + 8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+            packet[at..at + 8].iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))
         };
         let (received, sent) = (long(32), long(40));
         let (there, back) = (between(asked, received), between(sent, answered));
@@ -185,7 +185,7 @@ mod tests {
 
     fn packet(leap: u8, stratum: u8, times: [u64; 4]) -> [u8; 48] {
         let mut packet = [0; 48];
-        packet[0] = leap << 6 | 4 << 3 | 4;
+        packet[0] = (leap << 6) | (4 << 3) | 4;
         packet[1] = stratum;
         packet[4..8].copy_from_slice(&0x8000_u32.to_be_bytes());
         packet[8..12].copy_from_slice(&0x4000_u32.to_be_bytes());
@@ -250,7 +250,7 @@ mod tests {
         });
         let host = fixture::host_with(|config| config.opt_in.ntp.port = port);
         let samples = fixture::samples(&COLLECTOR, &host);
-        assert_eq!(thread.join().expect("answered"), 4 << 3 | 3);
+        assert_eq!(thread.join().expect("answered"), (4 << 3) | 3);
         assert!(samples.contains("node_ntp_stratum 3\n"), "{samples}");
         assert!(samples.contains("node_ntp_sanity 1\n"), "{samples}");
         assert_eq!(samples.lines().count(), COLLECTOR.metrics.len());

@@ -82,7 +82,11 @@ pub struct Perf {
     pub software: bool,
     /// False with `--collector.perf.disable-cache-profilers`.
     pub cache: bool,
-    /// Only these of the cache's counters; empty for all.
+    /// Only these of the CPU's counters; empty for all, as the next two.
+    pub hardware_profilers: Vec<String>,
+    /// Only these of the kernel's counters.
+    pub software_profilers: Vec<String>,
+    /// Only these of the caches' counters.
     pub cache_profilers: Vec<String>,
 }
 
@@ -135,8 +139,8 @@ const VALUES: &[(&str, &str, &str)] = &[
 /// Flags that may be repeated: name, help.
 const LISTS: &[(&str, &str)] = &[
     ("collector.perf.tracepoint", "Tracepoint to count, such as sched:sched_process_exec."),
-    ("collector.perf.hardware-profilers", "Counter of the CPU that is shown in any case."),
-    ("collector.perf.software-profilers", "Counter of the kernel that is shown in any case."),
+    ("collector.perf.hardware-profilers", "Counter of the CPU; all without it."),
+    ("collector.perf.software-profilers", "Counter of the kernel; all without it."),
     ("collector.perf.cache-profilers", "Counter of the caches; all without it."),
     ("collector.sysctl.include", "Setting to show as a number; several may be named by :a,b,c."),
     ("collector.sysctl.include-info", "Setting to show as text."),
@@ -217,6 +221,8 @@ impl OptIn {
                 hardware: !switch("collector.perf.disable-hardware-profilers"),
                 software: !switch("collector.perf.disable-software-profilers"),
                 cache: !switch("collector.perf.disable-cache-profilers"),
+                hardware_profilers: values.list("collector.perf.hardware-profilers"),
+                software_profilers: values.list("collector.perf.software-profilers"),
                 cache_profilers: values.list("collector.perf.cache-profilers"),
             },
             qdisc_devices: pair("collector.qdisc.device"),

@@ -15,54 +15,81 @@ const CPU: &[&str] = &["cpu"];
 const TRACEPOINTS: Metric =
     Metric::counter("node_perf_", "How often a tracepoint was passed.").with(CPU).open();
 
-/// Metric and event.
-const HARDWARE: [(Metric, Hardware); 9] = [
+/// Word after `--collector.perf.hardware-profilers`, metric, event.
+const HARDWARE: [(&str, Metric, Hardware); 9] = [
     (
+        "CpuCycles",
         counter("node_perf_cpucycles_total", "Cycles of the CPU at its real frequency."),
         Hardware::CPU_CYCLES,
     ),
-    (counter("node_perf_instructions_total", "Instructions of the CPU."), Hardware::INSTRUCTIONS),
     (
+        "CpuInstr",
+        counter("node_perf_instructions_total", "Instructions of the CPU."),
+        Hardware::INSTRUCTIONS,
+    ),
+    (
+        "BranchInstr",
         counter("node_perf_branch_instructions_total", "Branches of the CPU."),
         Hardware::BRANCH_INSTRUCTIONS,
     ),
     (
+        "BranchMisses",
         counter("node_perf_branch_misses_total", "Branches that were foretold wrongly."),
         Hardware::BRANCH_MISSES,
     ),
-    (counter("node_perf_cache_refs_total", "Uses of the caches."), Hardware::CACHE_REFERENCES),
     (
+        "CacheRef",
+        counter("node_perf_cache_refs_total", "Uses of the caches."),
+        Hardware::CACHE_REFERENCES,
+    ),
+    (
+        "CacheMisses",
         counter("node_perf_cache_misses_total", "Uses of the caches in vain."),
         Hardware::CACHE_MISSES,
     ),
     (
+        "RefCpuCycles",
         counter("node_perf_ref_cpucycles_total", "Cycles of the CPU at its nominal frequency."),
         Hardware::REF_CPU_CYCLES,
     ),
     (
+        "StalledCyclesBackend",
         counter("node_perf_stalled_cycles_backend_total", "Cycles in which execution stood still."),
         Hardware::STALLED_CYCLES_BACKEND,
     ),
     (
+        "StalledCyclesFrontend",
         counter("node_perf_stalled_cycles_frontend_total", "Cycles in which decoding stood still."),
         Hardware::STALLED_CYCLES_FRONTEND,
     ),
 ];
-const SOFTWARE: [(Metric, Software); 5] = [
-    (counter("node_perf_page_faults_total", "Page faults of any kind."), Software::PAGE_FAULTS),
+/// Word after `--collector.perf.software-profilers`, metric, event.
+const SOFTWARE: [(&str, Metric, Software); 5] = [
     (
+        "PageFault",
+        counter("node_perf_page_faults_total", "Page faults of any kind."),
+        Software::PAGE_FAULTS,
+    ),
+    (
+        "ContextSwitch",
         counter("node_perf_context_switches_total", "Switches between tasks."),
         Software::CONTEXT_SWITCHES,
     ),
     (
+        "CpuMigration",
         counter("node_perf_cpu_migrations_total", "Tasks that moved to another CPU."),
         Software::CPU_MIGRATIONS,
     ),
     (
+        "MinorFault",
         counter("node_perf_minor_faults_total", "Page faults without input."),
         Software::PAGE_FAULTS_MIN,
     ),
-    (counter("node_perf_major_faults_total", "Page faults with input."), Software::PAGE_FAULTS_MAJ),
+    (
+        "MajorFault",
+        counter("node_perf_major_faults_total", "Page faults with input."),
+        Software::PAGE_FAULTS_MAJ,
+    ),
 ];
 /// Word after `--collector.perf.cache-profilers`, metric, cache, operation, whether only misses count.
 const CACHES: [(&str, Metric, CacheId, CacheOp, bool); 16] = [
@@ -205,12 +232,12 @@ const METRICS: [Metric; COUNT] = {
     let mut all = [TRACEPOINTS; COUNT];
     let mut at = 0;
     while at < HARDWARE.len() {
-        all[at] = HARDWARE[at].0;
+        all[at] = HARDWARE[at].1;
         at += 1;
     }
     at = 0;
     while at < SOFTWARE.len() {
-        all[HARDWARE.len() + at] = SOFTWARE[at].0;
+        all[HARDWARE.len() + at] = SOFTWARE[at].1;
         at += 1;
     }
     at = 0;
@@ -263,19 +290,22 @@ fn open_all(host: &Host) -> Result<Vec<Open>, CollectError> {
     };
     let mut events: Vec<(Metric, Event)> = Vec::new();
     if wanted.hardware {
-        events.extend(HARDWARE.map(|(metric, event)| (metric, Event::Hardware(event))));
+        let named = chosen(&HARDWARE.map(|(word, ..)| word), &wanted.hardware_profilers);
+        let rows = HARDWARE.into_iter().filter(|(word, ..)| named(word));
+        events.extend(rows.map(|(_, metric, event)| (metric, Event::Hardware(event))));
     }
     if wanted.software {
-        events.extend(SOFTWARE.map(|(metric, event)| (metric, Event::Software(event))));
+        let named = chosen(&SOFTWARE.map(|(word, ..)| word), &wanted.software_profilers);
+        let rows = SOFTWARE.into_iter().filter(|(word, ..)| named(word));
+        events.extend(rows.map(|(_, metric, event)| (metric, Event::Software(event))));
     }
     if wanted.cache {
-        let named = &wanted.cache_profilers;
-        for (word, metric, which, operation, misses) in CACHES {
-            if named.is_empty() || named.iter().any(|name| name == word) {
-                let result = if misses { CacheResult::MISS } else { CacheResult::ACCESS };
-                events.push((metric, Event::Cache(Cache { which, operation, result })));
-            }
-        }
+        let named = chosen(&CACHES.map(|(word, ..)| word), &wanted.cache_profilers);
+        let rows = CACHES.into_iter().filter(|(word, ..)| named(word));
+        events.extend(rows.map(|(_, metric, which, operation, misses)| {
+            let result = if misses { CacheResult::MISS } else { CacheResult::ACCESS };
+            (metric, Event::Cache(Cache { which, operation, result }))
+        }));
     }
     let mut all = Vec::new();
     let mut refusal = None;
@@ -314,6 +344,12 @@ fn open_all(host: &Host) -> Result<Vec<Open>, CollectError> {
         }
         _ => Ok(all),
     }
+}
+
+/// Which of the known counters are wanted: those that are named, or all if none of them is.
+fn chosen<'a>(known: &[&str], named: &'a [String]) -> impl Fn(&str) -> bool + 'a {
+    let any = named.iter().any(|name| known.contains(&name.as_str()));
+    move |word| !any || named.iter().any(|name| name == word)
 }
 
 fn all_cpus(host: &Host) -> Result<Vec<u32>, CollectError> {
@@ -382,6 +418,14 @@ mod tests {
             // Who may count is the administrator's choice (kernel.perf_event_paranoid).
             Err(err) => assert!(err.to_string().contains("perf_event_open"), "{err}"),
         }
+    }
+
+    #[test]
+    fn counters_are_chosen_by_name() {
+        let named = ["PageFault".to_owned(), "Nonsense".to_owned()];
+        let known = ["PageFault", "ContextSwitch"];
+        assert_eq!(known.map(chosen(&known, &named)), [true, false]);
+        assert_eq!(known.map(chosen(&known, &named[1..])), [true, true]);
     }
 
     #[test]

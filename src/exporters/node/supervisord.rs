@@ -65,13 +65,19 @@ fn ask(url: &Url) -> io::Result<String> {
     let invalid = |reason: &str| io::Error::new(io::ErrorKind::InvalidInput, reason.to_owned());
     let path = if url.scheme() == "unix" { "/RPC2" } else { url.path() };
     let host = url.host_str().unwrap_or("localhost");
-    let mut request = format!("POST {path} HTTP/1.0\r\nHost: {host}\r\nContent-Type: text/xml\r\n");
-    if !url.username().is_empty() {
-        let user = format!("{}:{}", url.username(), url.password().unwrap_or_default());
-        let user = base64::engine::general_purpose::STANDARD.encode(user);
-        request.push_str(&format!("Authorization: Basic {user}\r\n"));
-    }
-    request.push_str(&format!("Content-Length: {}\r\n\r\n{CALL}", CALL.len()));
+    let user = match (url.username(), url.password()) {
+        ("", _) => String::new(),
+        (name, password) => {
+            let user = format!("{name}:{}", password.unwrap_or_default());
+            let user = base64::engine::general_purpose::STANDARD.encode(user);
+            format!("Authorization: Basic {user}\r\n")
+        }
+    };
+    let length = CALL.len();
+    let request = format!(
+        "POST {path} HTTP/1.0\r\nHost: {host}\r\nContent-Type: text/xml\r\n{user}\
+         Content-Length: {length}\r\n\r\n{CALL}"
+    );
     let mut answer = Vec::new();
     match url.scheme() {
         "unix" => {
