@@ -26,8 +26,8 @@ const NETSTAT: &str = "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|
     Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$";
 const IPVS_LABELS: &str = "local_address,local_port,remote_address,remote_port,proto,local_mark";
 /// Devices that container runtimes and virtual machines make and take away again.
-const CONTAINER_DEVICES: &str = "^(veth|docker[0-9]|br-[0-9a-f]{12}$|lxc|lxdbr|cni|cali|cilium|flannel|\
-    podman[0-9]|kube-|nodelocaldns|virbr|vnet[0-9]|tap[0-9a-f])";
+const CONTAINER_DEVICES: &str = "^(veth|docker([0-9]|_gwbridge)|br-[0-9a-f]{12}$|lxc|lxdbr|cni|cali|cilium|\
+    flannel|podman[0-9]|kube-|nodelocaldns|virbr|vnet[0-9]|tap[0-9a-f]{8}-)";
 const VMSTAT: &str = "^(oom_kill|pgpg|pswp|pg.*fault).*";
 
 /// How the node exporter is set up. Regular expressions are text and empty when there is none.
@@ -582,12 +582,12 @@ mod tests {
     fn devices_of_containers_are_hidden_on_request() {
         let taken = |arguments: &[&str]| {
             let settings = Settings::new(&read(arguments).expect("fine")).expect("fine");
-            ["eth0", "veth1a2b3c", "docker0", "br-0123456789ab", "br-lan", "cni0"]
+            ["eth0", "veth1a2b3c", "docker0", "br-0123456789ab", "br-lan", "tap0"]
                 .map(|name| (settings.netdev.takes(name), settings.netclass.takes(name)))
         };
         assert_eq!(taken(&[]), [(true, true); 6]);
         let (yes, no) = ((true, true), (false, false));
-        assert_eq!(taken(&["--collector.network.hide-containers"]), [yes, no, no, no, yes, no]);
+        assert_eq!(taken(&["--collector.network.hide-containers"]), [yes, no, no, no, yes, yes]);
     }
 
     #[test]
