@@ -6,12 +6,14 @@
 mod bad_input;
 mod exporters;
 mod exposition;
+mod guard;
 mod mariadb;
 mod node_exporter;
 mod promql;
 mod promql_parse;
 mod render;
 mod rules;
+mod run;
 mod scrape;
 mod scrape_oracle;
 mod sessions;
@@ -27,9 +29,11 @@ use std::process::ExitCode;
 const PARTS: &[(&str, &[support::Test])] = &[
     ("bad_input", bad_input::TESTS),
     ("exporters", exporters::TESTS),
+    ("guard", guard::TESTS),
     ("promql", promql::TESTS),
     ("promql_parse", promql_parse::TESTS),
     ("render", render::TESTS),
+    ("run", run::TESTS),
     ("scrape", scrape::TESTS),
     ("scrape_oracle", scrape_oracle::TESTS),
     ("sessions", sessions::TESTS),

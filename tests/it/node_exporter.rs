@@ -13,7 +13,7 @@ use stackctl::exporters::{Start, node};
 
 use crate::exporters::{Server, eventually, get, reference_page};
 use crate::exposition::{Exposition, read_exposition, text_of};
-use crate::support::{Needs, Test, find_program, free_port, shared, trial};
+use crate::support::{Needs, Test, find_program, free_port, shared, stackctl, trial};
 use crate::ttar::unpack;
 
 const TESTS: &[Test] = &[
@@ -21,6 +21,11 @@ const TESTS: &[Test] = &[
         "the_recording_is_covered",
         Needs::Shared("conformance/node_exporter"),
         the_recording_is_covered,
+    ),
+    (
+        "the_program_answers_as_recorded",
+        Needs::Shared("conformance/node_exporter"),
+        the_program_answers_as_recorded,
     ),
     (
         "text_files_are_merged_as_recorded",
@@ -32,9 +37,15 @@ const TESTS: &[Test] = &[
         Needs::Shared("conformance/node_exporter"),
         names_of_pci_devices_are_as_recorded,
     ),
+    (
+        "flags_of_the_installed_reference_are_known",
+        Needs::Program("prometheus-node-exporter"),
+        flags_of_the_installed_reference_are_known,
+    ),
     ("answers_over_http", Needs::Nothing, answers_over_http),
     ("a_hanging_file_costs_one_collector", Needs::Nothing, a_hanging_file_costs_one_collector),
     ("scrapes_in_parallel_leak_nothing", Needs::Nothing, scrapes_in_parallel_leak_nothing),
+    ("many_scrapes_at_once_wait_once_for_a_fifo", Needs::Nothing, many_scrapes_at_once),
     (
         "metrics_equal_those_of_the_installed_reference",
         Needs::Program("prometheus-node-exporter"),
@@ -50,7 +61,16 @@ const TESTS: &[Test] = &[
         Needs::Program("prometheus-node-exporter"),
         settings_equal_those_of_the_installed_reference,
     ),
-    ("promtool_finds_nothing_in_our_own_metrics", Needs::Program("promtool"), promtool_is_content),
+    (
+        "promtool_finds_no_more_than_in_the_reference",
+        Needs::Programs(&["promtool", "prometheus-node-exporter"]),
+        promtool_finds_no_more_than_in_the_reference,
+    ),
+    (
+        "promtool_finds_no_more_than_in_the_recording",
+        Needs::Shared("conformance/node_exporter"),
+        promtool_finds_no_more_than_in_the_recording,
+    ),
 ];
 
 /// The tests above, and one trial for each collector that the recorded run had.
@@ -95,7 +115,7 @@ struct Recording {
     expected: Exposition,
     /// Family to the collector that shows it, from runs of each collector alone.
     owners: BTreeMap<String, &'static str>,
-    _unpacked: tempfile::TempDir,
+    unpacked: tempfile::TempDir,
 }
 
 fn recording() -> &'static Recording {
@@ -121,7 +141,7 @@ fn recording() -> &'static Recording {
                 owners.entry(family.to_owned()).or_insert(collector);
             }
         }
-        Recording { exporter, expected, owners, _unpacked: unpacked }
+        Recording { exporter, expected, owners, unpacked }
     })
 }
 
@@ -259,6 +279,26 @@ fn names_of_pci_devices_are_as_recorded() {
     assert_eq!(ours.samples, recorded.samples);
 }
 
+/// All collectors at once, over HTTP: no two of them get in each other's way.
+fn the_program_answers_as_recorded() {
+    let recording = recording();
+    let folder = shared("conformance/node_exporter");
+    let port = free_port();
+    let mut command = stackctl();
+    command
+        .args(["run", "node-exporter", &format!("--web.listen-address=127.0.0.1:{port}")])
+        .args(arguments(&folder, recording.unpacked.path()));
+    let (_child, page) = reference_page(&mut command, port);
+    let ours = read_exposition(&page);
+    let mut wrong = Vec::new();
+    for (family, samples) in &recording.expected.samples {
+        let nothing = BTreeMap::new();
+        let mine = ours.samples.get(family).unwrap_or(&nothing);
+        differences(family, &ours, samples, mine, &mut wrong);
+    }
+    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+}
+
 fn text_files_are_merged_as_recorded() {
     let folder = shared("conformance/node_exporter/textfile");
     let cases: Vec<(String, &str)> = [
@@ -297,6 +337,26 @@ fn text_files_are_merged_as_recorded() {
     }
 }
 
+/// Each flag that the reference's help names is one of ours.
+fn flags_of_the_installed_reference_are_known() {
+    // What is left out: another spelling of the help, the version, sockets handed over by systemd.
+    let left_out = ["help", "help-long", "version", "web.systemd-socket"];
+    let program = find_program("prometheus-node-exporter").expect("installed");
+    let output = std::process::Command::new(program).arg("--help").output().expect("it runs");
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let command = node::command();
+    let known: BTreeSet<&str> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
+    let flags = text.lines().filter_map(|line| {
+        let line = line.trim_start();
+        let flag = line.strip_prefix("-h, ").unwrap_or(line).strip_prefix("--")?;
+        let flag = flag.strip_prefix("[no-]").unwrap_or(flag);
+        flag.split([' ', '=']).next()
+    });
+    let unknown: Vec<&str> =
+        flags.filter(|flag| !known.contains(flag) && !left_out.contains(flag)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/host").join(name)
 }
@@ -329,16 +389,20 @@ fn answers_over_http() {
     assert_eq!(server.get("/elsewhere", "").0, 404);
 }
 
-/// Copies the small fixture tree and puts a FIFO, which nobody writes to, where the load average is.
-fn a_hanging_file_costs_one_collector() {
+/// A small procfs with a FIFO, which nobody writes to, where the load average is.
+fn procfs_with_a_fifo() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for file in ["stat", "loadavg", "meminfo"] {
+    for file in ["stat", "meminfo"] {
         std::fs::copy(fixture("proc").join(file), folder.path().join(file)).expect("copied");
     }
     let fifo = folder.path().join("loadavg");
-    std::fs::remove_file(&fifo).expect("removed");
     let made = std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs");
     assert!(made.success());
+    (folder, fifo)
+}
+
+fn a_hanging_file_costs_one_collector() {
+    let (folder, fifo) = procfs_with_a_fifo();
     let config = node::Config {
         procfs: folder.path().to_owned(),
         collectors: ["loadavg", "meminfo", "stat"].into_iter().collect(),
@@ -365,12 +429,53 @@ fn a_hanging_file_costs_one_collector() {
 
 /// Threads of the collectors in this process.
 fn threads() -> usize {
-    let tasks = std::fs::read_dir("/proc/self/task").expect("procfs");
+    threads_of("self")
+}
+
+fn threads_of(process: &str) -> usize {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).expect("procfs");
     tasks
         .flatten()
         .filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok())
         .filter(|name| name.starts_with("node-collector") || name.starts_with("node-statfs"))
         .count()
+}
+
+/// 200 scrapes of the program at one time, of which each meets the FIFO.
+fn many_scrapes_at_once() {
+    let (folder, fifo) = procfs_with_a_fifo();
+    let port = free_port();
+    let mut command = stackctl();
+    command.args(["run", "node-exporter", "--collector.disable-defaults"]);
+    command.args(["--collector.loadavg", "--collector.meminfo", "--collector.stat"]);
+    command.args(["--collector.deadline=1s", "--web.max-requests=0"]);
+    command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    command.arg(format!("--path.procfs={}", folder.path().display()));
+    let (child, page) = reference_page(&mut command, port);
+    assert!(page.contains("success{collector=\"loadavg\"} 0"), "{page}");
+    let process = child.0.id().to_string();
+    let descriptors = || {
+        let folder = format!("/proc/{process}/fd");
+        std::fs::read_dir(folder).expect("procfs").count()
+    };
+    assert!(eventually(|| threads_of(&process) == 1), "one thread waits for the FIFO");
+    let before = descriptors();
+    let start = Instant::now();
+    let address = ([127, 0, 0, 1], port).into();
+    let clients: Vec<_> =
+        (0..200).map(|_| std::thread::spawn(move || get(address, "/metrics", ""))).collect();
+    for client in clients {
+        let (status, _, body) = client.join().expect("it ran");
+        let page = String::from_utf8(body).expect("text");
+        assert_eq!(status, 200);
+        assert!(page.contains("success{collector=\"loadavg\"} 0"), "{page}");
+        assert!(page.contains("success{collector=\"meminfo\"} 1"), "{page}");
+    }
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert!(eventually(|| threads_of(&process) == 1), "{} threads", threads_of(&process));
+    assert!(eventually(|| descriptors() <= before), "{} of {before} files", descriptors());
+    drop(std::fs::OpenOptions::new().write(true).open(&fifo).expect("a reader waits"));
+    assert!(eventually(|| threads_of(&process) == 0), "{} threads", threads_of(&process));
 }
 
 fn scrapes_in_parallel_leak_nothing() {
@@ -393,12 +498,14 @@ fn scrapes_in_parallel_leak_nothing() {
     assert!(page.contains("promhttp_metric_handler_requests_in_flight 1\n"));
 }
 
+/// Collectors that Debian's node exporter, 1.5, does not have.
+const NEWER: [&str; 4] = ["bcachefs", "dmmultipath", "kernel_hung", "watchdog"];
+
 /// Debian's node exporter is 1.5: what changed until 1.12 is named here, family by family.
 fn metrics_equal_those_of_the_installed_reference() {
-    let newer = ["bcachefs", "dmmultipath", "kernel_hung", "watchdog"];
     let by_default = node::COLLECTORS.iter().filter(|collector| collector.start == Start::On);
     let collectors: Vec<&str> =
-        by_default.map(|collector| collector.name).filter(|name| !newer.contains(name)).collect();
+        by_default.map(|collector| collector.name).filter(|name| !NEWER.contains(name)).collect();
     let settings = ["--collector.netdev.address-info", "--collector.cpu.info"];
     let (ours, theirs) = both(&collectors, &settings);
     let mut wrong = Vec::new();
@@ -465,6 +572,11 @@ fn settings_equal_those_of_the_installed_reference() {
 
 /// What this host looks like to us and to the installed reference.
 fn both(collectors: &[&str], settings: &[&str]) -> (Exposition, Exposition) {
+    let (ours, theirs) = both_pages(collectors, settings);
+    (read_exposition(&ours), read_exposition(&theirs))
+}
+
+fn both_pages(collectors: &[&str], settings: &[&str]) -> (String, String) {
     // Defaults of 1.12 that differ in 1.5.
     let defaults = [
         "--collector.netdev.device-exclude=^$",
@@ -486,12 +598,11 @@ fn both(collectors: &[&str], settings: &[&str]) -> (Exposition, Exposition) {
         .arg(format!("--web.listen-address=127.0.0.1:{port}"))
         .args(defaults.into_iter().filter(replaced))
         .args(&arguments);
-    let (_child, page) = reference_page(&mut command, port);
-    let theirs = read_exposition(&page);
+    let (_child, theirs) = reference_page(&mut command, port);
     arguments.push("--collector.textfile.directory=/var/lib/prometheus/node-exporter".to_owned());
     let config = node::Config::from_args(&arguments).expect("well-formed");
     let exporter = node::Exporter::new(&config).expect("well-formed");
-    (read_exposition(&text_of(&exporter.collect(None))), theirs)
+    (text_of(&exporter.collect(None)), theirs)
 }
 
 /// Families, their types and their series are the same, but for what changed since 1.5.
@@ -610,11 +721,50 @@ fn metrics_on_request_equal_those_of_the_installed_reference() {
     assert!(same * 10 > ours.len() * 9, "{same} of {} caches are the same", ours.len());
 }
 
-/// What promtool says of each of our metrics, it says of the reference's, too: names that are what they
-/// are. Help texts are our own, so none may be missing.
-fn promtool_is_content() {
-    let exporter = node::Exporter::new(&node::Config::default()).expect("the defaults are fine");
-    let page = text_of(&exporter.collect(None));
+/// What promtool says of our page it says of the reference's, too: names are what they are.
+fn promtool_finds_no_more_than_in_the_reference() {
+    let defaults: Vec<&str> = node::COLLECTORS
+        .iter()
+        .filter(|collector| collector.start == Start::On && !NEWER.contains(&collector.name))
+        .map(|collector| collector.name)
+        .collect();
+    let (ours, theirs) = both_pages(&defaults, &[]);
+    let theirs = complaints(&theirs);
+    // Families that 1.5 did not have.
+    let newer = [
+        "node_softnet_backlog_len",
+        "node_netstat_TcpExt_TCPOFOQueue",
+        "node_netstat_TcpExt_TCPRcvQDrop",
+    ];
+    let more: Vec<String> = complaints(&ours)
+        .difference(&theirs)
+        .filter(|line| !newer.iter().any(|name| line.starts_with(name)))
+        .cloned()
+        .collect();
+    assert!(more.is_empty(), "{more:#?}");
+}
+
+/// The same on the recorded page, as far as its families are there.
+fn promtool_finds_no_more_than_in_the_recording() {
+    if find_program("promtool").is_none() {
+        return;
+    }
+    let recording = recording();
+    let path = shared("conformance/node_exporter/e2e-output.txt");
+    let theirs = complaints(&(std::fs::read_to_string(path).expect("recorded") + "\n"));
+    let more: Vec<String> = complaints(&text_of(&recording.exporter.collect(None)))
+        .difference(&theirs)
+        .filter(|line| {
+            let name = line.split(' ').next().unwrap_or_default();
+            recording.expected.types.contains_key(name)
+        })
+        .cloned()
+        .collect();
+    assert!(more.is_empty(), "{more:#?}");
+}
+
+/// What `promtool check metrics` has to say.
+fn complaints(page: &str) -> BTreeSet<String> {
     let program = find_program("promtool").expect("installed");
     let mut child = std::process::Command::new(program)
         .args(["check", "metrics"])
@@ -626,23 +776,6 @@ fn promtool_is_content() {
     child.stdin.take().expect("a pipe").write_all(page.as_bytes()).expect("written");
     let output = child.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    let unusual = |line: &str| {
-        // Names of the reference that its own checker does not like.
-        let known = ["node_netstat_", "node_memory_", "node_vmstat_", "node_sockstat_"];
-        let names = [
-            "node_kernel_hung_tasks_total",
-            "node_softnet_backlog_len",
-            "node_filefd_maximum",
-            "node_disk_ata_rotation_rate_rpm",
-            "node_entropy_pool_size_bits",
-            "node_entropy_available_bits",
-            "node_cpu_frequency",
-            "node_cpu_scaling_frequency",
-        ];
-        !known.iter().chain(&names).any(|name| line.contains(name))
-    };
-    let complaints: Vec<&str> =
-        said.lines().filter(|line| line.starts_with("node_") && unusual(line)).collect();
-    assert!(complaints.is_empty(), "{complaints:#?}");
     assert!(!said.contains("error while linting"), "{said}");
+    said.lines().filter(|line| line.starts_with("node_")).map(str::to_owned).collect()
 }

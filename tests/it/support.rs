@@ -12,6 +12,8 @@ pub enum Needs {
     Nothing,
     /// A program on the PATH or in the usual sbin folders.
     Program(&'static str),
+    /// Several programs.
+    Programs(&'static [&'static str]),
     /// Something beside the checkout, `../shared/…`, that only the owner's machines have: ignored
     /// where the whole folder is missing, even in CI.
     Shared(&'static str),
@@ -27,6 +29,7 @@ impl Needs {
             Self::Program(name) => {
                 find_program(name).is_none().then(|| format!("{name} is not installed"))
             }
+            Self::Programs(names) => names.iter().find_map(|name| Self::Program(name).missing()),
             Self::Shared(path) => {
                 (!shared(path).exists()).then(|| format!("../shared/{path} is not there"))
             }

@@ -218,15 +218,17 @@ impl Exporter {
             let begin = Instant::now();
             // What a collector that fails half-way has put is not shown.
             let mut families = Families::default();
-            let reason = if lost {
-                Some("the connection is lost".to_owned())
+            let already = lost;
+            let reason = if already {
+                // What broke it is said once, by the collector that met it.
+                Some(String::new())
             } else {
                 let collecting = (collector.collect)(&mut connection, &mut families);
                 match tokio::time::timeout(left(), collecting).await {
                     Ok(Ok(())) => None,
                     Ok(Err(err)) => {
                         lost = !matches!(err, mysql_async::Error::Server(_));
-                        Some(err.to_string())
+                        Some(describe(&err))
                     }
                     Err(_) => {
                         lost = true;
@@ -240,7 +242,9 @@ impl Exporter {
                 None => out.merge(families),
                 Some(reason) => {
                     self.failed(&label);
-                    trouble.push(format!("{}: {reason}", collector.name));
+                    if !already {
+                        trouble.push(format!("{}: {reason}", collector.name));
+                    }
                 }
             }
         }
@@ -369,6 +373,16 @@ async fn landing(State(exporter): State<Exporter>) -> Html<String> {
     http::landing("MySQL Exporter", &lines, &[(path, "Metrics")])
 }
 
+/// What went wrong, for the log. The driver puts its own name of the kind before the cause, and twice.
+fn describe(err: &mysql_async::Error) -> String {
+    match err {
+        mysql_async::Error::Io(mysql_async::IoError::Io(cause)) => {
+            format!("the connection was lost: {cause}")
+        }
+        other => other.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -409,6 +423,13 @@ mod tests {
         assert_eq!(names(&["global_status"]), 1);
         assert_eq!(names(&["nonsense"]), COLLECTORS.len());
         assert_eq!(names(&[]), COLLECTORS.len());
+    }
+
+    #[test]
+    fn a_lost_connection_is_said_once() {
+        let cause = std::io::Error::other("reset by peer");
+        let err = mysql_async::Error::Io(mysql_async::IoError::Io(cause));
+        assert_eq!(describe(&err), "the connection was lost: reset by peer");
     }
 
     #[test]

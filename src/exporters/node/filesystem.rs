@@ -49,6 +49,8 @@ pub(super) const COLLECTOR: Collector = Collector {
 /// After this time in one statfs the other mounts are asked by another thread.
 const SLOW: Duration = Duration::from_millis(50);
 
+const TIMEOUT: &str = "mountpoint timeout";
+
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Mount {
     device: String,
@@ -63,6 +65,8 @@ struct Mount {
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     gates: Mutex<BTreeMap<PathBuf, Arc<Gate>>>,
+    /// Mount points that hung in the last scrape, so that the log tells changes.
+    hanging: Mutex<BTreeSet<PathBuf>>,
 }
 
 fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
@@ -171,10 +175,33 @@ impl Watch {
         let patience = Patience { slow: SLOW, deadline: timeout };
         let answers = watched::run("node-statfs", targets.len(), patience, move |at| {
             let (path, gate) = &targets[at];
-            let Some(_pass) = gate.enter(timeout) else { return Err("mountpoint timeout") };
+            let Some(_pass) = gate.enter(timeout) else { return Err(TIMEOUT) };
             rustix::fs::statfs(path).map_err(reason)
         });
-        answers.into_iter().map(|answer| answer.unwrap_or(Err("mountpoint timeout"))).collect()
+        let answers: Vec<_> =
+            answers.into_iter().map(|answer| answer.unwrap_or(Err(TIMEOUT))).collect();
+        self.log(mounts, &answers);
+        answers
+    }
+
+    /// Says once that a mount hangs, and once that it answers again.
+    fn log(&self, mounts: &[Mount], answers: &[Result<StatFs, &'static str>]) {
+        let hangs =
+            |answer: &Result<StatFs, &str>| answer.as_ref().is_err_and(|err| *err == TIMEOUT);
+        let now: BTreeSet<PathBuf> = mounts
+            .iter()
+            .zip(answers)
+            .filter(|(_, answer)| hangs(answer))
+            .map(|(mount, _)| PathBuf::from(&mount.point))
+            .collect();
+        let mut before = self.hanging.lock();
+        for point in now.difference(&before) {
+            tracing::warn!(mountpoint = %point.display(), "does not answer; one thread waits for it");
+        }
+        for point in before.difference(&now) {
+            tracing::info!(mountpoint = %point.display(), "answers again, or is gone");
+        }
+        *before = now;
     }
 }
 
@@ -254,6 +281,16 @@ mod tests {
             "{samples}"
         );
         assert!(!samples.contains("tracefs") && !samples.contains("/sys"), "{samples}");
+        // Mounted at one place twice, a device is shown once; at two places, at each.
+        let of_root = |point: &str| {
+            let labels = "node_filesystem_mount_info{device=\"/dev/vda1\",";
+            let point = format!(",mountpoint=\"{point}\"}} 1");
+            samples
+                .lines()
+                .filter(|line| line.starts_with(labels) && line.ends_with(&point))
+                .count()
+        };
+        assert_eq!((of_root("/"), of_root("/tmp")), (1, 1), "{samples}");
     }
 
     #[test]
@@ -264,9 +301,16 @@ mod tests {
         let gate = Arc::clone(watch.gates.lock().entry("/tmp".into()).or_default());
         let stuck = gate.enter(Duration::ZERO);
         let timeout = Duration::from_millis(20);
-        let answers = watch.ask(Path::new("/"), &mounts, timeout);
-        assert_eq!(answers[0].as_ref().err(), Some(&"mountpoint timeout"));
+        for _ in 0..5 {
+            let answers = watch.ask(Path::new("/"), &mounts, timeout);
+            assert_eq!(answers[0].as_ref().err(), Some(&TIMEOUT));
+            assert!(watch.hanging.lock().contains(Path::new("/tmp")));
+            // The gate of a stuck mount stays, even when the mount is filtered or taken away.
+            watch.ask(Path::new("/"), &[], timeout);
+            assert!(watch.gates.lock().contains_key(Path::new("/tmp")));
+        }
         drop(stuck);
         assert!(watch.ask(Path::new("/"), &mounts, Duration::from_secs(5))[0].is_ok());
+        assert!(watch.hanging.lock().is_empty());
     }
 }

@@ -60,11 +60,7 @@ fn show(host: &Host, message: &[u8], link: &Link, out: &mut Families) {
     let (mut address, mut broadcast, mut alias) = (String::new(), String::new(), String::new());
     for (kind, value) in Attributes(attributes) {
         for (_, metric) in NUMBERS.iter().filter(|(number, _)| *number == kind) {
-            let number = match value {
-                [byte] => u32::from(*byte),
-                _ => Attributes::u32(value),
-            };
-            out.put(metric, &device, f64::from(number));
+            out.put(metric, &device, Attributes::number(value) as f64);
         }
         match kind {
             LINKED => linked = true,
