@@ -33,14 +33,14 @@ const TESTS: &[Test] = &[
         text_files_are_merged_as_recorded,
     ),
     (
-        "flags_of_the_installed_reference_are_known",
-        Needs::Program("prometheus-node-exporter"),
-        flags_of_the_installed_reference_are_known,
-    ),
-    (
         "names_of_pci_devices_are_as_recorded",
         Needs::Shared("conformance/node_exporter"),
         names_of_pci_devices_are_as_recorded,
+    ),
+    (
+        "flags_of_the_installed_reference_are_known",
+        Needs::Program("prometheus-node-exporter"),
+        flags_of_the_installed_reference_are_known,
     ),
     ("answers_over_http", Needs::Nothing, answers_over_http),
     ("a_hanging_file_costs_one_collector", Needs::Nothing, a_hanging_file_costs_one_collector),
@@ -258,26 +258,6 @@ fn the_recording_is_covered() {
     assert!(families.is_empty(), "recorded and not shown: {families:#?}");
 }
 
-/// All collectors at once, over HTTP: no two of them get in each other's way.
-fn the_program_answers_as_recorded() {
-    let recording = recording();
-    let folder = shared("conformance/node_exporter");
-    let port = free_port();
-    let mut command = stackctl();
-    command
-        .args(["run", "node-exporter", &format!("--web.listen-address=127.0.0.1:{port}")])
-        .args(arguments(&folder, recording.unpacked.path()));
-    let (_child, page) = reference_page(&mut command, port);
-    let ours = read_exposition(&page);
-    let mut wrong = Vec::new();
-    for (family, samples) in &recording.expected.samples {
-        let nothing = BTreeMap::new();
-        let mine = ours.samples.get(family).unwrap_or(&nothing);
-        differences(family, &ours, samples, mine, &mut wrong);
-    }
-    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
-}
-
 /// The names of PCI devices, which the recorded run above did not ask for.
 fn names_of_pci_devices_are_as_recorded() {
     let folder = shared("conformance/node_exporter");
@@ -297,6 +277,26 @@ fn names_of_pci_devices_are_as_recorded() {
     let text = std::fs::read_to_string(folder.join("pcidevice-names-output.txt"));
     let recorded = read_exposition(&text.expect("recorded"));
     assert_eq!(ours.samples, recorded.samples);
+}
+
+/// All collectors at once, over HTTP: no two of them get in each other's way.
+fn the_program_answers_as_recorded() {
+    let recording = recording();
+    let folder = shared("conformance/node_exporter");
+    let port = free_port();
+    let mut command = stackctl();
+    command
+        .args(["run", "node-exporter", &format!("--web.listen-address=127.0.0.1:{port}")])
+        .args(arguments(&folder, recording.unpacked.path()));
+    let (_child, page) = reference_page(&mut command, port);
+    let ours = read_exposition(&page);
+    let mut wrong = Vec::new();
+    for (family, samples) in &recording.expected.samples {
+        let nothing = BTreeMap::new();
+        let mine = ours.samples.get(family).unwrap_or(&nothing);
+        differences(family, &ours, samples, mine, &mut wrong);
+    }
+    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 fn text_files_are_merged_as_recorded() {

@@ -57,11 +57,11 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
     let answer = ask(settings).map_err(failed)?;
     out.put(&STRATUM, &[], f64::from(answer.stratum));
     out.put(&LEAP, &[], f64::from(answer.leap));
-    out.put(&ROUND_TRIP, &[], answer.round_trip);
-    out.put(&OFFSET, &[], answer.offset);
+    out.put(&ROUND_TRIP, &[], nanoseconds(answer.round_trip));
+    out.put(&OFFSET, &[], nanoseconds(answer.offset));
     out.put(&REFERENCE, &[], unix(answer.reference).max(0.0));
-    out.put(&ROOT_DELAY, &[], answer.root_delay);
-    out.put(&ROOT_DISPERSION, &[], answer.root_dispersion);
+    out.put(&ROOT_DELAY, &[], nanoseconds(answer.root_delay));
+    out.put(&ROOT_DISPERSION, &[], nanoseconds(answer.root_dispersion));
     let sane = answer.is_sane(settings, &host.leap_midnight);
     out.put(&SANITY, &[], f64::from(u8::from(sane)));
     Ok(())
@@ -132,6 +132,11 @@ fn between(from: u64, to: u64) -> f64 {
     to.wrapping_sub(from) as i64 as f64 / 4_294_967_296.0
 }
 
+/// A duration is shown in whole nanoseconds: the places behind are the format's, not the clock's.
+fn nanoseconds(seconds: f64) -> f64 {
+    (seconds * 1e9).round() / 1e9
+}
+
 impl Answer {
     fn parse(packet: &[u8; 48], asked: u64, answered: u64) -> Self {
         let short = |at: usize| {
@@ -183,11 +188,11 @@ mod tests {
     use super::*;
     use crate::exporters::node::host::fixture;
 
-    fn packet(leap: u8, stratum: u8, times: [u64; 4]) -> [u8; 48] {
+    fn packet(leap: u8, stratum: u8, delay: u32, times: [u64; 4]) -> [u8; 48] {
         let mut packet = [0; 48];
         packet[0] = (leap << 6) | (4 << 3) | 4;
         packet[1] = stratum;
-        packet[4..8].copy_from_slice(&0x8000_u32.to_be_bytes());
+        packet[4..8].copy_from_slice(&delay.to_be_bytes());
         packet[8..12].copy_from_slice(&0x4000_u32.to_be_bytes());
         for (at, time) in [16, 24, 32, 40].into_iter().zip(times) {
             packet[at..at + 8].copy_from_slice(&time.to_be_bytes());
@@ -200,8 +205,12 @@ mod tests {
         let second = 1 << 32;
         let start = (EPOCH + 1_700_000_000) * second;
         // Asked at 0, received at 11, answered at 12, back at 3: 2 under way, and 10 ahead.
-        let packet =
-            packet(0, 2, [start - 60 * second, 0, start + 11 * second, start + 12 * second]);
+        let packet = packet(
+            0,
+            2,
+            0x8000,
+            [start - 60 * second, 0, start + 11 * second, start + 12 * second],
+        );
         let answer = Answer::parse(&packet, start, start + 3 * second);
         assert_eq!((answer.round_trip, answer.offset, answer.violation), (2.0, 10.0, 9.0));
         assert_eq!((answer.root_delay, answer.root_dispersion), (0.5, 0.25));
@@ -216,7 +225,7 @@ mod tests {
         let settings = fixture::host().settings.opt_in.plain.ntp.clone();
         let second = 1 << 32;
         let start = (EPOCH + 1_700_000_000) * second;
-        let packet = packet(0, 2, [start - 60 * second, 0, start, start]);
+        let packet = packet(0, 2, 0x8000, [start - 60 * second, 0, start, start]);
         let answer = Answer::parse(&packet, start, start + 1000);
         let sane = |answer: &Answer| answer.is_sane(&settings, &LeapMidnight::default());
         assert!(sane(&answer));
@@ -243,7 +252,7 @@ mod tests {
             let nonce = u64::from_be_bytes(question[40..].try_into().expect("eight"));
             // An answer to somebody else's question comes first.
             for nonce in [nonce ^ 1, nonce] {
-                let answer = packet(0, 3, [now - (5 << 32), nonce, now, now]);
+                let answer = packet(0, 3, 0x8001, [now - (5 << 32), nonce, now, now]);
                 server.send_to(&answer, client).expect("sent");
             }
             question[0]
@@ -253,6 +262,7 @@ mod tests {
         assert_eq!(thread.join().expect("answered"), (4 << 3) | 3);
         assert!(samples.contains("node_ntp_stratum 3\n"), "{samples}");
         assert!(samples.contains("node_ntp_sanity 1\n"), "{samples}");
+        assert!(samples.contains("node_ntp_root_delay_seconds 0.500015259\n"), "{samples}");
         assert_eq!(samples.lines().count(), COLLECTOR.metrics.len());
     }
 }
