@@ -5,8 +5,10 @@
 
 mod bad_input;
 mod exporters;
+mod exposition;
 mod guard;
 mod mariadb;
+mod node_exporter;
 mod promql;
 mod promql_parse;
 mod render;
@@ -18,6 +20,7 @@ mod sessions;
 mod support;
 mod template;
 mod tsdb;
+mod ttar;
 mod up;
 mod web;
 
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))
         .collect();
+    trials.extend(node_exporter::trials());
     trials.extend(rules::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
