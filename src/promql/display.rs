@@ -51,7 +51,10 @@ impl fmt::Display for Expr {
                 write!(f, "{})", aggregate.expr)
             }
             Self::Binary(binary) => {
-                write!(f, "{} ", binary.lhs)?;
+                match infinite_base(binary) {
+                    Some(base) => write!(f, "{base} ")?,
+                    None => write!(f, "{} ", binary.lhs)?,
+                }
                 write_operator(f, binary)?;
                 write!(f, " {}", binary.rhs)
             }
@@ -65,6 +68,17 @@ impl fmt::Display for Expr {
                 f.write_char('>')
             }
         }
+    }
+}
+
+/// How infinity is written as the base of a power. With its usual sign, `+Inf ^ x`, the sign would be
+/// that of the whole power; Prometheus writes it so, and reads something else back.
+fn infinite_base(binary: &Binary) -> Option<&'static str> {
+    match &*binary.lhs {
+        Expr::Number(number) if binary.op == BinaryOp::Pow && number.value == f64::INFINITY => {
+            Some("Inf")
+        }
+        _ => None,
     }
 }
 
@@ -134,7 +148,10 @@ impl Expr {
             Self::Binary(binary) => {
                 let mut operator = String::new();
                 write_operator(&mut operator, binary).expect("a String takes everything");
-                let lhs = binary.lhs.pretty_at(level + 1);
+                let lhs = match infinite_base(binary) {
+                    Some(base) => format!("{indent}  {base}"),
+                    None => binary.lhs.pretty_at(level + 1),
+                };
                 let rhs = binary.rhs.pretty_at(level + 1);
                 format!("{lhs}\n{indent}{operator}\n{rhs}")
             }
@@ -330,6 +347,8 @@ mod tests {
             ("a==bool 1", "a == bool 1"),
             ("a/ignoring(x)group_left b", "a / ignoring (x) group_left () b"),
             ("a and b", "a and b"),
+            ("inf^a", "Inf ^ a"),
+            ("inf*a", "+Inf * a"),
             ("a+fill(0)b", "a + fill (0) b"),
             ("a+fill_right(1)fill_left(-Inf)b", "a + fill_left (-Inf) fill_right (1) b"),
             ("-(a)", "-(a)"),
