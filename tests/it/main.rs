@@ -6,6 +6,7 @@
 mod bad_input;
 mod exporters;
 mod mariadb;
+mod mysql;
 mod promql;
 mod promql_parse;
 mod render;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 const PARTS: &[(&str, &[support::Test])] = &[
     ("bad_input", bad_input::TESTS),
     ("exporters", exporters::TESTS),
+    ("mysql", mysql::TESTS),
     ("promql", promql::TESTS),
     ("promql_parse", promql_parse::TESTS),
     ("render", render::TESTS),

@@ -13,7 +13,9 @@ use axum::routing::get;
 use parking_lot::{Mutex, RwLock};
 
 use super::my_cnf::{ConfigError, Login, Sections};
-use super::{COLLECTORS, Collector, Config, connection};
+use super::queries::{self, Query};
+use super::scrape::{Done, Job, Scraped, scrape};
+use super::{COLLECTORS, Collector, Config, server};
 use crate::catalogue::{Families, Metric};
 use crate::exporters::http::{self, Scrapes};
 
@@ -80,16 +82,28 @@ struct Inner {
 #[derive(Debug)]
 struct Loaded {
     sections: Sections,
+    queries: Arc<[Query]>,
     well: bool,
     at: f64,
+}
+
+impl Loaded {
+    fn read(config: &Config) -> Result<Self, ConfigError> {
+        let sections = config.read_my_cnf()?;
+        config.login(&sections, "client")?;
+        let queries = match &config.queries {
+            Some(path) => queries::read(path)?.into(),
+            None => Arc::default(),
+        };
+        Ok(Self { sections, queries, well: true, at: now() })
+    }
 }
 
 impl Exporter {
     /// Makes an exporter. Fails when the option file cannot be read, when no user is named, or when
     /// the password's file is missing; the server itself may be away.
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
-        let sections = config.read_my_cnf()?;
-        config.login(&sections, "client")?;
+        let loaded = Loaded::read(config)?;
         let enabled = COLLECTORS
             .iter()
             .filter(|collector| config.collectors.contains(collector.name))
@@ -97,7 +111,7 @@ impl Exporter {
         let inner = Inner {
             config: config.clone(),
             enabled,
-            loaded: RwLock::new(Loaded { sections, well: true, at: now() }),
+            loaded: RwLock::new(loaded),
             scrapes: Scrapes::new(0, true),
             count: AtomicU64::new(0),
             latest: tokio::sync::Mutex::default(),
@@ -180,27 +194,27 @@ impl Exporter {
         self.inner.config.login(&self.inner.loaded.read().sections, section)
     }
 
-    /// Collectors that are enabled and asked for; those of a request that names none of them are all.
-    fn select(&self, only: &[String]) -> Vec<&'static Collector> {
-        let enabled = &self.inner.enabled;
-        let chosen: Vec<_> = enabled
-            .iter()
-            .copied()
-            .filter(|collector| only.iter().any(|name| name == collector.name))
-            .collect();
-        if chosen.is_empty() { enabled.clone() } else { chosen }
+    /// Collectors and queries that are enabled and asked for; those of a request that names none of
+    /// them are all.
+    fn select<'a>(&self, queries: &'a [Query], only: &[String]) -> Vec<Job<'a>> {
+        let collectors = self.inner.enabled.iter().copied().map(Job::Collector);
+        let all: Vec<Job<'a>> = collectors.chain(queries.iter().map(Job::Query)).collect();
+        let chosen = all.iter().copied().filter(|job| only.contains(&job.name()));
+        let chosen: Vec<Job<'a>> = if only.is_empty() { Vec::new() } else { chosen.collect() };
+        if chosen.is_empty() { all } else { chosen }
     }
 
-    /// One scrape: a connection, the collectors one after the other, goodbye. A collector that fails
-    /// costs its own metrics; when it ran into the deadline, the connection is of no more use.
     async fn scrape(&self, login: &Login, only: &[String], deadline: Duration) -> Families {
-        let start = Instant::now();
-        let left = || deadline.saturating_sub(start.elapsed());
+        let deadline = Instant::now() + deadline;
         let mut out = Families::default();
         let target = login.target();
-        let options = connection::options(login, &self.inner.config);
-        let mut connection = match connection::open(options, left()).await {
-            Ok(connection) => connection,
+        let options = server::options(login, &self.inner.config);
+        let queries = Arc::clone(&self.inner.loaded.read().queries);
+        let jobs = self.select(&queries, only);
+        let Scraped { connected, done } =
+            scrape(&jobs, &options, &self.inner.config, deadline).await;
+        let took = match connected {
+            Ok(took) => took,
             Err(reason) => {
                 self.failed("connection");
                 self.log(&target, Some(reason));
@@ -210,45 +224,21 @@ impl Exporter {
             }
         };
         out.put(&UP, &[], 1.0);
-        out.put(&DURATION, &["connection"], start.elapsed().as_secs_f64());
+        out.put(&DURATION, &["connection"], took.as_secs_f64());
         let mut trouble = Vec::new();
-        let mut lost = false;
-        for collector in self.select(only) {
-            let label = format!("collect.{}", collector.name);
-            let begin = Instant::now();
-            // What a collector that fails half-way has put is not shown.
-            let mut families = Families::default();
-            let reason = if lost {
-                Some("the connection is lost".to_owned())
-            } else {
-                let collecting = (collector.collect)(&mut connection, &mut families);
-                match tokio::time::timeout(left(), collecting).await {
-                    Ok(Ok(())) => None,
-                    Ok(Err(err)) => {
-                        lost = !matches!(err, mysql_async::Error::Server(_));
-                        Some(err.to_string())
-                    }
-                    Err(_) => {
-                        lost = true;
-                        Some("no answer within the deadline".to_owned())
-                    }
-                }
-            };
-            out.put(&DURATION, &[&label], begin.elapsed().as_secs_f64());
-            out.put(&SUCCESS, &[&label], f64::from(u8::from(reason.is_none())));
-            match reason {
-                None => out.merge(families),
-                Some(reason) => {
+        for Done { name, took, outcome } in done {
+            let label = format!("collect.{name}");
+            out.put(&DURATION, &[&label], took.as_secs_f64());
+            out.put(&SUCCESS, &[&label], f64::from(u8::from(outcome.is_ok())));
+            match outcome {
+                Ok(families) => out.merge(families),
+                Err(reason) => {
                     self.failed(&label);
-                    trouble.push(format!("{}: {reason}", collector.name));
+                    trouble.push(format!("{name}: {reason}"));
                 }
             }
         }
-        if lost {
-            drop(connection);
-        } else {
-            connection::close(connection).await;
-        }
+        trouble.sort_unstable();
         out.put(&LAST_ERROR, &[], f64::from(u8::from(!trouble.is_empty())));
         self.log(&target, (!trouble.is_empty()).then(|| trouble.join("; ")));
         out
@@ -332,19 +322,16 @@ async fn probe(
 }
 
 async fn reload(State(exporter): State<Exporter>) -> Response {
-    let read = exporter.inner.config.read_my_cnf().and_then(|sections| {
-        exporter.inner.config.login(&sections, "client")?;
-        Ok(sections)
-    });
+    let read = Loaded::read(&exporter.inner.config);
     let mut loaded = exporter.inner.loaded.write();
     match read {
-        Ok(sections) => {
-            *loaded = Loaded { sections, well: true, at: now() };
+        Ok(read) => {
+            *loaded = read;
             "ok".into_response()
         }
         Err(err) => {
             loaded.well = false;
-            tracing::warn!("the option file was not read again: {err}");
+            tracing::warn!("the configuration was not read again: {err}");
             (StatusCode::INTERNAL_SERVER_ERROR, format!("{err}\n")).into_response()
         }
     }
@@ -372,6 +359,7 @@ async fn landing(State(exporter): State<Exporter>) -> Html<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exporters::Start;
 
     fn exporter() -> Exporter {
         let config = Config {
@@ -404,11 +392,13 @@ mod tests {
         let exporter = exporter();
         let names = |only: &[&str]| {
             let only: Vec<String> = only.iter().map(ToString::to_string).collect();
-            exporter.select(&only).len()
+            exporter.select(&[], &only).len()
         };
+        let running = COLLECTORS.iter().filter(|collector| collector.start == Start::On).count();
         assert_eq!(names(&["global_status"]), 1);
-        assert_eq!(names(&["nonsense"]), COLLECTORS.len());
-        assert_eq!(names(&[]), COLLECTORS.len());
+        assert_eq!(names(&["nonsense"]), running);
+        assert_eq!(names(&["heartbeat"]), running, "it is not enabled");
+        assert_eq!(names(&[]), running);
     }
 
     #[test]

@@ -24,6 +24,14 @@ pub enum ConfigError {
         /// Counted from 1.
         line: usize,
     },
+    /// The file of the user's own queries is wrong.
+    #[error("{}: {problem}", path.display())]
+    Queries {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong, with the query's name.
+        problem: String,
+    },
     /// An address without a port, or with one that is none.
     #[error("`{0}` is not an address such as `db:3306` or `unix:///run/mysqld.sock`")]
     Address(String),
