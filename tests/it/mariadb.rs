@@ -104,6 +104,42 @@ impl MariaDb {
         ));
     }
 
+    /// Starts a replica of this server, which needs `--log-bin` and `--server-id=1`; returns when both
+    /// of its threads run.
+    pub fn start_replica(&self, options: &[&str]) -> Self {
+        self.sql(
+            "CREATE USER replica@'127.0.0.1' IDENTIFIED BY 'replica'; \
+             GRANT REPLICATION SLAVE ON *.* TO replica@'127.0.0.1';",
+        );
+        let mut all = vec!["--server-id=2", "--report-host=replica-1", "--relay-log=relay"];
+        all.extend(options);
+        let replica = Self::start_with(&all);
+        replica.sql(&format!(
+            "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={}, MASTER_USER='replica', \
+             MASTER_PASSWORD='replica', MASTER_USE_GTID=slave_pos; START SLAVE;",
+            self.port
+        ));
+        let start = Instant::now();
+        while !replica.sql("SHOW GLOBAL STATUS LIKE 'Slave_running'").contains("ON") {
+            let status = || replica.sql("SHOW SLAVE STATUS");
+            assert!(start.elapsed() < Duration::from_secs(30), "{}", status());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        replica
+    }
+
+    /// Folder of the server's files, with a slash at its end.
+    pub fn data(&self) -> String {
+        format!("{}/", self.folder.path().join("data").display())
+    }
+
+    /// Stops the server's process in its tracks, or lets it go on.
+    pub fn freeze(&self, frozen: bool) {
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().expect("kill runs").success());
+    }
+
     /// Ends the server as a power cut would.
     pub fn kill(&mut self) {
         self.child.kill().expect("it runs");

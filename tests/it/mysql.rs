@@ -1,13 +1,11 @@
 //! The MySQL exporter against real servers and the installed reference program.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use stackctl::exporters::mysql;
 
-use crate::exporters::{
-    Exposition, Server, eventually, get, read_exposition, reference_page,
-};
+use crate::exporters::{Exposition, Server, eventually, get, read_exposition, reference_page};
 use crate::mariadb::{EXPORTER, MariaDb};
 use crate::support::{Needs, Test};
 
@@ -25,13 +23,18 @@ pub const TESTS: &[Test] = &[
 /// A password with everything that has been misread somewhere.
 const PASSWORD: &str = "p#a;s's@:/%$ \\w";
 
-fn exporter(server: &MariaDb, password: &str) -> mysql::Exporter {
-    let mut config = mysql::Config::from_args(&[
+fn exporter_of(server: &MariaDb, password: &str) -> mysql::Exporter {
+    exporter_with(server, password, &[])
+}
+
+fn exporter_with(server: &MariaDb, password: &str, flags: &[String]) -> mysql::Exporter {
+    let mut arguments = vec![
         "--config.my-cnf=".to_owned(),
         format!("--mysqld.address=127.0.0.1:{}", server.port),
         format!("--mysqld.username={EXPORTER}"),
-    ])
-    .expect("well-formed");
+    ];
+    arguments.extend_from_slice(flags);
+    let mut config = mysql::Config::from_args(&arguments).expect("well-formed");
     config.password = mysql::Secret(password.to_owned());
     mysql::Exporter::new(&config).expect("complete")
 }
@@ -44,7 +47,7 @@ fn value(page: &str, series: &str) -> Option<f64> {
 fn server_is_shown() {
     let mut server = MariaDb::start();
     server.create_exporter(PASSWORD);
-    let exporter = Server::start(exporter(&server, PASSWORD).router());
+    let exporter = Server::start(exporter_of(&server, PASSWORD).router());
     let scrape = |path: &str| {
         let (status, _, body) = exporter.get(path, "");
         assert_eq!(status, 200);
@@ -92,7 +95,7 @@ fn server_is_shown() {
     assert!(eventually(|| server.sql(&users).trim() == "0"), "a connection was left open");
 
     // A wrong password is a reason, not an error of the exporter, and is never shown.
-    let wrong = Server::start(exporter(&server, "wr0ng-one").router());
+    let wrong = Server::start(exporter_of(&server, "wr0ng-one").router());
     let page = String::from_utf8(wrong.get("/metrics", "").2).expect("text");
     assert_eq!(value(&page, "mysql_up"), Some(0.0));
     assert_eq!(value(&page, "mysql_exporter_last_scrape_error"), Some(1.0));
@@ -193,52 +196,170 @@ fn servers_are_asked_over_tls() {
     assert_eq!(skipped, (Some(1.0), None));
 }
 
-/// Debian's mysqld_exporter is 0.14: what changed until 0.20 is named here.
-fn metrics_equal_those_of_the_installed_reference() {
-    let server = MariaDb::start_with(&["--log-bin=test", "--server-id=7"]);
-    server.create_exporter("secret");
-    // A replica whose primary is away: the columns are there.
-    server.sql(
-        "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=1, MASTER_USER='x'; START SLAVE;",
-    );
+/// Debian's mysqld_exporter is 0.14: what changed until 0.20 is named here, family by family.
+const SINCE: &[&str] = &[
+    "mysql_exporter_collector_success",
+    "mysql_perf_schema_events_statements_cpu_time_seconds_total",
+    "mysql_perf_schema_events_statements_latency",
+    "mysql_perf_schema_events_statements_lock_time_seconds_total",
+    "mysql_slave_status_gtid_io_pos",
+    "mysql_slave_status_gtid_slave_pos",
+    "mysqld_exporter_config_last_reload_success_timestamp_seconds",
+    "mysqld_exporter_config_last_reload_successful",
+    // 0.14 asks for columns that MariaDB does not have any more.
+    "mysql_info_schema_innodb_tablespace_allocated_size_bytes",
+    "mysql_info_schema_innodb_tablespace_file_size_bytes",
+    "mysql_info_schema_innodb_tablespace_space_info",
+];
+
+/// Families whose series come and go from one scrape to the next.
+const MOVING: &[&str] = &[
+    "mysql_exporter_collector_duration_seconds",
+    "mysql_exporter_scrape_errors_total",
+    "mysql_info_schema_processlist_",
+    "mysql_perf_schema_file_instances_",
+    "mysql_perf_schema_memory_events_",
+    "mysqld_exporter_build_info",
+];
+
+/// Families whose values stand still.
+const STILL: &[&str] = &[
+    "mysql_binlog_file",
+    "mysql_global_variables_",
+    "mysql_heartbeat_mysql_slave_hosts_info",
+    "mysql_heartbeat_stored_",
+    "mysql_info_schema_auto_increment_",
+    "mysql_info_schema_innodb_cmp",
+    "mysql_info_schema_table_rows",
+    "mysql_info_schema_table_size",
+    "mysql_info_schema_table_version",
+    "mysql_mysql_",
+    "mysql_version_info",
+];
+
+fn differences(ours: &Exposition, theirs: &Exposition) -> Vec<String> {
+    let is = |list: &[&str], name: &str| list.iter().any(|prefix| name.starts_with(prefix));
+    let mut wrong = Vec::new();
+    let names = |all: &Exposition| {
+        let own = all.types.keys().filter(|name| name.starts_with("mysql"));
+        own.cloned().collect::<BTreeSet<_>>()
+    };
+    let (mine, reference) = (names(ours), names(theirs));
+    wrong.extend(reference.difference(&mine).map(|name| format!("{name}: missing")));
+    let new = mine.difference(&reference).filter(|name| !SINCE.contains(&name.as_str()));
+    wrong.extend(new.map(|name| format!("{name}: too much")));
+    for name in mine.intersection(&reference) {
+        let (kind, known) = (&ours.types[name], &theirs.types[name]);
+        if kind != known {
+            wrong.push(format!("{name}: {kind} instead of {known}"));
+        }
+        if is(MOVING, name) {
+            continue;
+        }
+        let (left, right) = (&ours.samples[name], &theirs.samples[name]);
+        let keys = |all: &BTreeMap<String, String>| all.keys().cloned().collect::<BTreeSet<_>>();
+        wrong.extend(keys(left).difference(&keys(right)).map(|key| format!("{key}: too much")));
+        wrong.extend(keys(right).difference(&keys(left)).map(|key| format!("{key}: missing")));
+        if is(STILL, name) && left != right {
+            wrong.push(format!("{left:?} instead of {right:?}"));
+        }
+    }
+    wrong
+}
+
+/// The pages of the reference and of ours, for the same server and flags.
+fn both_pages(server: &MariaDb, flags: &[String]) -> (Exposition, Exposition) {
     let port = crate::support::free_port();
     let program = crate::support::find_program("prometheus-mysqld-exporter").expect("installed");
     let mut command = std::process::Command::new(program);
     command
         .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .args(flags)
         .env("DATA_SOURCE_NAME", format!("{EXPORTER}:secret@(127.0.0.1:{})/", server.port));
+    let exporter = Server::start(exporter_with(server, "secret", flags).router());
+    let ours = || {
+        let page = String::from_utf8(exporter.get("/metrics", "").2).expect("text");
+        read_exposition(&page)
+    };
+    // Asking opens tables, which are shown from then on.
+    ours();
     let (_child, page) = reference_page(&mut command, port);
-    let theirs = read_exposition(&page);
-    let exporter = Server::start(exporter(&server, "secret").router());
-    let page = String::from_utf8(exporter.get("/metrics", "").2).expect("text");
-    let ours = read_exposition(&page);
-    let since = [
-        "mysql_exporter_collector_success",
-        "mysqld_exporter_config_last_reload_successful",
-        "mysqld_exporter_config_last_reload_success_timestamp_seconds",
+    (ours(), read_exposition(&page))
+}
+
+/// A primary with something to show for every collector, and its replica.
+fn pair() -> (MariaDb, MariaDb) {
+    let options = [
+        "--performance-schema=ON",
+        "--performance-schema-instrument=%=ON",
+        "--performance-schema-consumer-events-waits-current=ON",
+        "--userstat=ON",
+        "--plugin-maturity=alpha",
+        "--plugin-load-add=query_response_time",
+        "--query-response-time-stats=ON",
     ];
-    let own = |name: &&String| name.starts_with("mysql");
-    let mut wrong = Vec::new();
-    let names = |all: &Exposition| all.types.keys().filter(own).cloned().collect::<BTreeSet<_>>();
-    let (mine, reference) = (names(&ours), names(&theirs));
-    wrong.extend(reference.difference(&mine).map(|name| format!("{name}: missing")));
-    wrong.extend(
-        mine.difference(&reference)
-            .filter(|name| !since.contains(&name.as_str()))
-            .map(|name| format!("{name}: too much")),
+    let mut primary = vec!["--log-bin=test", "--server-id=1"];
+    primary.extend(options);
+    let primary = MariaDb::start_with(&primary);
+    let replica = primary.start_replica(&options);
+    primary.create_exporter("secret");
+    primary.sql(
+        &format!(
+            "GRANT REPLICATION MASTER ADMIN ON *.* TO {EXPORTER}@'127.0.0.1'; \
+         CREATE DATABASE heartbeat; CREATE TABLE heartbeat.heartbeat (ts VARCHAR(26) NOT NULL, \
+         server_id INT UNSIGNED NOT NULL PRIMARY KEY); \
+         INSERT INTO heartbeat.heartbeat VALUES ('2026-11-22 10:00:00.5', 1); \
+         CREATE DATABASE shop; USE shop; CREATE TABLE orders (id SMALLINT UNSIGNED NOT NULL \
+         AUTO_INCREMENT PRIMARY KEY, status VARCHAR(9), KEY by_status (status)); \
+         INSERT INTO orders (status) VALUES ('open'), ('open'), ('paid'); \
+         SELECT COUNT(*) FROM orders WHERE status = 'open';"
+        )
+        .replace("", ""),
     );
-    for name in mine.intersection(&reference).filter(|name| *name != "mysqld_exporter_build_info") {
-        if ours.types[name] != theirs.types[name] {
-            wrong.push(format!("{name}: {} instead of {}", ours.types[name], theirs.types[name]));
-        }
-        let (left, right) = (&ours.samples[name], &theirs.samples[name]);
-        let keys = |all: &BTreeMap<String, String>| all.keys().cloned().collect::<BTreeSet<_>>();
-        wrong.extend(keys(left).symmetric_difference(&keys(right)).cloned());
-        // Settings stand still, so their values are the same.
-        if name.starts_with("mysql_global_variables_") && left != right {
-            wrong.push(format!("{left:?} instead of {right:?}"));
+    let arrived = || replica.sql("SHOW DATABASES").lines().any(|line| line == "shop");
+    assert!(eventually(arrived), "the replica does not follow");
+    (primary, replica)
+}
+
+fn metrics_equal_those_of_the_installed_reference() {
+    let (primary, replica) = pair();
+    for (what, server) in [("primary", &primary), ("replica", &replica)] {
+        let (ours, theirs) = both_pages(server, &[]);
+        let wrong = differences(&ours, &theirs);
+        assert!(wrong.is_empty(), "{what}: {} differences:\n{}", wrong.len(), wrong.join("\n"));
+        // What came after 0.14.
+        let mut flags: Vec<String> = mysql::collector_names()
+            .filter(|name| *name != "sys.user_summary")
+            .map(|name| format!("--collect.{name}"))
+            .collect();
+        flags.push("--collect.mysql.user.privileges".to_owned());
+        flags.push("--collect.info_schema.tables.databases=shop,heartbeat".to_owned());
+        let prefix = server.data();
+        flags.push(format!("--collect.perf_schema.file_instances.remove_prefix={prefix}"));
+        let (ours, theirs) = both_pages(server, &flags);
+        let wrong = differences(&ours, &theirs);
+        assert!(wrong.is_empty(), "{what}: {} differences:\n{}", wrong.len(), wrong.join("\n"));
+        let failed: Vec<&str> = ours.samples["mysql_exporter_collector_success"]
+            .iter()
+            .filter(|(_, value)| *value == "0")
+            .filter_map(|(series, _)| series.split('"').nth(1)?.strip_prefix("collect."))
+            .collect();
+        // MariaDB 10.11 has neither TokuDB nor group replication, and other columns.
+        let impossible = [
+            "engine_tokudb_status",
+            "perf_schema.replication_applier_status_by_worker",
+            "perf_schema.replication_group_member_stats",
+            "perf_schema.replication_group_members",
+        ];
+        assert_eq!(failed, impossible, "{what}");
+        for family in [
+            "mysql_info_schema_innodb_tablespace_file_size_bytes",
+            "mysql_slave_status_gtid_slave_pos",
+        ] {
+            assert_eq!(
+                ours.types.contains_key(family),
+                what == "replica" || !family.contains("gtid")
+            );
         }
     }
-    assert!(mine.iter().any(|name| name.starts_with("mysql_slave_status_")));
-    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -1,7 +1,7 @@
 //! InnoDB's own counters, from `information_schema.innodb_metrics`.
 
 use super::server::Server;
-use super::value::{metric_name, number, text};
+use super::value::{number, text};
 use super::{Collect, Collecting, Collector, Families, Metric};
 use crate::model::MetricType;
 
@@ -79,7 +79,10 @@ fn show(subsystem: &str, name: &str, kind: &str, value: f64, out: &mut Families)
     let counts = matches!(kind, "counter" | "status_counter") && value >= 0.0;
     let (kind, end) =
         if counts { (MetricType::Counter, "_total") } else { (MetricType::Gauge, "") };
-    let name = metric_name(COUNTER.name, &format!("{subsystem}_{name}{end}"));
+    // Capital letters stay: `buffer_LRU_…`.
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let name: String = name.chars().map(plain).collect();
+    let name = format!("{}{subsystem}_{name}{end}", COUNTER.name);
     out.put_dynamic(&name, kind, COUNTER.help, [], value);
 }
 
@@ -92,7 +95,7 @@ mod tests {
     fn pages_are_grouped_and_types_told() {
         let mut out = Families::default();
         for (subsystem, name, kind, value) in [
-            ("lock", "lock_timeouts", "counter", 0.0),
+            ("buffer", "buffer_LRU_batch", "counter", 0.0),
             ("buffer", "buffer_pool_reads", "status_counter", 1.0),
             ("server", "buffer_pool_size", "value", 2.0),
             ("transaction", "trx_rseg", "counter", -1.0),
@@ -113,12 +116,12 @@ mod tests {
         assert_eq!(
             samples,
             [
+                "buffer_buffer_LRU_batch_total 0",
                 "buffer_buffer_pool_reads_total 1",
                 "buffer_page_read_total{type=\"system_page\"} 3",
                 "buffer_page_written_total{type=\"undo_log\"} 4",
                 "buffer_pool_dirty_pages 5",
                 "buffer_pool_pages{state=\"data\"} 6",
-                "lock_lock_timeouts_total 0",
                 "server_buffer_pool_size 2",
                 "transaction_trx_rseg -1",
             ]
