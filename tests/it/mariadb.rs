@@ -82,6 +82,17 @@ impl MariaDb {
         self.try_sql(statements).unwrap_or_else(|| panic!("refused: {statements}"))
     }
 
+    /// Starts a client as root that runs statements in the background.
+    pub fn client(&self, statements: &str) -> Child {
+        program("mariadb")
+            .args(["--no-defaults", "--user=root", "--execute", statements])
+            .arg(format!("--socket={}", self.socket().display()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the client runs")
+    }
+
     fn try_sql(&self, statements: &str) -> Option<String> {
         let output = program("mariadb")
             .args(["--no-defaults", "--user=root", "--batch", "--skip-column-names"])

@@ -1,11 +1,15 @@
 //! The MySQL exporter against real servers and the installed reference program.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use stackctl::exporters::mysql;
 
-use crate::exporters::{Exposition, Server, eventually, get, read_exposition, reference_page};
+use crate::exporters::{
+    Child, Exposition, Server, eventually, get, read_exposition, reference_page,
+};
 use crate::mariadb::{EXPORTER, MariaDb};
 use crate::support::{Needs, Test};
 
@@ -13,6 +17,15 @@ pub const TESTS: &[Test] = &[
     ("server_is_shown_while_it_runs", Needs::Program("mariadbd"), server_is_shown),
     ("probe_asks_other_servers", Needs::Program("mariadbd"), probe_asks_other_servers),
     ("servers_are_asked_over_tls", Needs::Program("openssl"), servers_are_asked_over_tls),
+    ("slow_queries_cost_only_themselves", Needs::Program("mariadbd"), slow_queries),
+    ("the_session_is_set_up_as_told", Needs::Program("mariadbd"), the_session_is_set_up_as_told),
+    (
+        "a_server_that_hangs_or_dies_in_mid_scrape_costs_no_more_than_the_deadline",
+        Needs::Program("mariadbd"),
+        a_server_that_hangs_or_dies,
+    ),
+    ("many_scrapes_leave_nothing_open", Needs::Program("mariadbd"), many_scrapes),
+    ("promtool_is_content", Needs::Program("promtool"), promtool_is_content),
     (
         "metrics_equal_those_of_the_installed_reference",
         Needs::Program("prometheus-mysqld-exporter"),
@@ -162,6 +175,10 @@ fn servers_are_asked_over_tls() {
     openssl(folder.path(), &format!("{request} -addext subjectAltName=IP:127.0.0.1"));
     let sign = "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2";
     openssl(folder.path(), &format!("{sign} -copy_extensions copy -out server.pem"));
+    let request = format!("req {key} -keyout client.key -out client.csr -subj /CN=exporter");
+    openssl(folder.path(), &request);
+    let sign = "x509 -req -in client.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2";
+    openssl(folder.path(), &format!("{sign} -out client.pem"));
     let path = |name: &str| folder.path().join(name).display().to_string();
     let server = MariaDb::start_with(&[
         &format!("--ssl-cert={}", path("server.pem")),
@@ -192,8 +209,30 @@ fn servers_are_asked_over_tls() {
     let (state, trouble) = up(&format!("ssl-ca={other}\n"));
     assert_eq!(state, Some(0.0), "another authority's certificate");
     assert!(trouble.is_some_and(|trouble| trouble.contains("certificate")));
-    let skipped = up(&format!("ssl-ca={other}\nssl-skip-verfication=true\n"));
-    assert_eq!(skipped, (Some(1.0), None));
+    for skipping in ["ssl-skip-verfication=true", "ssl-skip-verification", "tls=skip-verify"] {
+        assert_eq!(up(&format!("ssl-ca={other}\n{skipping}\n")), (Some(1.0), None), "{skipping}");
+        assert_eq!(up(&format!("{skipping}\n")), (Some(1.0), None), "{skipping} alone");
+    }
+    assert_eq!(up("tls=preferred\n"), (Some(1.0), None));
+    assert_eq!(up(&format!("tls=true\nssl-ca={ca}\n")), (Some(1.0), None));
+    let (state, trouble) = up("tls=true\n");
+    assert_eq!(state, Some(0.0), "nobody known has signed it");
+    assert!(trouble.is_some_and(|trouble| trouble.contains("certificate")));
+    // The certificate is for the address, not for the name.
+    let (state, trouble) = up(&format!("ssl-ca={ca}\nhost=localhost\n"));
+    assert_eq!(state, Some(0.0), "{trouble:?}");
+    assert!(trouble.is_some_and(|trouble| trouble.contains("certificate")));
+
+    // The server wants to see a certificate of ours.
+    for host in ["127.0.0.1", "localhost"] {
+        server.sql(&format!("ALTER USER {EXPORTER}@'{host}' REQUIRE X509;"));
+    }
+    assert_eq!(up(&format!("ssl-ca={ca}\n")).0, Some(0.0), "no certificate was shown");
+    let (own, key) = (path("client.pem"), path("client.key"));
+    let shown = up(&format!("ssl-ca={ca}\nssl-cert={own}\nssl-key={key}\n"));
+    assert_eq!(shown, (Some(1.0), None));
+    let foreign = format!("ssl-cert={other}\nssl-key={}\n", path("other.key"));
+    assert_eq!(up(&format!("ssl-ca={ca}\n{foreign}")).0, Some(0.0), "another authority's");
 }
 
 /// Debian's mysqld_exporter is 0.14: what changed until 0.20 is named here, family by family.
@@ -269,13 +308,6 @@ fn differences(ours: &Exposition, theirs: &Exposition) -> Vec<String> {
 
 /// The pages of the reference and of ours, for the same server and flags.
 fn both_pages(server: &MariaDb, flags: &[String]) -> (Exposition, Exposition) {
-    let port = crate::support::free_port();
-    let program = crate::support::find_program("prometheus-mysqld-exporter").expect("installed");
-    let mut command = std::process::Command::new(program);
-    command
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .args(flags)
-        .env("DATA_SOURCE_NAME", format!("{EXPORTER}:secret@(127.0.0.1:{})/", server.port));
     let exporter = Server::start(exporter_with(server, "secret", flags).router());
     let ours = || {
         let page = String::from_utf8(exporter.get("/metrics", "").2).expect("text");
@@ -283,8 +315,20 @@ fn both_pages(server: &MariaDb, flags: &[String]) -> (Exposition, Exposition) {
     };
     // Asking opens tables, which are shown from then on.
     ours();
-    let (_child, page) = reference_page(&mut command, port);
+    let (_child, page) = reference(server, flags);
     (ours(), read_exposition(&page))
+}
+
+/// The reference, started for a server, and its page.
+fn reference(server: &MariaDb, flags: &[String]) -> (Child, String) {
+    let port = crate::support::free_port();
+    let program = crate::support::find_program("prometheus-mysqld-exporter").expect("installed");
+    let mut command = std::process::Command::new(program);
+    command
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .args(flags)
+        .env("DATA_SOURCE_NAME", format!("{EXPORTER}:secret@(127.0.0.1:{})/", server.port));
+    reference_page(&mut command, port)
 }
 
 /// A primary with something to show for every collector, and its replica.
@@ -305,7 +349,7 @@ fn pair() -> (MariaDb, MariaDb) {
     primary.create_exporter("secret");
     primary.sql(
         &format!(
-            "GRANT REPLICATION MASTER ADMIN ON *.* TO {EXPORTER}@'127.0.0.1'; \
+            "GRANT REPLICATION MASTER ADMIN ON *.* TO {EXPORTER}@'127.0.0.1', {EXPORTER}@'localhost'; \
          CREATE DATABASE heartbeat; CREATE TABLE heartbeat.heartbeat (ts VARCHAR(26) NOT NULL, \
          server_id INT UNSIGNED NOT NULL PRIMARY KEY); \
          INSERT INTO heartbeat.heartbeat VALUES ('2026-11-22 10:00:00.5', 1); \
@@ -362,4 +406,263 @@ fn metrics_equal_those_of_the_installed_reference() {
             );
         }
     }
+}
+
+/// An exporter with queries of its own, given as (name, SQL): each answers a column `n`.
+fn asking(
+    server: &MariaDb,
+    queries: &[(&str, &str)],
+    flags: &[&str],
+) -> (tempfile::TempDir, Server) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("queries.yml");
+    let queries: Vec<String> = queries
+        .iter()
+        .map(|(name, sql)| {
+            format!("- {{name: {name}, sql: \"{sql}\", values: [{{column: n, type: gauge}}]}}\n")
+        })
+        .collect();
+    std::fs::write(&file, format!("queries:\n{}", queries.concat())).expect("written");
+    let mut flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
+    flags.push(format!("--exporter.custom-queries={}", file.display()));
+    let exporter = exporter_with(server, PASSWORD, &flags);
+    (folder, Server::start(exporter.router()))
+}
+
+/// A scrape by someone who waits that many seconds, and how long it took.
+fn scrape_within(exporter: &Server, seconds: f64, path: &str) -> (String, Duration) {
+    let begin = Instant::now();
+    let header = format!("X-Prometheus-Scrape-Timeout-Seconds: {seconds}\r\n");
+    let (status, _, body) = exporter.get(path, &header);
+    assert_eq!(status, 200);
+    (String::from_utf8(body).expect("text"), begin.elapsed())
+}
+
+fn succeeded(page: &str, collector: &str) -> Option<f64> {
+    value(page, &format!("mysql_exporter_collector_success{{collector=\"collect.{collector}\"}}"))
+}
+
+/// How many connections the exporter's account has.
+fn connections(server: &MariaDb) -> u64 {
+    let sql =
+        format!("SELECT COUNT(*) FROM information_schema.processlist WHERE user='{EXPORTER}'");
+    server.sql(&sql).trim().parse().expect("a number")
+}
+
+/// Sockets of this machine that are connected to a port on the loopback.
+fn sockets(port: u16) -> usize {
+    const ESTABLISHED: &str = "01";
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("procfs");
+    let end = format!(":{port:04X}");
+    let connected = |line: &&str| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        columns.len() > 3 && columns[2].ends_with(&end) && columns[3] == ESTABLISHED
+    };
+    table.lines().filter(connected).count()
+}
+
+fn slow_queries() {
+    let server = MariaDb::start();
+    server.create_exporter(PASSWORD);
+    let queries = [
+        ("a_slow", "SELECT SLEEP(30) AS n"),
+        ("b_slow", "SELECT SLEEP(31) AS n"),
+        ("c_slow", "SELECT SLEEP(32) AS n"),
+        ("d_fast", "SELECT 7 AS n"),
+        ("e_wrong", "SELECT n FROM nowhere.nothing"),
+        ("f_named_otherwise", "SELECT 1 AS m"),
+        ("g_no_number", "SELECT 'seven' AS n"),
+        ("h_fast", "SELECT 8 AS n"),
+    ];
+    let (_folder, exporter) = asking(&server, &queries, &[]);
+    let port = server.port;
+    let (over, watched) = std::sync::mpsc::channel::<()>();
+    // Never more than two connections, and one more that ends a stuck one.
+    let watcher = std::thread::spawn(move || {
+        let mut most = 0;
+        while watched.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+            most = most.max(sockets(port));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        most
+    });
+    let (page, took) = scrape_within(&exporter, 4.25, "/metrics");
+    over.send(()).expect("it watches");
+    let most = watcher.join().expect("it ran");
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    assert_eq!(most, 2, "connections at once");
+    for slow in ["a_slow", "b_slow", "c_slow", "e_wrong", "f_named_otherwise", "g_no_number"] {
+        assert_eq!(succeeded(&page, &format!("custom.{slow}")), Some(0.0), "{slow}: {page}");
+    }
+    assert_eq!(value(&page, "d_fast_n"), Some(7.0));
+    assert_eq!(value(&page, "h_fast_n"), Some(8.0));
+    assert_eq!(succeeded(&page, "global_status"), Some(1.0));
+    assert_eq!(value(&page, "mysql_exporter_last_scrape_error"), Some(1.0));
+    let first = String::from_utf8(exporter.get("/", "").2).expect("text");
+    for reason in [
+        "custom.a_slow: no answer within 3.0 s",
+        "custom.f_named_otherwise: the query answers no column `n`",
+        "custom.g_no_number: `seven` of `n` is no number",
+    ] {
+        assert!(first.contains(reason), "{first}");
+    }
+    // The server does not go on with what nobody waits for.
+    assert!(eventually(|| connections(&server) == 0), "a connection was left open");
+    let (page, _) = scrape_within(&exporter, 5.0, "/metrics?collect[]=custom.d_fast");
+    assert_eq!(value(&page, "d_fast_n"), Some(7.0));
+    assert!(!page.contains("mysql_global_status_"));
+}
+
+fn the_session_is_set_up_as_told() {
+    let server = MariaDb::start();
+    server.create_exporter(PASSWORD);
+    server.sql(
+        "CREATE DATABASE shop; CREATE TABLE shop.orders (n INT); SET GLOBAL lock_wait_timeout=99;",
+    );
+    let queries = [
+        ("lock_wait", "SELECT @@SESSION.lock_wait_timeout AS n"),
+        ("log_filter", "SELECT LENGTH(@@SESSION.log_slow_filter) AS n"),
+        ("orders", "SELECT COUNT(*) AS n FROM shop.orders"),
+    ];
+    let read = |flags: &[&str]| {
+        let (_folder, exporter) = asking(&server, &queries, flags);
+        let (page, _) = scrape_within(&exporter, 10.0, "/metrics");
+        let of = |name: &str| value(&page, &format!("{name}_n"));
+        (of("lock_wait"), of("log_filter"), of("orders"))
+    };
+    let everything = server.sql("SELECT LENGTH(@@GLOBAL.log_slow_filter)").trim().parse().ok();
+    assert_eq!(read(&[]), (Some(2.0), everything, Some(0.0)));
+    let filter = "tmp_table_on_disk,filesort_on_disk".len() as f64;
+    let flags = ["--exporter.log_slow_filter", "--exporter.lock_wait_timeout=1"];
+    assert_eq!(read(&flags), (Some(1.0), Some(filter), Some(0.0)));
+    assert_eq!(read(&["--no-exporter.enable_lock_wait_timeout"]).0, Some(99.0));
+
+    // Somebody holds the table: its collector gives up, the others do not wait.
+    let mut holder = server.client("LOCK TABLES shop.orders WRITE; SELECT SLEEP(20);");
+    let held = || server.sql("SHOW PROCESSLIST").contains("SLEEP(20)");
+    assert!(eventually(held), "the lock is not held");
+    let begin = Instant::now();
+    let (wait, _, orders) = read(&flags);
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    assert_eq!((wait, orders), (Some(1.0), None));
+    holder.kill().expect("it runs");
+    holder.wait().expect("it ends");
+}
+
+fn a_server_that_hangs_or_dies() {
+    let mut server = MariaDb::start();
+    server.create_exporter(PASSWORD);
+    let (_folder, exporter) = asking(&server, &[("nap", "SELECT SLEEP(1) AS n")], &[]);
+    let address = exporter.address;
+    let begin = |seconds: f64| {
+        std::thread::spawn(move || {
+            let header = format!("X-Prometheus-Scrape-Timeout-Seconds: {seconds}\r\n");
+            let begin = Instant::now();
+            let (status, _, body) = get(address, "/metrics", &header);
+            (status, String::from_utf8(body).expect("text"), begin.elapsed())
+        })
+    };
+    let napping = || server.sql("SHOW PROCESSLIST").contains("SLEEP(1)");
+    let scraping = begin(3.0);
+    assert!(eventually(napping), "the scrape is under way");
+    server.freeze(true);
+    let (status, page, took) = scraping.join().expect("it ran");
+    assert_eq!((status, succeeded(&page, "custom.nap")), (200, Some(0.0)), "{page}");
+    assert_eq!(
+        (succeeded(&page, "global_status"), value(&page, "mysql_up")),
+        (Some(1.0), Some(1.0))
+    );
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    // A server that is frozen from the start is down, in time as well.
+    let (_, page, took) = begin(1.0).join().expect("it ran");
+    assert_eq!(value(&page, "mysql_up"), Some(0.0), "{page}");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    server.freeze(false);
+    assert!(eventually(|| connections(&server) == 0), "a connection was left open");
+    assert!(eventually(|| sockets(server.port) == 0), "a socket was left open");
+
+    let scraping = begin(10.0);
+    let napping = || server.sql("SHOW PROCESSLIST").contains("SLEEP(1)");
+    assert!(eventually(napping), "the scrape is under way");
+    server.kill();
+    let (status, page, took) = scraping.join().expect("it ran");
+    assert_eq!((status, succeeded(&page, "custom.nap")), (200, Some(0.0)), "{page}");
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    let (_, page, _) = begin(10.0).join().expect("it ran");
+    assert_eq!(value(&page, "mysql_up"), Some(0.0), "{page}");
+    assert!(eventually(|| sockets(server.port) == 0), "a socket was left open");
+}
+
+fn many_scrapes() {
+    let server = MariaDb::start();
+    server.create_exporter(PASSWORD);
+    let exporter = Server::start(exporter_of(&server, PASSWORD).router());
+    let address = exporter.address;
+    let threads = || std::fs::read_dir("/proc/self/task").expect("procfs").count();
+    let before = threads();
+    let target = format!("/probe?target=127.0.0.1:{}", server.port);
+    for path in ["/metrics", "/metrics?collect[]=slave_status", &target] {
+        let clients: Vec<_> = (0..200)
+            .map(|_| {
+                let path = path.to_owned();
+                std::thread::spawn(move || get(address, &path, ""))
+            })
+            .collect();
+        for client in clients {
+            let (status, _, body) = client.join().expect("it ran");
+            let page = String::from_utf8(body).expect("text");
+            assert_eq!((status, value(&page, "mysql_up")), (200, Some(1.0)), "{path}");
+        }
+    }
+    assert!(eventually(|| connections(&server) == 0), "a connection was left open");
+    assert!(eventually(|| sockets(server.port) == 0), "a socket was left open");
+    let most = server.sql("SHOW GLOBAL STATUS LIKE 'Max_used_connections'");
+    let most: u64 = most.trim().rsplit('\t').next().and_then(|n| n.parse().ok()).expect("a number");
+    assert!(most <= 4, "{most} connections at once");
+    // Other tests run in this process, too: a thread for each scrape would still stand out.
+    assert!(eventually(|| threads() < before + 100), "{} threads, {before} before", threads());
+}
+
+/// What promtool complains about in our page and not in the reference's.
+fn promtool_is_content() {
+    let (primary, _replica) = pair();
+    let flags: Vec<String> =
+        mysql::collector_names().map(|name| format!("--collect.{name}")).collect();
+    let exporter = Server::start(exporter_with(&primary, "secret", &flags).router());
+    let page = String::from_utf8(exporter.get("/metrics", "").2).expect("text");
+    let declared = |name: &str| mysql::declared_metrics().any(|metric| metric.covers(name));
+    for name in read_exposition(&page).types.keys() {
+        assert!(declared(name), "{name} is not declared");
+    }
+    let said = complaints(&page);
+    // Only of the sample's names that the reference has as they are.
+    let own = ["mysql_exporter_last_scrape_error", "mysql_sys_"];
+    let ours: Vec<&String> =
+        said.iter().filter(|line| own.iter().any(|name| line.starts_with(name))).collect();
+    // `statement_latency` and `unique_hosts_total` are called so by the reference.
+    assert_eq!(ours, [] as [&String; 0], "{said:#?}");
+    if crate::support::find_program("prometheus-mysqld-exporter").is_some() {
+        let flags: Vec<String> =
+            flags.into_iter().filter(|flag| !flag.contains("sys.user")).collect();
+        let theirs = complaints(&reference(&primary, &flags).1);
+        let known: BTreeSet<&String> = theirs.iter().collect();
+        let more: Vec<&String> = said.iter().filter(|line| !known.contains(line)).collect();
+        assert_eq!(more, [] as [&String; 0]);
+    }
+}
+
+fn complaints(page: &str) -> Vec<String> {
+    let program = crate::support::find_program("promtool").expect("installed");
+    let mut child = std::process::Command::new(program)
+        .args(["check", "metrics"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    child.stdin.take().expect("a pipe").write_all(page.as_bytes()).expect("written");
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(!said.contains("error while linting"), "{said}");
+    said.lines().filter(|line| line.starts_with("mysql")).map(str::to_owned).collect()
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::{ArgMatches, Command};
 
 use super::COLLECTORS;
-use super::my_cnf::{self, ConfigError, Login, Sections};
+use super::my_cnf::{self, ConfigError, Login, Sections, Tls};
 use super::settings::{Setting, Settings};
 use crate::exporters::Start;
 use crate::exporters::flags::{self, Flag, FlagError, Values, bad};
@@ -231,9 +231,13 @@ impl Config {
             certificate: named("ssl-cert"),
             key: named("ssl-key"),
             // The reference program's spelling, and the right one.
-            skip_verify: self.tls_skip_verify
+            tls: match self.tls_skip_verify
                 || is_set("ssl-skip-verfication")
-                || is_set("ssl-skip-verification"),
+                || is_set("ssl-skip-verification")
+            {
+                true => Tls::SkipVerify,
+                false => Tls::parse(&named("tls"))?,
+            },
         };
         if login.user.is_empty() {
             return Err(ConfigError::NoUser(section.to_owned()));

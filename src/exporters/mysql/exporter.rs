@@ -15,7 +15,9 @@ use parking_lot::{Mutex, RwLock};
 use super::my_cnf::{ConfigError, Login, Sections};
 use super::queries::{self, Query};
 use super::scrape::{Done, Job, Scraped, scrape};
-use super::{COLLECTORS, Collector, Config, server};
+use super::server::Reach;
+use super::share::Shared;
+use super::{COLLECTORS, Collector, Config};
 use crate::catalogue::{Families, Metric};
 use crate::exporters::http::{self, Scrapes};
 
@@ -72,8 +74,8 @@ struct Inner {
     loaded: RwLock<Loaded>,
     scrapes: Scrapes,
     count: AtomicU64,
-    /// When the last scrape of everything began, and what it showed.
-    latest: tokio::sync::Mutex<Option<(Instant, Families)>>,
+    /// Scrapes under way, by server, section and collectors.
+    shared: Shared<Families>,
     errors: Mutex<BTreeMap<String, u64>>,
     /// What failed last, by server, so that the log tells changes and not every scrape.
     troubles: Mutex<BTreeMap<String, String>>,
@@ -114,37 +116,17 @@ impl Exporter {
             loaded: RwLock::new(loaded),
             scrapes: Scrapes::new(0, true),
             count: AtomicU64::new(0),
-            latest: tokio::sync::Mutex::default(),
+            shared: Shared::default(),
             errors: Mutex::default(),
             troubles: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Scrapes the configured server with the enabled collectors, or only some of them. One scrape of
-    /// everything is under way at a time: who asks meanwhile gets what the next one shows, so that any
-    /// number of scrapers costs the server one connection.
+    /// Scrapes the configured server with the enabled collectors, or only some of them.
     pub async fn collect(&self, only: &[String], deadline: Duration) -> Families {
-        if !only.is_empty() {
-            return self.collect_alone(only, deadline).await;
-        }
-        let asked = Instant::now();
-        let Ok(mut latest) = tokio::time::timeout(deadline, self.inner.latest.lock()).await else {
-            return self.collect_alone(only, Duration::ZERO).await;
-        };
-        if let Some((_, families)) = latest.as_ref().filter(|(began, _)| *began >= asked) {
-            return families.clone();
-        }
-        let began = Instant::now();
-        let left = deadline.saturating_sub(asked.elapsed());
-        let families = self.collect_alone(only, left).await;
-        *latest = Some((began, families.clone()));
-        families
-    }
-
-    async fn collect_alone(&self, only: &[String], deadline: Duration) -> Families {
         let mut families = match self.login("client") {
-            Ok(login) => self.scrape(&login, only, deadline).await,
+            Ok(login) => self.scrape("client", &login, only, deadline).await,
             Err(err) => {
                 // The password's file may have gone since the start.
                 self.log("", Some(err.to_string()));
@@ -204,15 +186,28 @@ impl Exporter {
         if chosen.is_empty() { all } else { chosen }
     }
 
-    async fn scrape(&self, login: &Login, only: &[String], deadline: Duration) -> Families {
-        let deadline = Instant::now() + deadline;
-        let mut out = Families::default();
-        let target = login.target();
-        let options = server::options(login, &self.inner.config);
+    /// One scrape, or the share in another's that asks the same.
+    async fn scrape(
+        &self,
+        section: &str,
+        login: &Login,
+        only: &[String],
+        deadline: Duration,
+    ) -> Families {
         let queries = Arc::clone(&self.inner.loaded.read().queries);
         let jobs = self.select(&queries, only);
-        let Scraped { connected, done } =
-            scrape(&jobs, &options, &self.inner.config, deadline).await;
+        let names: Vec<String> = jobs.iter().map(Job::name).collect();
+        let question = format!("{} {section} {}", login.target(), names.join(","));
+        let scraping = |left| self.scrape_alone(login, &jobs, left);
+        self.inner.shared.ask(&question, deadline, scraping).await
+    }
+
+    async fn scrape_alone(&self, login: &Login, jobs: &[Job<'_>], left: Duration) -> Families {
+        let mut out = Families::default();
+        let target = login.target();
+        let config = &self.inner.config;
+        let reach = Reach::new(login, config);
+        let Scraped { connected, done } = scrape(jobs, &reach, config, Instant::now() + left).await;
         let took = match connected {
             Ok(took) => took,
             Err(reason) => {
@@ -317,7 +312,7 @@ async fn probe(
         Err(err) => return http::bad_request(err.to_string()),
     };
     let only = http::parameters(query.as_deref(), "collect[]");
-    let families = exporter.scrape(&login, &only, exporter.deadline(&headers)).await;
+    let families = exporter.scrape(&section, &login, &only, exporter.deadline(&headers)).await;
     http::page(&families, &headers).0
 }
 

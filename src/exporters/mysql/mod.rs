@@ -35,6 +35,7 @@ mod schemastats;
 mod scrape;
 mod server;
 mod settings;
+mod share;
 mod slave_hosts;
 mod slave_status;
 mod statistics;

@@ -8,13 +8,12 @@
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use mysql_async::Opts;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{timeout, timeout_at};
 
 use super::queries::Query;
-use super::server::{CollectError, Server};
+use super::server::{CollectError, Reach, Server};
 use super::{Collector, Config};
 use crate::catalogue::Families;
 
@@ -81,19 +80,19 @@ pub(super) struct Scraped {
 /// Asks a server; returns at the deadline at the latest.
 pub(super) async fn scrape(
     jobs: &[Job<'_>],
-    options: &Opts,
+    reach: &Reach,
     config: &Config,
     deadline: Instant,
 ) -> Scraped {
     let begin = Instant::now();
-    let first = match Server::connect(options.clone(), config, deadline).await {
+    let first = match Server::connect(reach, config, deadline).await {
         Ok(first) => first,
         Err(reason) => return Scraped { connected: Err(reason), done: Vec::new() },
     };
     let connected = begin.elapsed();
     let work = Work {
         jobs,
-        options,
+        reach,
         config,
         deadline,
         state: Mutex::default(),
@@ -108,7 +107,7 @@ pub(super) async fn scrape(
         tokio::select! {
             biased;
             () = work.over.notified() => {}
-            () = work.slow.notified() => match Server::connect(options.clone(), config, deadline).await {
+            () = work.slow.notified() => match Server::connect(reach, config, deadline).await {
                 Ok(second) => work.lane(second).await,
                 Err(reason) => tracing::debug!("no second connection: {reason}"),
             }
@@ -121,7 +120,7 @@ pub(super) async fn scrape(
 /// A scrape under way.
 struct Work<'a> {
     jobs: &'a [Job<'a>],
-    options: &'a Opts,
+    reach: &'a Reach,
     config: &'a Config,
     deadline: Instant,
     state: Mutex<State>,
@@ -221,15 +220,14 @@ impl<'a> Work<'a> {
     /// A new connection for one that is stuck or lost. The server may still be at work for the old one
     /// and would keep it open until then.
     async fn replace(&self, stuck: u32) -> Result<Server, String> {
-        let mut server =
-            match Server::connect(self.options.clone(), self.config, self.deadline).await {
-                Ok(server) => server,
-                Err(reason) => {
-                    let lost = format!("the connection is lost: {reason}");
-                    end_later(stuck, self.options.clone(), self.config.clone());
-                    return Err(lost);
-                }
-            };
+        let mut server = match Server::connect(self.reach, self.config, self.deadline).await {
+            Ok(server) => server,
+            Err(reason) => {
+                let lost = format!("the connection is lost: {reason}");
+                end_later(stuck, self.reach.clone(), self.config.clone());
+                return Err(lost);
+            }
+        };
         match timeout_at(self.deadline.into(), server.kill(stuck)).await {
             Ok(Ok(())) => Ok(server),
             Ok(Err(err)) if err.is_answer() => {
@@ -239,7 +237,7 @@ impl<'a> Work<'a> {
             Ok(Err(err)) => Err(format!("the connection is lost: {err}")),
             Err(_) => {
                 server.cut().await;
-                end_later(stuck, self.options.clone(), self.config.clone());
+                end_later(stuck, self.reach.clone(), self.config.clone());
                 Err("the connection is lost".to_owned())
             }
         }
@@ -259,10 +257,10 @@ impl<'a> Work<'a> {
 }
 
 /// Ends a connection that is stuck when the scrape has no time left for it.
-fn end_later(stuck: u32, options: Opts, config: Config) {
+fn end_later(stuck: u32, reach: Reach, config: Config) {
     tokio::spawn(async move {
         let deadline = Instant::now() + Duration::from_secs(2);
-        let Ok(mut server) = Server::connect(options, &config, deadline).await else { return };
+        let Ok(mut server) = Server::connect(&reach, &config, deadline).await else { return };
         match timeout_at(deadline.into(), server.kill(stuck)).await {
             Ok(Ok(())) => server.close().await,
             _ => server.cut().await,

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{ClientIdentity, Conn, Opts, OptsBuilder, Row, SslOpts};
+use mysql_async::{ClientIdentity, Conn, DriverError, Error, Opts, OptsBuilder, Row, SslOpts};
 
 use super::config::Config;
-use super::my_cnf::{Login, split_address};
+use super::my_cnf::{Login, Tls, split_address};
 use super::settings::Settings;
 use super::value::text;
 use super::version::Version;
@@ -17,7 +17,7 @@ use super::version::Version;
 pub(super) enum CollectError {
     /// The server refused a statement, or the connection to it is lost.
     #[error(transparent)]
-    Mysql(#[from] mysql_async::Error),
+    Mysql(#[from] Error),
     /// The answer is not what was asked for.
     #[error("{0}")]
     Answer(String),
@@ -26,13 +26,13 @@ pub(super) enum CollectError {
 impl CollectError {
     /// Whether the connection can be used on: the server answered, if only with an error.
     pub(super) fn is_answer(&self) -> bool {
-        matches!(self, Self::Answer(_) | Self::Mysql(mysql_async::Error::Server(_)))
+        matches!(self, Self::Answer(_) | Self::Mysql(Error::Server(_)))
     }
 
     /// The number of the server's error; 0 when it is another's.
     pub(super) fn code(&self) -> u16 {
         match self {
-            Self::Mysql(mysql_async::Error::Server(err)) => err.code,
+            Self::Mysql(Error::Server(err)) => err.code,
             _ => 0,
         }
     }
@@ -59,16 +59,22 @@ pub(super) struct Server {
 impl Server {
     /// Connects and asks for the version; the error is a reason for the log, without the password.
     pub(super) async fn connect(
-        options: Opts,
+        reach: &Reach,
         config: &Config,
         deadline: Instant,
     ) -> Result<Self, String> {
         let begin = Instant::now();
         let connecting = async {
-            let mut connection = Conn::new(options).await?;
+            let mut connection = match Conn::new(reach.options.clone()).await {
+                Err(Error::Driver(DriverError::NoClientSslFlagFromServer)) if reach.or_plain => {
+                    let plain = OptsBuilder::from_opts(reach.options.clone());
+                    Conn::new(plain.ssl_opts(None::<SslOpts>)).await?
+                }
+                connection => connection?,
+            };
             let version: Option<Row> = connection.query_first("SELECT @@version").await?;
             let version = version.map(|row| text(&row, 0)).unwrap_or_default();
-            Ok::<_, mysql_async::Error>((connection, Version::parse(&version)))
+            Ok::<_, Error>((connection, Version::parse(&version)))
         };
         match tokio::time::timeout_at(deadline.into(), connecting).await {
             Ok(Ok((connection, version))) => Ok(Self {
@@ -120,7 +126,7 @@ impl Server {
     pub(super) async fn kill(&mut self, id: u32) -> Result<(), CollectError> {
         const NO_SUCH_THREAD: u16 = 1094;
         match self.connection.query_drop(format!("KILL CONNECTION {id}")).await {
-            Err(mysql_async::Error::Server(err)) if err.code == NO_SUCH_THREAD => Ok(()),
+            Err(Error::Server(err)) if err.code == NO_SUCH_THREAD => Ok(()),
             other => Ok(other?),
         }
     }
@@ -146,52 +152,62 @@ pub(super) fn quoted(text: &str) -> String {
     mysql_async::Value::from(text).as_sql(false)
 }
 
-/// How a login reaches its server. Settings of the session are given here.
-pub(super) fn options(login: &Login, config: &Config) -> Opts {
-    let mut session = Vec::new();
-    if config.limit_lock_wait {
-        session.push(format!("lock_wait_timeout={}", config.lock_wait_timeout));
-    }
-    if config.log_slow_filter {
-        session.push("log_slow_filter='tmp_table_on_disk,filesort_on_disk'".to_owned());
-    }
-    let init = if session.is_empty() {
-        Vec::new()
-    } else {
-        vec![format!("SET SESSION {}", session.join(", "))]
-    };
-    let mut builder = OptsBuilder::default()
-        .user(Some(login.user.clone()))
-        .pass(Some(login.password.0.clone()))
-        .init(init)
-        .prefer_socket(false)
-        .stmt_cache_size(0)
-        .max_allowed_packet(Some(64 * 1024 * 1024))
-        .wait_timeout(Some(60))
-        .tcp_nodelay(true);
-    builder = if login.socket.is_empty() {
-        let known = config.hosts.get(&login.target());
-        let (host, port) = known
-            .and_then(|address| split_address(address).ok())
-            .unwrap_or_else(|| (login.host.clone(), login.port));
-        builder.ip_or_hostname(host).tcp_port(port)
-    } else {
-        builder.socket(Some(login.socket.clone()))
-    };
-    builder.ssl_opts(encryption(login)).into()
+/// How a login reaches its server.
+#[derive(Debug, Clone)]
+pub(super) struct Reach {
+    options: Opts,
+    /// Whether a server without encryption is spoken to as well.
+    or_plain: bool,
 }
 
-/// TLS as soon as an authority or a certificate of our own is given.
+impl Reach {
+    /// Works the options out; settings of the session are among them.
+    pub(super) fn new(login: &Login, config: &Config) -> Self {
+        let mut session = Vec::new();
+        if config.limit_lock_wait {
+            session.push(format!("lock_wait_timeout={}", config.lock_wait_timeout));
+        }
+        if config.log_slow_filter {
+            session.push("log_slow_filter='tmp_table_on_disk,filesort_on_disk'".to_owned());
+        }
+        let init = match session.is_empty() {
+            true => Vec::new(),
+            false => vec![format!("SET SESSION {}", session.join(", "))],
+        };
+        let mut builder = OptsBuilder::default()
+            .user(Some(login.user.clone()))
+            .pass(Some(login.password.0.clone()))
+            .init(init)
+            .prefer_socket(false)
+            .stmt_cache_size(0)
+            .max_allowed_packet(Some(64 * 1024 * 1024))
+            .wait_timeout(Some(60))
+            .tcp_nodelay(true);
+        builder = if login.socket.is_empty() {
+            let known = config.hosts.get(&login.target());
+            let (host, port) = known
+                .and_then(|address| split_address(address).ok())
+                .unwrap_or_else(|| (login.host.clone(), login.port));
+            builder.ip_or_hostname(host).tcp_port(port)
+        } else {
+            builder.socket(Some(login.socket.clone()))
+        };
+        let options = builder.ssl_opts(encryption(login)).into();
+        Self { options, or_plain: login.tls == Tls::Preferred }
+    }
+}
+
+/// TLS as soon as it is asked for, or an authority or a certificate of our own is given.
 fn encryption(login: &Login) -> Option<SslOpts> {
     let own = !login.certificate.is_empty() && !login.key.is_empty();
-    if login.ca.is_empty() && !own {
+    let trusting = matches!(login.tls, Tls::Preferred | Tls::SkipVerify);
+    if login.tls == Tls::Off && login.ca.is_empty() && !own {
         return None;
     }
     let path = |text: &str| std::path::PathBuf::from(text).into();
-    let mut options = SslOpts::default().with_danger_accept_invalid_certs(login.skip_verify);
-    if login.skip_verify {
-        options = options.with_danger_skip_domain_validation(true);
-    }
+    let mut options = SslOpts::default()
+        .with_danger_accept_invalid_certs(trusting)
+        .with_danger_skip_domain_validation(trusting);
     if !login.ca.is_empty() {
         options = options.with_root_certs(vec![path(&login.ca)]).with_disable_built_in_roots(true);
     }
