@@ -10,6 +10,7 @@ pub mod diag;
 pub mod exporters;
 pub mod manifest;
 pub mod model;
+pub mod notify;
 pub mod promql;
 pub mod render;
 pub mod rules;

@@ -1,7 +1,7 @@
 //! Every PromQL expression of a stack, in one list.
 
 use crate::diag::Spanned;
-use crate::manifest::Stack;
+use crate::manifest::{Grafana, PanelKind, Stack};
 use crate::promql::{ParseError, ParseOptions, parse_recovering};
 
 /// A piece of PromQL and what it belongs to.
@@ -41,9 +41,19 @@ pub fn all<'a>(stack: &'a Stack) -> Vec<Expression<'a>> {
             add(selector, format!("federation job `{}`", federate.job));
         }
     }
-    for dashboard in stack.grafana.iter().flat_map(|grafana| &grafana.dashboards) {
+    let dashboards = stack
+        .grafana
+        .iter()
+        .flat_map(|grafana| grafana.dashboards.iter().map(move |dashboard| (grafana, dashboard)));
+    for (grafana, dashboard) in dashboards {
         for panel in dashboard.panels() {
+            let source = panel.datasource.as_ref().or(dashboard.datasource.as_ref());
             for query in &panel.queries {
+                match query.datasource.as_ref().or(source) {
+                    Some(source) if !speaks_promql(grafana, source) => continue,
+                    None if panel.kind.value == PanelKind::Logs => continue,
+                    _ => {}
+                }
                 let (_, errors) =
                     parse_recovering(&without_variables(&query.expr), ParseOptions::default());
                 let owner = format!("panel `{}`", panel.title);
@@ -52,6 +62,14 @@ pub fn all<'a>(stack: &'a Stack) -> Vec<Expression<'a>> {
         }
     }
     found
+}
+
+/// Whether queries to the source are PromQL; nothing is known of variables.
+fn speaks_promql(grafana: &Grafana, source: &str) -> bool {
+    let known = grafana.datasources.iter().find(|known| {
+        known.name.value == source || known.uid.as_ref().is_some_and(|uid| uid.value == source)
+    });
+    known.is_none_or(|source| source.plugin() == "prometheus")
 }
 
 /// Puts something of the same length in the place of dashboard variables (`$job`, `${job:regex}`,

@@ -37,6 +37,26 @@ fn check(Input { topology, .. }: &Input<'_>, findings: &mut Findings) {
             );
         }
     }
+    for (host, listen, (_, port)) in &published {
+        let Some(replicas) = host.service.and_then(|service| service.replicas.as_ref()) else {
+            continue;
+        };
+        if replicas.value > 1 {
+            findings.push(
+                RULE.says(format!(
+                    "port {port} of the host is published by each of the {replicas} replicas of {}",
+                    host.what
+                ))
+                .at(listen.span, "only one of them can have it")
+                .also(replicas.span, "this many containers")
+                .help(format!(
+                    "put a web server in front and leave the port inside: `expose {}`, or `unpublish {}` \
+                     where a profile sets `replicas`",
+                    listen.port, listen.port
+                )),
+            );
+        }
+    }
 }
 
 fn overlap(a: &str, b: &str) -> bool {
@@ -48,5 +68,8 @@ const EXPLAIN: &str = r##"Only one program can listen on a port of the host; the
 
     service "whatsapp" { port 9090 }
     prometheus port=9090
+
+The same goes for a service with `replicas 3` and a published port: the second of its containers would not
+start. Leave the port inside (`expose 80`) and put a web server in front.
 
 Give one of them another port of the host: `port 9090 host=9095`. The port inside the container can stay."##;

@@ -2,13 +2,20 @@
 
 mod default_password;
 mod dependency_cycle;
+mod duplicate_alert;
+mod duplicate_record;
+mod empty_name;
 mod expressions;
 mod host_port_clash;
 mod host_port_used_inside;
 mod inline_secret;
 mod interval_beyond_lookback;
+mod invalid_label_name;
+mod invalid_metric_name;
+mod invalid_target;
 mod levels;
 mod localhost_in_container;
+mod names;
 mod native_port_clash;
 mod non_http_scrape_target;
 mod not_same_network;
@@ -24,6 +31,7 @@ mod undefined_receiver;
 mod undefined_secret;
 mod undefined_service;
 mod undefined_volume;
+mod unnamed_stack;
 mod unused_declaration;
 mod values;
 
@@ -74,6 +82,8 @@ const RULES: &[Rule] = &[
     undefined_secret::RULE,
     dependency_cycle::RULE,
     unused_declaration::RULE,
+    empty_name::RULE,
+    unnamed_stack::RULE,
     host_port_clash::RULE,
     target_port_not_exposed::RULE,
     not_same_network::RULE,
@@ -85,9 +95,14 @@ const RULES: &[Rule] = &[
     native_port_clash::RULE,
     timeout_exceeds_interval::RULE,
     interval_beyond_lookback::RULE,
+    invalid_target::RULE,
+    invalid_label_name::RULE,
     promql_syntax::RULE,
     promql_type::RULE,
+    invalid_metric_name::RULE,
+    duplicate_record::RULE,
     template_syntax::RULE,
+    duplicate_alert::RULE,
     undefined_receiver::RULE,
     inline_secret::RULE,
     default_password::RULE,

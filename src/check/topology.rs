@@ -120,18 +120,11 @@ impl<'a> Topology<'a> {
 
     fn add_services(&mut self, stack: &'a Stack) {
         for service in &stack.services {
-            let unpublished: Vec<u16> = service.unpublish.iter().map(|port| port.value).collect();
-            let published = service.ports.iter().map(|port| {
-                let number = port.number.value;
-                let host = port.host.as_ref().map_or(number, |host| host.value);
-                let bind = port.bind.as_ref().map_or(LOOPBACK, |bind| bind.as_str());
-                let open = !unpublished.contains(&number);
-                Listen {
-                    port: number,
-                    protocol: port.protocol.as_ref().map(|protocol| protocol.value),
-                    published: open.then(|| (bind.to_owned(), host)),
-                    span: port.host.as_ref().map_or(port.number.span, |host| host.span),
-                }
+            let published = service.ports.iter().map(|port| Listen {
+                port: port.number.value,
+                protocol: port.protocol.as_ref().map(|protocol| protocol.value),
+                published: service.published(port).map(|(bind, port)| (bind.to_owned(), port)),
+                span: port.host.as_ref().map_or(port.number.span, |host| host.span),
             });
             let exposed = service.exposes.iter().map(|expose| Listen {
                 port: expose.number.value,
@@ -288,5 +281,26 @@ fn networks<'a>(stack: &'a Stack, own: &'a [Spanned<String>]) -> Vec<&'a str> {
         stack.networks.iter().map(|network| network.name.as_str()).collect()
     } else {
         own.iter().map(|name| name.as_str()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{Format, parse};
+
+    #[test]
+    fn rules_and_rendering_see_the_same_ports() {
+        let text = "stack \"s\"\nservice \"a\" { image \"a:1\"; port 80 host=8080; port 81; port 82 host=8082 \n\
+            unpublish 8080 81 }";
+        let stack = parse("stack.kdl", text, Format::Kdl, None).unwrap().stack;
+        let topology = Topology::of(&stack);
+        let drawn = topology.hosts[0].listens.iter().map(|l| l.published.clone());
+        let rendered = crate::render::endpoints(&stack)
+            .into_iter()
+            .map(|endpoint| endpoint.published.map(|place| (place.bind, place.port)));
+        let expected = vec![None, None, Some((LOOPBACK.to_owned(), 8082))];
+        assert_eq!(drawn.collect::<Vec<_>>(), expected);
+        assert_eq!(rendered.collect::<Vec<_>>(), expected);
     }
 }

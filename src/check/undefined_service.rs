@@ -1,8 +1,9 @@
 //! A name is used as a host of the stack, and nothing in the stack has that name.
 
 use super::{Input, Rule, did_you_mean};
-use crate::diag::{Findings, Severity, Span};
+use crate::diag::{Finding, Findings, Severity, Span};
 use crate::manifest::address::split_address;
+use crate::manifest::codes::UNKNOWN_NODE;
 
 pub(super) const RULE: Rule = Rule {
     code: "S006",
@@ -14,8 +15,13 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
     let names = topology.names();
+    let told: Vec<Finding> = findings.iter().cloned().collect();
     let mut undefined = |name: &str, what: &str, span: Span| {
-        let known = did_you_mean(name, names.iter().copied(), "hosts here");
+        let mut known = did_you_mean(name, names.iter().copied(), "hosts here");
+        if !what.ends_with("depends on") {
+            known =
+                format!("{known}; a host outside of the stack is declared: `external \"{name}\"`");
+        }
         findings.push(
             RULE.says(format!("{what} `{name}`, and no service or exporter is called that"))
                 .at(span, "not defined")
@@ -24,6 +30,10 @@ fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
     };
     for connection in &topology.connections {
         let host = connection.host.as_str();
+        // What is no address at all is the business of invalid-target.
+        if host.is_empty() || host.contains(char::is_whitespace) {
+            continue;
+        }
         if topology.resolve(host).is_none() && !topology.is_outside(host) {
             undefined(host, &format!("{} names", connection.what), connection.span);
         }
@@ -49,7 +59,11 @@ fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
             || scrape.file_sd.is_some()
             || !scrape.dns_sd.is_empty()
             || !scrape.http_sd.is_empty();
-        if !own && topology.resolve(&scrape.job).is_none() {
+        // `targets` for `target` was told: it is why there are none.
+        let misspelt = |finding: &Finding| {
+            finding.code == UNKNOWN_NODE.code && scrape.whole.contains(finding.span())
+        };
+        if !own && topology.resolve(&scrape.job).is_none() && !told.iter().any(misspelt) {
             undefined(&scrape.job, "a scrape job without targets is called", scrape.job.span);
         }
     }

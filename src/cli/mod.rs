@@ -13,6 +13,7 @@ mod up;
 mod validate;
 
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
@@ -73,6 +74,12 @@ enum Command {
     /// Run one part alone, with the flags of the reference program.
     #[command(subcommand)]
     Run(run::Run),
+    /// Started by `up`: waits for its end and ends the child processes that it left behind.
+    #[command(hide = true)]
+    Guard {
+        /// What their environment says.
+        mark: String,
+    },
     /// Ask a running Prometheus-compatible server.
     Query(query::Query),
     /// Explain a rule: what it finds, why it matters, how to mend it.
@@ -97,6 +104,13 @@ struct Terminal {
 }
 
 static TERMINAL: OnceLock<Terminal> = OnceLock::new();
+
+/// This program as [`Command::Guard`]; the one that runs, even if its file was replaced since.
+fn guard() -> std::process::Command {
+    let mut program = std::process::Command::new("/proc/self/exe");
+    program.arg0("stackctl").arg("guard");
+    program
+}
 
 fn quiet() -> bool {
     TERMINAL.get().is_some_and(|terminal| terminal.quiet)
@@ -152,6 +166,10 @@ fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
         Command::Reload(which) => small_runtime()?.block_on(control::reload(which)),
         Command::Down(which) => small_runtime()?.block_on(control::down(which)),
         Command::Run(run) => run.run(verbose),
+        Command::Guard { mark } => {
+            crate::runner::orphans::watch(&mark);
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Query(query) => small_runtime()?.block_on(query.run()),
         Command::Explain(explain) => explain.run(),
         Command::Schema => schema::run(),

@@ -24,7 +24,7 @@ pub struct Render {
     /// Write nothing; exit code 1 if the folder is not what would be rendered.
     #[arg(long, conflicts_with_all = ["diff", "stdout"])]
     check: bool,
-    /// Write nothing; show what would change.
+    /// Write nothing; show what would change. Exit code 1 if anything would.
     #[arg(long, conflicts_with = "stdout")]
     diff: bool,
     /// Write nothing; print this one file.
@@ -40,7 +40,7 @@ pub struct Render {
 
 impl Render {
     /// Exit code 1 if the manifest has errors, a file was changed by hand, or the folder differs
-    /// (`--check`).
+    /// (`--check`, `--diff`).
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let loaded = self.source.load()?;
         validate::show(&loaded);
@@ -67,8 +67,9 @@ impl Render {
             return Ok(ExitCode::from(u8::from(!drifts.is_empty())));
         }
         if self.diff {
-            out().write_all(render::diff(&outputs, &self.output)?.as_bytes())?;
-            return Ok(ExitCode::SUCCESS);
+            let diff = render::diff(&outputs, &self.output)?;
+            out().write_all(diff.as_bytes())?;
+            return Ok(ExitCode::from(u8::from(!diff.is_empty())));
         }
         let hand_edits = match (self.overwrite, self.adopt) {
             (true, _) => HandEdits::Overwrite,

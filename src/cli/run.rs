@@ -1,5 +1,6 @@
 //! `run`: one part alone, with the flags of the reference program.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -20,23 +21,13 @@ use crate::{scrape, web};
 #[derive(Debug, Subcommand)]
 pub enum Run {
     /// Scrape, store, answer queries and evaluate rules, as Prometheus does.
-    Prometheus(Box<Prometheus>),
+    Prometheus(Box<Flags>),
     /// Expose the machine's metrics, as node_exporter does.
     #[command(disable_help_flag = true)]
     NodeExporter(Rest),
     /// Expose a MySQL server's metrics, as mysqld_exporter does.
     #[command(disable_help_flag = true)]
     MysqldExporter(Rest),
-}
-
-/// Flags of the monitoring server.
-#[derive(Debug, Args)]
-pub struct Prometheus {
-    #[command(flatten)]
-    flags: Flags,
-    /// Least severity to log: debug, info, warn or error.
-    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info")]
-    level: String,
 }
 
 /// Flags that the part itself reads.
@@ -52,9 +43,9 @@ impl Run {
     pub fn run(self, verbose: u8) -> anyhow::Result<ExitCode> {
         let runtime = tokio::runtime::Runtime::new()?;
         match self {
-            Self::Prometheus(part) => {
-                start_logging(&part.level, verbose)?;
-                runtime.block_on(run_prometheus(part.flags))
+            Self::Prometheus(flags) => {
+                start_logging(&flags.log_level, verbose)?;
+                runtime.block_on(run_prometheus(*flags))
             }
             Self::NodeExporter(Rest { arguments }) => {
                 let Some(matches) = matches(node::command(), &arguments)? else {
@@ -63,7 +54,11 @@ impl Run {
                 let config = node::Config::from_matches(&matches)?;
                 start_logging(&config.log_level, verbose)?;
                 let exporter = node::Exporter::new(&config)?;
-                runtime.block_on(run_exporter(exporter.router(), &config.listen))
+                runtime.block_on(run_exporter(
+                    exporter.router(),
+                    &config.listen,
+                    &config.web_config,
+                ))
             }
             Self::MysqldExporter(Rest { arguments }) => {
                 let Some(matches) = matches(mysql::command(), &arguments)? else {
@@ -72,7 +67,11 @@ impl Run {
                 let config = mysql::Config::from_matches(&matches)?.with_environment();
                 start_logging(&config.log_level, verbose)?;
                 let exporter = mysql::Exporter::new(&config)?;
-                runtime.block_on(run_exporter(exporter.router(), &config.listen))
+                runtime.block_on(run_exporter(
+                    exporter.router(),
+                    &config.listen,
+                    &config.web_config,
+                ))
             }
         }
     }
@@ -101,6 +100,8 @@ fn start_logging(level: &str, verbose: u8) -> anyhow::Result<()> {
 }
 
 async fn run_prometheus(flags: Flags) -> anyhow::Result<ExitCode> {
+    let web_config = flags.web_config.as_deref().unwrap_or(Path::new(""));
+    let guard = web::Guard::from_flag(web_config).map_err(anyhow::Error::msg)?;
     let bound: Result<Vec<_>, _> =
         flags.listen.iter().map(|address| ports::bind("prometheus", *address)).collect();
     let (ask, asked) = tokio::sync::mpsc::channel(4);
@@ -108,6 +109,7 @@ async fn run_prometheus(flags: Flags) -> anyhow::Result<ExitCode> {
     tokio::spawn(reload_on_hang_up(Reloader(ask))?);
     let surroundings = Surroundings {
         listeners: bound?,
+        guard,
         resolver: scrape::Resolver::default(),
         locate: Arc::new(|_| None),
         reloads: Arc::new(tokio::sync::Mutex::new(asked)),
@@ -121,14 +123,19 @@ async fn run_prometheus(flags: Flags) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn run_exporter(router: axum::Router, addresses: &[String]) -> anyhow::Result<ExitCode> {
+async fn run_exporter(
+    router: axum::Router,
+    addresses: &[String],
+    web_config: &Path,
+) -> anyhow::Result<ExitCode> {
+    let guard = web::Guard::from_flag(web_config).map_err(anyhow::Error::msg)?;
     let stop = stop_on_signals()?;
     let mut servers = tokio::task::JoinSet::new();
     for address in addresses {
         let listener = http::bind(address).with_context(|| format!("listening on {address}"))?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         info!(address = %listener.local_addr()?, "ready");
-        servers.spawn(web::serve(listener, router.clone(), stop.clone()));
+        servers.spawn(web::serve(listener, router.clone(), guard.clone(), stop.clone()));
     }
     servers.join_all().await;
     Ok(ExitCode::SUCCESS)

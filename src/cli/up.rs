@@ -14,11 +14,11 @@ use super::printer::{self, out};
 use super::telemetry;
 use super::validate::{self, Source};
 use crate::diag::{self, Severity};
-use crate::runner::board::Part;
+use crate::runner::board::{Part, State};
 use crate::runner::control::{self, Request, Response};
 use crate::runner::logs::Logs;
 use crate::runner::place::{self, Place};
-use crate::runner::plan::Wishes;
+use crate::runner::plan::{EXTERNAL, Wishes};
 use crate::runner::up::{self, Settings};
 
 /// How long a detached stack may take to answer.
@@ -81,6 +81,7 @@ impl Up {
             },
             logs,
             started: Box::new(show),
+            guard: super::guard,
         };
         let runtime = tokio::runtime::Runtime::new()?;
         let ended = runtime.block_on(up::up(settings));
@@ -112,6 +113,21 @@ fn read(source: &Source) -> anyhow::Result<up::Source> {
 fn show(stack: &str, parts: &[Part]) {
     let text = format!("\n{stack}\n{}\n\n", printer::parts_table(parts));
     let _ = out().write_all(text.as_bytes());
+}
+
+/// Exit code of a stack that goes on in the background: parts that failed at their start are tried again,
+/// and whoever started it is to know. What runs elsewhere is not ours to start.
+fn verdict(parts: &[Part]) -> ExitCode {
+    let ours = parts.iter().filter(|part| part.kind != EXTERNAL);
+    let failed: Vec<String> = ours
+        .filter(|part| matches!(part.state, State::Failed(_)))
+        .map(|part| format!("{} does not start: {}", part.name, part.state.reason()))
+        .collect();
+    if failed.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    printer::error(&failed.join("\n"));
+    ExitCode::from(super::COULD_NOT)
 }
 
 /// Starts the same command again in the background, and waits until it answers.
@@ -163,7 +179,7 @@ fn detach(manifest: &Path, place: &Place) -> anyhow::Result<ExitCode> {
                 "runs in the background as process {}; `stackctl down` stops it",
                 status.pid
             ));
-            return Ok(ExitCode::SUCCESS);
+            return Ok(verdict(&status.parts));
         }
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -1,5 +1,5 @@
 //! How an exporter answers: the exposition with gzip on request, a limit of requests at once, the
-//! landing page, and the sockets they are served on.
+//! landing page, and the addresses it listens on.
 
 use std::fmt::Write as _;
 use std::io;
@@ -211,24 +211,6 @@ pub fn bind(address: &str) -> io::Result<std::net::TcpListener> {
     }?;
     listener.set_nonblocking(true)?;
     Ok(listener)
-}
-
-/// Serves a router on all these addresses until one of them fails.
-pub async fn serve(router: axum::Router, addresses: &[String]) -> io::Result<()> {
-    let mut tasks = tokio::task::JoinSet::new();
-    for address in addresses {
-        let listener = bind(address)
-            .map_err(|err| io::Error::new(err.kind(), format!("listening on {address}: {err}")))?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        tracing::info!(address = %listener.local_addr()?, "listening");
-        let router = router.clone();
-        tasks.spawn(async move { axum::serve(listener, router).await });
-    }
-    match tasks.join_next().await {
-        Some(Ok(result)) => result,
-        Some(Err(err)) => Err(io::Error::other(err)),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -130,12 +130,23 @@ pub struct Fields<'a> {
     broken: bool,
     /// Required settings that were not found.
     absent: Vec<&'static Field>,
+    /// Places of unknown names that another finding has told of.
+    explained: Vec<Span>,
     findings: &'a mut Findings,
 }
 
 impl<'a> Fields<'a> {
     fn new(node: &'a Node, shape: &'static Shape, findings: &'a mut Findings) -> Self {
-        Self { node, shape, next: 0, argument: 0, broken: false, absent: Vec::new(), findings }
+        Self {
+            node,
+            shape,
+            next: 0,
+            argument: 0,
+            broken: false,
+            absent: Vec::new(),
+            explained: Vec::new(),
+            findings,
+        }
     }
 
     /// Whether anything was written for the setting, be it right or wrong.
@@ -480,6 +491,7 @@ impl<'a> Fields<'a> {
                     Notation::Yaml => format!("add `{key}`, {}", kind.describe()),
                 };
                 self.missing(&lacks, &format!("{help}. {}", sentence(doc)));
+                self.stands_instead();
             }
             (None, [field]) => {
                 let Field { key, kind, doc, .. } = field;
@@ -491,6 +503,22 @@ impl<'a> Fields<'a> {
                 self.missing(&format!("lacks {names}"), &format!("add {names}"));
             }
         }
+    }
+
+    /// `param module="x"` for `param "module" "x"`: the name that means nothing is there because the
+    /// argument is not, and both are one mistake.
+    fn stands_instead(&mut self) {
+        let unknown = self.unknown_names().filter(|(name, _)| self.suggestion(name).is_none());
+        let instead: Vec<(&str, Span)> = unknown.collect();
+        let title = self.title();
+        if let Some(finding) = self.findings.iter_mut().last() {
+            for (name, span) in &instead {
+                let told =
+                    finding.clone().also(*span, format!("`{name}` is no setting of {title}"));
+                *finding = told;
+            }
+        }
+        self.explained = instead.into_iter().map(|(_, span)| span).collect();
     }
 
     /// Names of properties and children that the shape does not know, with their places.
@@ -507,7 +535,11 @@ impl<'a> Fields<'a> {
     /// The setting that an unknown name most likely means.
     fn suggestion(&self, name: &str) -> Option<&'static str> {
         let top: &[&str] = if self.shape.name == "Stack" { &["include", "profile"] } else { &[] };
+        let begun = format!("{name}_");
+        let mut longer = self.shape.keys().filter(|key| key.starts_with(&begun));
         most_similar(name, self.shape.keys().chain(top.iter().copied()))
+            // `source` for `source_labels`.
+            .or_else(|| longer.next().filter(|_| longer.next().is_none()))
     }
 
     /// The nodes that can stand here and know the setting.
@@ -534,7 +566,8 @@ impl<'a> Fields<'a> {
             "Stack" => "at the top of a manifest".to_owned(),
             _ => format!("in {}", self.title()),
         };
-        for (name, span) in self.unknown_names() {
+        for (name, span) in self.unknown_names().filter(|(_, span)| !self.explained.contains(span))
+        {
             let finding = codes::UNKNOWN_NODE
                 .says(format!("there is no `{name}` {place}"))
                 .at(span, "unknown here");

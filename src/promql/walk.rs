@@ -57,22 +57,6 @@ impl Expr {
         }
     }
 
-    /// As [`Self::children`], to be changed.
-    pub fn children_mut(&mut self) -> Vec<&mut Self> {
-        match self {
-            Self::Number(_) | Self::String(_) | Self::Vector(_) | Self::Matrix(_) => Vec::new(),
-            Self::Subquery(node) => vec![&mut node.expr],
-            Self::Call(node) => node.args.iter_mut().collect(),
-            Self::Aggregate(node) => {
-                node.param.iter_mut().map(|param| &mut **param).chain([&mut *node.expr]).collect()
-            }
-            Self::Binary(node) => vec![&mut node.lhs, &mut node.rhs],
-            Self::Unary(node) => vec![&mut node.expr],
-            Self::Paren(node) => vec![&mut node.expr],
-            Self::Broken(node) => node.children.iter_mut().collect(),
-        }
-    }
-
     /// Calls the visitor with every node, a parent before its children, and with the nodes above it
     /// from the root inward.
     pub fn walk<'e>(&'e self, visit: &mut dyn FnMut(&'e Self, &[&'e Self])) {
@@ -112,20 +96,6 @@ impl Expr {
         });
         found
     }
-
-    /// Names of the metrics that the expression asks for, in the order of the text, with repetitions.
-    pub fn metric_names(&self) -> Vec<&str> {
-        let mut names = Vec::new();
-        self.walk(&mut |node, _| {
-            let selector = match node {
-                Self::Vector(selector) => selector,
-                Self::Matrix(matrix) => &matrix.selector,
-                _ => return,
-            };
-            names.extend(selector.metric().map(|(name, _)| name));
-        });
-        names
-    }
 }
 
 #[cfg(test)]
@@ -157,6 +127,5 @@ mod tests {
                 (Some(("d", "\"d\"")), None, None, 1),
             ]
         );
-        assert_eq!(expr.metric_names(), ["a", "b", "c", "d"]);
     }
 }

@@ -272,10 +272,7 @@ fn own_service(plan: &Plan, service: &Service) -> (wire::Service, Vec<SecretRef>
             secrets.push(secret);
         }
     }
-    let ports = service.ports.iter().filter(|port| {
-        let host = port.host.as_ref().map_or(port.number.value, |host| host.value);
-        !service.unpublish.iter().any(|n| n.value == port.number.value || n.value == host)
-    });
+    let ports = service.ports.iter().filter(|port| service.published(port).is_some());
     let entry = wire::Service {
         image: text(&service.image),
         build: service.build.as_ref().map(|build| wire::Build {

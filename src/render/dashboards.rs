@@ -9,7 +9,9 @@ use crate::manifest::{
 };
 use crate::wire::grafana as wire;
 
-use super::grafana::{DASHBOARDS, FOLDERS, Source, folder_path, json_value, sources};
+use super::grafana::{
+    DASHBOARDS, FOLDERS, PROMQL, Source, folder_path, json_value, of_type, sources,
+};
 use super::panels;
 use super::secrets::slug;
 use super::{Output, Plan, RenderError, Renderer};
@@ -55,16 +57,21 @@ pub fn uid(dashboard: &Dashboard) -> String {
     )
 }
 
+/// The source of PromQL; the default of another type where there is none.
+fn promql(sources: &[Source]) -> wire::DatasourceRef {
+    let default = || sources.iter().find(|source| source.default);
+    of_type(sources, PROMQL)
+        .or_else(default)
+        .map_or_else(wire::DatasourceRef::default, Source::reference)
+}
+
 fn reference(sources: &[Source], named: Option<&Spanned<String>>) -> wire::DatasourceRef {
-    let Some(named) = named else {
-        let default = sources.iter().find(|source| source.default);
-        return default.map_or_else(wire::DatasourceRef::default, Source::reference);
-    };
+    let Some(named) = named else { return promql(sources) };
     let known =
         sources.iter().find(|source| source.name == named.value || source.uid == named.value);
     known.map_or_else(
         // Most likely a variable of the dashboard.
-        || wire::DatasourceRef { kind: "prometheus".to_owned(), uid: named.value.clone() },
+        || wire::DatasourceRef { kind: PROMQL.to_owned(), uid: named.value.clone() },
         Source::reference,
     )
 }
@@ -73,6 +80,9 @@ fn built(stack: &Stack, dashboard: &Dashboard, sources: &[Source]) -> wire::Dash
     let default = reference(sources, dashboard.datasource.as_ref());
     let mut layout =
         Layout { stack, sources, default: default.clone(), ..Layout::new(stack, sources) };
+    if dashboard.datasource.is_none() {
+        layout.logs = of_type(sources, "loki").map(Source::reference);
+    }
     for item in &dashboard.items {
         match item {
             DashboardItem::Panel(panel) => {
@@ -100,7 +110,7 @@ fn built(stack: &Stack, dashboard: &Dashboard, sources: &[Source]) -> wire::Dash
     } else {
         vec![wire::Annotation {
             name: "Alerts".to_owned(),
-            datasource: default.clone(),
+            datasource: promql(sources),
             enable: false,
             expr: "ALERTS{alertstate=\"firing\"}".to_owned(),
             icon_color: "red".to_owned(),
@@ -226,6 +236,8 @@ struct Layout<'a> {
     stack: &'a Stack,
     sources: &'a [Source],
     default: wire::DatasourceRef,
+    /// For panels of logs, where the dashboard says nothing.
+    logs: Option<wire::DatasourceRef>,
     panels: Vec<wire::Panel>,
     /// Index of the folded row that takes the next panels.
     folded: Option<usize>,
@@ -242,6 +254,7 @@ impl<'a> Layout<'a> {
             stack,
             sources,
             default: wire::DatasourceRef::default(),
+            logs: None,
             panels: Vec::new(),
             folded: None,
             next_id: 1,
@@ -295,16 +308,25 @@ impl<'a> Layout<'a> {
     }
 
     fn library(&mut self, path: &Block<Use>) {
+        // The library is written in PromQL, whatever the rest of the dashboard reads.
+        let own = self.default.clone();
+        if own.kind != PROMQL {
+            self.default = promql(self.sources);
+        }
         for panel in panels::instantiate(self.stack, path) {
             let panel = self.panel(&panel);
             self.place(panel);
         }
+        self.default = own;
     }
 
     fn panel(&self, panel: &Panel) -> wire::Panel {
         let kind = panel.kind.value;
         let datasource = match &panel.datasource {
             Some(_) => reference(self.sources, panel.datasource.as_ref()),
+            None if kind == PanelKind::Logs => {
+                self.logs.clone().unwrap_or_else(|| self.default.clone())
+            }
             None => self.default.clone(),
         };
         let (width, height) = size(kind);
@@ -605,13 +627,17 @@ fn taken_over(
         json = inner.take();
     }
     let default = reference(sources, dashboard.datasource.as_ref());
-    let inputs: Vec<String> = json
+    let inputs: Vec<Input> = json
         .get("__inputs")
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
         .filter(|input| input.get("type").and_then(Value::as_str) == Some("datasource"))
-        .filter_map(|input| Some(format!("${{{}}}", input.get("name")?.as_str()?)))
+        .filter_map(|input| {
+            let plugin = input.get("pluginId").and_then(Value::as_str).unwrap_or_default();
+            let placeholder = format!("${{{}}}", input.get("name")?.as_str()?);
+            Some(Input { placeholder, bound: bound(plugin, &default, sources) })
+        })
         .collect();
     bind(&mut json, &default, sources, &inputs);
     if let Value::Object(fields) = &mut json {
@@ -632,7 +658,23 @@ fn taken_over(
     Ok(json)
 }
 
-fn bind(json: &mut Value, default: &wire::DatasourceRef, sources: &[Source], inputs: &[String]) {
+/// A data source that an exported dashboard leaves open.
+struct Input {
+    /// How the dashboard refers to it: `${DS_NAME}`.
+    placeholder: String,
+    /// The source of this stack that takes its place.
+    bound: wire::DatasourceRef,
+}
+
+/// The source for a reference that only tells a plugin: one of that plugin, else the default.
+fn bound(plugin: &str, default: &wire::DatasourceRef, sources: &[Source]) -> wire::DatasourceRef {
+    match of_type(sources, plugin) {
+        Some(source) if plugin != default.kind => source.reference(),
+        _ => default.clone(),
+    }
+}
+
+fn bind(json: &mut Value, default: &wire::DatasourceRef, sources: &[Source], inputs: &[Input]) {
     match json {
         Value::Array(list) => list.iter_mut().for_each(|item| bind(item, default, sources, inputs)),
         Value::Object(fields) => {
@@ -644,7 +686,11 @@ fn bind(json: &mut Value, default: &wire::DatasourceRef, sources: &[Source], inp
                 }
             }
         }
-        Value::String(text) if inputs.contains(text) => text.clone_from(&default.uid),
+        Value::String(text) => {
+            if let Some(input) = inputs.iter().find(|input| input.placeholder == *text) {
+                text.clone_from(&input.bound.uid);
+            }
+        }
         _ => {}
     }
 }
@@ -653,19 +699,21 @@ fn bind_reference(
     value: &mut Value,
     default: &wire::DatasourceRef,
     sources: &[Source],
-    inputs: &[String],
+    inputs: &[Input],
 ) {
     let known = |uid: &str| sources.iter().find(|source| source.uid == uid || source.name == uid);
     let built_in = |uid: &str| uid == "grafana" || uid.starts_with("-- ");
-    let variable = |uid: &str| uid.starts_with('$') && !inputs.iter().any(|input| input == uid);
+    let input = |uid: &str| inputs.iter().find(|input| input.placeholder == uid);
+    let variable = |uid: &str| uid.starts_with('$') && input(uid).is_none();
     let object = |reference: &wire::DatasourceRef| {
         serde_json::to_value(reference).expect("a reference has text keys")
     };
     match value {
         Value::String(text) if built_in(text) || variable(text) => {}
         Value::String(text) => {
-            *value =
-                known(text).map_or_else(|| object(default), |source| object(&source.reference()));
+            let bound = known(text).map(Source::reference);
+            let bound = bound.or_else(|| input(text).map(|input| input.bound.clone()));
+            *value = object(bound.as_ref().unwrap_or(default));
         }
         Value::Object(fields) => {
             let uid = fields.get("uid").and_then(Value::as_str).unwrap_or_default();
@@ -673,9 +721,10 @@ fn bind_reference(
             if known(uid).is_some() || built_in(uid) || variable(uid) {
                 return;
             }
-            let same_kind = sources.iter().find(|source| source.kind == kind);
-            let target = if kind.is_empty() || kind == default.kind { None } else { same_kind };
-            *value = target.map_or_else(|| object(default), |source| object(&source.reference()));
+            *value = match input(uid).filter(|_| kind.is_empty()) {
+                Some(input) => object(&input.bound),
+                None => object(&bound(kind, default, sources)),
+            };
         }
         _ => {}
     }
@@ -701,10 +750,16 @@ mod tests {
                 {"datasource": {"type": "prometheus", "uid": "$datasource"}},
                 {"datasource": {"type": "datasource", "uid": "grafana"}},
                 {"datasource": null},
+                {"datasource": "${DS_LOGS}"},
+                {"datasource": {"uid": "${DS_LOGS}"}},
             ],
             "templating": {"list": [{"current": {"value": "${DS_PROMETHEUS}"}}]},
         });
-        let inputs = ["${DS_PROMETHEUS}".to_owned()];
+        let input = |name: &str, source: &Source| Input {
+            placeholder: name.to_owned(),
+            bound: source.reference(),
+        };
+        let inputs = [input("${DS_PROMETHEUS}", &sources[0]), input("${DS_LOGS}", &sources[1])];
         bind(&mut json, &sources[0].reference(), &sources, &inputs);
         let bound = json!({"type": "prometheus", "uid": "prometheus"});
         assert_eq!(json["panels"][0]["datasource"], bound);
@@ -713,6 +768,30 @@ mod tests {
         assert_eq!(json["panels"][2]["datasource"]["uid"], "$datasource");
         assert_eq!(json["panels"][3]["datasource"]["uid"], "grafana");
         assert_eq!(json["panels"][4]["datasource"], Value::Null);
+        assert_eq!(json["panels"][5]["datasource"]["uid"], "loki");
+        assert_eq!(json["panels"][6]["datasource"]["uid"], "loki");
         assert_eq!(json["templating"]["list"][0]["current"]["value"], "prometheus");
+    }
+
+    #[test]
+    fn panels_of_promql_read_prometheus_and_panels_of_logs_loki() {
+        use crate::manifest::{Format, parse};
+        let text = "stack \"s\"\nprometheus\nrules \"g\" { alert \"A\" { expr \"up == 0\" } }\n\
+            grafana { datasource \"loki\" default=#true\n\
+            dashboard \"D\" { timeseries \"T\" { query \"up\" }; logs \"L\" { query \"{a=\\\"b\\\"}\" } }\n\
+            dashboard \"E\" datasource=\"loki\" { timeseries \"T\" { query \"x\" }; use \"node/overview\" } }";
+        let stack = parse("stack.kdl", text, Format::Kdl, None).unwrap().stack;
+        let sources = sources(&stack);
+        let kinds = |index: usize| {
+            let dashboard = &stack.grafana.as_ref().unwrap().dashboards[index];
+            let built = built(&stack, dashboard, &sources);
+            let mut kinds = vec![built.annotations.list[0].datasource.kind.clone()];
+            let panels = built.panels.iter().filter_map(|panel| panel.datasource.as_ref());
+            kinds.extend(panels.map(|source| source.kind.clone()));
+            kinds.dedup();
+            kinds
+        };
+        assert_eq!(kinds(0), ["prometheus", "loki"]);
+        assert_eq!(kinds(1), ["prometheus", "loki", "prometheus"]);
     }
 }

@@ -91,14 +91,8 @@ fn of_service(service: &Service, endpoints: &mut Vec<Endpoint>) {
     let outside = |port: u16| external.map(|address| split(&address.value, port));
     for port in &service.ports {
         let number = port.number.value;
-        let unpublished = service.unpublish.iter().any(|other| {
-            other.value == number
-                || port.host.as_ref().is_some_and(|host| host.value == other.value)
-        });
-        let published = (!unpublished).then(|| Published {
-            bind: port.bind.as_ref().map_or(LOOPBACK, |bind| bind.as_str()).to_owned(),
-            port: port.host.as_ref().map_or(number, |host| host.value),
-        });
+        let published =
+            service.published(port).map(|(bind, port)| Published { bind: bind.to_owned(), port });
         // One address is said for a program that runs elsewhere: it stands for the first port.
         let first = service.ports.first().is_some_and(|first| first.number.value == number);
         endpoints.push(Endpoint {

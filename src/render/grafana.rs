@@ -193,7 +193,11 @@ impl Source {
     }
 }
 
-/// The data sources of the stack: those written, or Prometheus when none is.
+/// Type of the data sources that understand PromQL.
+pub(super) const PROMQL: &str = "prometheus";
+
+/// The data sources of the stack: those written, and its Prometheus unless one of that type is written.
+/// One of them is the default, of Prometheus' type unless another was said to be.
 pub fn sources(stack: &Stack) -> Vec<Source> {
     let Some(grafana) = &stack.grafana else { return Vec::new() };
     let mut sources: Vec<Source> = grafana
@@ -203,25 +207,39 @@ pub fn sources(stack: &Stack) -> Vec<Source> {
             let name = &datasource.name.value;
             Source {
                 name: name.clone(),
-                kind: datasource.kind.as_ref().unwrap_or(&datasource.name).value.clone(),
+                kind: datasource.plugin().to_owned(),
                 uid: datasource.uid.as_ref().map_or_else(|| slug(name), |uid| uid.value.clone()),
                 default: datasource.default.as_ref().is_some_and(|default| default.value),
             }
         })
         .collect();
-    if sources.is_empty() && stack.prometheus.is_some() {
-        sources.push(Source {
-            name: prometheus::NAME.to_owned(),
-            kind: prometheus::NAME.to_owned(),
-            uid: prometheus::NAME.to_owned(),
-            default: false,
-        });
+    if stack.prometheus.is_some() && sources.iter().all(|source| source.kind != PROMQL) {
+        let name = free_name(&sources);
+        let (kind, uid) = (PROMQL.to_owned(), name.clone());
+        sources.insert(0, Source { name, kind, uid, default: false });
     }
     if !sources.is_empty() && sources.iter().all(|source| !source.default) {
-        let first = sources.iter().position(|source| source.kind == "prometheus").unwrap_or(0);
+        let first = sources.iter().position(|source| source.kind == PROMQL).unwrap_or(0);
         sources[first].default = true;
     }
     sources
+}
+
+/// `prometheus`, or with a number behind it where a source of another type has taken that.
+fn free_name(sources: &[Source]) -> String {
+    let mut name = prometheus::NAME.to_owned();
+    let mut number = 2;
+    while sources.iter().any(|source| source.name == name || source.uid == name) {
+        name = format!("{}-{number}", prometheus::NAME);
+        number += 1;
+    }
+    name
+}
+
+/// The source of a type for whoever names none: the default one if it is of that type, else the first.
+pub(super) fn of_type<'a>(sources: &'a [Source], kind: &str) -> Option<&'a Source> {
+    let mut fitting = sources.iter().filter(|source| source.kind == kind);
+    fitting.clone().find(|source| source.default).or(fitting.next())
 }
 
 fn datasources(stack: &Stack, grafana: &Grafana) -> wire::Datasources {
@@ -314,5 +332,53 @@ pub(super) fn json_value(text: &str) -> wire::Json {
             Ok(number) if number.is_finite() => wire::Json::Number(wire::Number(number)),
             _ => wire::Json::Text(text.to_owned()),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{Format, parse};
+
+    /// Name, type, identifier and default of all sources.
+    fn said(grafana: &str) -> Vec<String> {
+        let text = format!("stack \"s\"\nprometheus\ngrafana {{ {grafana} }}");
+        let loaded = parse("stack.kdl", &text, Format::Kdl, None).unwrap();
+        assert!(loaded.findings.is_empty(), "{:?}", loaded.findings);
+        let say = |Source { name, kind, uid, default }: Source| {
+            format!("{name} {kind} {uid}{}", if default { " default" } else { "" })
+        };
+        sources(&loaded.stack).into_iter().map(say).collect()
+    }
+
+    #[test]
+    fn another_source_leaves_the_derived_prometheus_and_its_default() {
+        assert_eq!(said(""), ["prometheus prometheus prometheus default"]);
+        assert_eq!(
+            said("datasource \"loki\" url=\"http://logs.example.org\""),
+            ["prometheus prometheus prometheus default", "loki loki loki"]
+        );
+        assert_eq!(
+            said("datasource \"loki\" default=#true"),
+            ["prometheus prometheus prometheus", "loki loki loki default"]
+        );
+        assert_eq!(
+            said("datasource \"loki\"; datasource \"Main\" type=\"prometheus\""),
+            ["loki loki loki", "Main prometheus main default"]
+        );
+    }
+
+    #[test]
+    fn the_derived_source_gives_way_to_a_taken_name() {
+        assert_eq!(
+            said(
+                "datasource \"prometheus\" type=\"loki\"; datasource \"x\" type=\"tempo\" uid=\"prometheus-2\""
+            ),
+            [
+                "prometheus-3 prometheus prometheus-3 default",
+                "prometheus loki prometheus",
+                "x tempo prometheus-2"
+            ]
+        );
     }
 }

@@ -144,3 +144,52 @@ fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::{Command, Output};
+
+    use super::*;
+
+    /// Reads the script into a bash as the images' entrypoint does, with a client of our own; then says
+    /// which options and variables that bash has.
+    fn source(client: &str) -> Output {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            path
+        };
+        put("mysql", &format!("#!/bin/sh\n{client}\n"));
+        let password_file = put("password", "it's").display().to_string();
+        let values = context! { stack => "s", user => "exporter", password_file };
+        let script = put("grants.sh", &template::builtin("grants.sh", GRANTS, &values));
+        let bash = format!(
+            "set +eu; before=$-; user=mine; . {}; code=$?\n\
+             echo \"code $code user $user\"; [ \"$before\" = \"$-\" ] && echo same options; echo [$unset]",
+            script.display()
+        );
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+        Command::new("bash").args(["-c", &bash]).env("PATH", path).output().unwrap()
+    }
+
+    #[test]
+    fn the_grants_leave_the_shell_that_reads_them_as_it_was() {
+        let ran = source("cat");
+        let said = String::from_utf8(ran.stdout).unwrap();
+        assert!(said.contains(r"IDENTIFIED BY 'it\'s'"), "{said}");
+        assert!(said.ends_with("code 0 user mine\nsame options\n[]\n"), "{said}");
+        assert!(ran.stderr.is_empty());
+    }
+
+    #[test]
+    fn a_failed_grant_is_seen() {
+        let ran = source("echo refused >&2; exit 3");
+        let said = String::from_utf8(ran.stdout).unwrap();
+        assert!(said.ends_with("code 3 user mine\nsame options\n[]\n"), "{said}");
+        let told = String::from_utf8(ran.stderr).unwrap();
+        assert!(told.contains("refused") && told.contains("was not made"), "{told}");
+    }
+}

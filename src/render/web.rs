@@ -23,8 +23,9 @@ pub(super) fn web_config(
             client_auth_type: tls
                 .client_ca
                 .is_some()
-                .then(|| "RequireAndVerifyClientCert".to_owned()),
+                .then_some(wire::ClientAuth::RequireAndVerifyClientCert),
             min_version: tls.min_version.as_ref().map(|version| version.value.clone()),
+            ..wire::TlsServer::default()
         }),
         ..wire::WebConfig::default()
     };

@@ -209,7 +209,7 @@ fn settle_rule(
             }
             let labels = all_labels.iter().map(|(name, text)| (name, text));
             for (what, text) in labels.chain(&annotations) {
-                if let Err(error) = template::check(text) {
+                if let Err(error) = template::check_syntax(text) {
                     wrong.push(format!("template of {what:?}: {error}"));
                 }
             }
@@ -228,6 +228,25 @@ fn settle_rule(
         }
     }
     Err(wrong)
+}
+
+/// What is right to load and will go wrong all the same, each as a sentence: Prometheus takes a template
+/// that names what an alert does not have, and puts an error into the text of each alert.
+pub fn doubts(groups: &[Group]) -> Vec<String> {
+    let mut doubts = Vec::new();
+    for Group { name: group, file, rules, .. } in groups {
+        for rule in rules {
+            let Rule::Alert(Alert { name, labels, annotations, .. }) = rule else { continue };
+            for (what, text) in labels.iter().chain(annotations) {
+                if let Ok(Some(error)) = template::check_syntax(text) {
+                    doubts.push(format!(
+                        "{file}: group {group:?}, alert {name:?}: template of {what:?} will fail: {error}"
+                    ));
+                }
+            }
+        }
+    }
+    doubts
 }
 
 fn check_labels(labels: &IndexMap<String, String>) -> Result<(), String> {
@@ -314,6 +333,25 @@ mod tests {
         assert!(errors[2].contains("1:5: parse error"), "{}", errors[2]);
         assert!(errors[3].contains("one of `record` and `alert`"), "{}", errors[3]);
         assert!(errors[4].contains("used twice"), "{}", errors[4]);
+    }
+
+    #[test]
+    fn templates_that_only_their_expansion_finds_wrong_are_taken_as_prometheus_takes_them() {
+        let rule = |template: &str| {
+            let text = format!("{{alert: a, expr: up, annotations: {{s: '{template}'}}}}");
+            check(&format!("groups: [{{name: g, rules: [{text}]}}]"))
+        };
+        for template in ["{{ .Nope }}", r#"{{ template "x" }}"#] {
+            let doubts = doubts(&rule(template).unwrap());
+            assert!(doubts[0].contains(r#"alert "a": template of "s" will fail"#), "{doubts:?}");
+        }
+        for template in ["{{ $labels.job }}", "{{ humanize 1 2 3 }}", "{{ $labels.a.b }}"] {
+            assert_eq!(doubts(&rule(template).unwrap()), [""; 0], "{template}");
+        }
+        for template in ["{{ nofunc }}", "{{ $nope }}", "{{ end }}", "{{ .Labels.a", "{{ break }}"]
+        {
+            assert!(rule(template).unwrap_err()[0].contains("template of"), "{template}");
+        }
     }
 
     #[test]

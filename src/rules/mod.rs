@@ -16,6 +16,6 @@ mod write;
 pub use definition::{Alert, Group, Query, Record, Rule};
 pub use group::RunningGroup;
 pub use life::AlertState;
-pub use load::{Defaults, LoadError, RuleText, find_files, load};
+pub use load::{Defaults, LoadError, RuleText, doubts, find_files, load};
 pub use manager::{Manager, Options, Store};
 pub use status::{AlertStatus, GroupStatus, RuleHealth, RuleKind, RuleStatus};

@@ -64,7 +64,7 @@ pub struct Part {
     /// What it is doing.
     #[serde(flatten)]
     pub state: State,
-    /// Where it answers on this machine.
+    /// Where it answers: a URL, or `host:port` where we do not know what is spoken there.
     pub url: Option<String>,
     /// How often it was started again after an error.
     pub restarts: u32,

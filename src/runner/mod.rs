@@ -2,7 +2,9 @@
 
 pub mod board;
 pub mod control;
+pub mod door;
 pub mod logs;
+pub mod orphans;
 pub mod place;
 pub mod plan;
 pub mod ports;

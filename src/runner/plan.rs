@@ -33,6 +33,8 @@ pub struct Planned {
     pub name: String,
     /// Where it listens, if the runner itself does.
     pub listen: Option<SocketAddr>,
+    /// Where it answers, if somebody else listens: `host:port`, by commas.
+    pub reached: Option<String>,
     /// What it is.
     pub kind: Kind,
 }
@@ -68,6 +70,9 @@ pub enum Kind {
     NotRun(String),
 }
 
+/// The word for what runs elsewhere.
+pub const EXTERNAL: &str = "external";
+
 impl Kind {
     /// The word for the table.
     pub fn word(&self) -> &'static str {
@@ -76,7 +81,7 @@ impl Kind {
             Self::NodeExporter(_) => "node exporter",
             Self::MysqldExporter { .. } => "mysql exporter",
             Self::Process(_) => "process",
-            Self::External(_) => "external",
+            Self::External(_) => EXTERNAL,
             Self::Simulated(_) => "simulated",
             Self::NotRun(_) => "-",
         }
@@ -179,9 +184,9 @@ struct Planner<'a> {
 /// Finds paths inside of a part's container on this machine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Locator {
-    part: render::Part,
+    pub(super) part: render::Part,
     folder: PathBuf,
-    place: Place,
+    pub(super) place: Place,
 }
 
 impl Locator {
@@ -253,13 +258,11 @@ impl Planner<'_> {
             place: self.place.clone(),
         };
         let argv = || -> anyhow::Result<Vec<String>> {
-            part.argv.iter().map(|flag| locator.flag(flag)).collect()
+            // The web configuration is put together anew, see `door`.
+            let flags = part.argv.iter().filter(|flag| !flag.starts_with("--web.config.file="));
+            flags.map(|flag| locator.flag(flag)).collect()
         };
         let kind = match part.kind {
-            // To serve it without its users would be worse than not to serve it.
-            _ if part.web_config.is_some() => {
-                Kind::NotRun("`up` cannot serve the users and certificates of `web` yet".to_owned())
-            }
             PartKind::Prometheus => Kind::Prometheus { argv: argv()?, locator: Box::new(locator) },
             PartKind::NodeExporter => Kind::NodeExporter(argv()?),
             PartKind::MysqldExporter => {
@@ -306,7 +309,7 @@ impl Planner<'_> {
         };
         plan.endpoints.insert(inside, endpoint);
         let listen = runs.then_some(listen);
-        plan.parts.push(Planned { name: part.name.clone(), listen, kind });
+        plan.parts.push(Planned { name: part.name.clone(), listen, reached: None, kind });
         Ok(())
     }
 
@@ -366,7 +369,16 @@ impl Planner<'_> {
             };
             plan.endpoints.insert(format!("{name}:{port}"), endpoint);
         }
-        plan.parts.push(Planned { name: name.to_owned(), listen: None, kind });
+        let reached = match &kind {
+            Kind::Process(_) if !ports.is_empty() => {
+                let own: Vec<String> =
+                    ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+                Some(own.join(", "))
+            }
+            Kind::External(address) => Some(address.clone()),
+            _ => None,
+        };
+        plan.parts.push(Planned { name: name.to_owned(), listen: None, reached, kind });
     }
 
     /// Simulated services answer at the address that their scrape job asks.
@@ -411,6 +423,7 @@ impl Planner<'_> {
                 _ => plan.parts.push(Planned {
                     name: name.clone(),
                     listen: Some(listen),
+                    reached: None,
                     kind: Kind::Simulated(BTreeMap::from([page])),
                 }),
             }

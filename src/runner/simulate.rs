@@ -18,7 +18,7 @@ use crate::model::MetricType;
 pub struct Declared {
     /// Full name.
     pub name: String,
-    /// What kind it is; summaries and the like count as gauges here.
+    /// What kind it is.
     pub kind: MetricType,
     /// Label names.
     pub labels: Vec<String>,
@@ -37,6 +37,8 @@ const BUCKETS: [(&str, f64); 8] = [
     ("5.0", 1.0),
     ("+Inf", 1.0),
 ];
+/// Of the same observations.
+const QUANTILES: [(&str, f64); 3] = [("0.5", 0.05), ("0.9", 0.4), ("0.99", 4.0)];
 /// Mean of an observation, in the unit of the buckets.
 const MEAN: f64 = 0.09;
 /// A series has one of this many combinations of label values at most.
@@ -72,6 +74,15 @@ fn exposition(service: &str, metrics: &[Declared], elapsed: Duration) -> String 
                         let labels = pairs().chain([("le", bound)]);
                         let value = (count * share).floor();
                         families.put_part(name, *kind, help, "_bucket", labels, value);
+                    }
+                    families.put_part(name, *kind, help, "_sum", pairs(), count * MEAN);
+                    families.put_part(name, *kind, help, "_count", pairs(), count);
+                }
+                MetricType::Summary => {
+                    let count = events.floor();
+                    for (quantile, value) in QUANTILES {
+                        let labels = pairs().chain([("quantile", quantile)]);
+                        families.put_part(name, *kind, help, "", labels, value);
                     }
                     families.put_part(name, *kind, help, "_sum", pairs(), count * MEAN);
                     families.put_part(name, *kind, help, "_count", pairs(), count);
@@ -141,6 +152,20 @@ mod tests {
             line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()
         };
         assert!(value(60) > value(30));
+    }
+
+    #[test]
+    fn a_summary_is_complete() {
+        let metrics = [declared("seconds", MetricType::Summary, &["method"])];
+        let text = exposition("app", &metrics, Duration::from_secs(60));
+        assert!(text.contains("# TYPE seconds summary"), "{text}");
+        for line in [
+            "seconds{method=\"GET\",quantile=\"0.99\"} 4\n",
+            "\nseconds_sum{method=\"POST\"} ",
+            "\nseconds_count{method=\"POST\"} ",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
     }
 
     #[test]

@@ -16,11 +16,12 @@ use tracing::{info, warn};
 use super::board::{self, Board, State};
 use super::control::{Control, Ends, Status};
 use super::logs::Logs;
+use super::orphans::{Guard, Mark};
 use super::place::{self, Place};
 use super::plan::{self, Endpoint, Kind, Plan, Planned, Wishes};
 use super::prometheus::{self, Flags, Reloader, Surroundings};
 use super::supervise::{FIRST_PAUSE, supervise};
-use super::{ports, probe, process, simulate};
+use super::{door, ports, probe, process, simulate};
 use crate::exporters::{mysql, node};
 use crate::manifest::Stack;
 use crate::render::{self, Beside, HandEdits, Output, Setting, WriteOptions};
@@ -61,11 +62,13 @@ pub struct Settings {
     pub logs: Logs,
     /// Called once every part is settled, or slow.
     pub started: Started,
+    /// This program with the arguments that make it a guard of child processes.
+    pub guard: fn() -> std::process::Command,
 }
 
 /// Runs the stack until it is told to stop: by a signal, or through its control socket.
 pub async fn up(settings: Settings) -> anyhow::Result<()> {
-    let Settings { manifest, read, place, wishes, logs, started } = settings;
+    let Settings { manifest, read, place, wishes, logs, started, guard } = settings;
     let folder = match manifest.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => std::path::absolute(folder)?,
         _ => std::env::current_dir()?,
@@ -79,6 +82,13 @@ pub async fn up(settings: Settings) -> anyhow::Result<()> {
     let control = Control::bind(place::socket(&manifest))?;
     let name = stack.name().to_owned();
     let (outputs, plan) = prepare(&stack, &folder, &place, &wishes)?;
+    let mark = Mark::new(&place::socket(&manifest));
+    let sweeper = mark.clone();
+    // What is left of a killed run may hold our ports.
+    match tokio::task::spawn_blocking(move || sweeper.end_leftovers()).await? {
+        0 => {}
+        ended => warn!("{ended} processes that an earlier run left behind were ended"),
+    }
     let mut up = Up {
         manifest: manifest.clone(),
         folder,
@@ -90,9 +100,13 @@ pub async fn up(settings: Settings) -> anyhow::Result<()> {
         endpoints: Arc::default(),
         running: HashMap::new(),
         outputs: Vec::new(),
+        mark,
+        guard: None,
+        make_guard: guard,
     };
     up.listeners = up.bind(&plan)?;
     up.write(&outputs)?;
+    up.watch_over(&plan)?;
     up.start_all(plan);
 
     // The socket answers until all parts have ended: `ps` and `logs -f` see them drain.
@@ -174,6 +188,11 @@ struct Up {
     running: HashMap<String, Running>,
     /// What the parts in force were started from.
     outputs: Vec<Output>,
+    /// What child processes carry.
+    mark: Mark,
+    /// Ends them if we cannot; there once there is one to watch over.
+    guard: Option<Guard>,
+    make_guard: fn() -> std::process::Command,
 }
 
 struct Running {
@@ -224,6 +243,15 @@ impl Up {
         Ok(())
     }
 
+    /// Starts the guard before the first child process.
+    fn watch_over(&mut self, plan: &Plan) -> anyhow::Result<()> {
+        let has_children = plan.parts.iter().any(|part| matches!(part.kind, Kind::Process(_)));
+        if has_children && self.guard.is_none() {
+            self.guard = Some(Guard::start((self.make_guard)(), &self.mark)?);
+        }
+        Ok(())
+    }
+
     fn start_all(&mut self, plan: Plan) {
         *self.endpoints.write() = plan.endpoints;
         for planned in plan.parts {
@@ -232,7 +260,7 @@ impl Up {
     }
 
     fn start(&mut self, planned: Planned) {
-        let Planned { name, listen, kind } = &planned;
+        let Planned { name, listen, reached, kind } = &planned;
         let state = match kind {
             Kind::NotRun(reason) => State::NotRun(reason.clone()),
             _ => State::Starting,
@@ -241,7 +269,7 @@ impl Up {
             name: name.clone(),
             kind: kind.word().to_owned(),
             state,
-            url: listen.map(|address| format!("http://{address}")),
+            url: listen.map(|address| format!("http://{address}")).or_else(|| reached.clone()),
             restarts: 0,
         });
         let stop = CancellationToken::new();
@@ -253,7 +281,8 @@ impl Up {
             Kind::External(address) => {
                 tokio::spawn(probe::watch(name.clone(), address, board, token))
             }
-            Kind::Process(process) => {
+            Kind::Process(mut process) => {
+                process.env.push(self.mark.variable());
                 let run = move || {
                     process::run(process.clone(), board.clone(), logs.clone(), token.clone())
                 };
@@ -267,8 +296,9 @@ impl Up {
                 let name = name.clone();
                 let run = move || {
                     let (board, name) = (board.clone(), name.clone());
-                    let surroundings = Surroundings {
+                    let surroundings = door::guard(&locator).map(|guard| Surroundings {
                         listeners: listener.iter().flat_map(TcpListener::try_clone).collect(),
+                        guard,
                         resolver: resolver(Arc::clone(&endpoints)),
                         locate: {
                             let locator = locator.clone();
@@ -277,9 +307,9 @@ impl Up {
                         reloads: Arc::clone(&asked),
                         ready: Box::new(move || board.set(&name, State::Ready)),
                         stop: token.clone(),
-                    };
+                    });
                     let flags = Flags::from_args(&argv).context("the rendered command line");
-                    async move { prometheus::run(flags?, surroundings).await }
+                    async move { prometheus::run(flags?, surroundings?).await }
                 };
                 self.supervised(&planned.name, &stop, run)
             }
@@ -343,7 +373,7 @@ impl Up {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
                 let router = make()?;
                 board.set(&name, ready);
-                web::serve(listener, router, token).await;
+                web::serve(listener, router, web::Guard::default(), token).await;
                 Ok(())
             }
         })
@@ -369,6 +399,7 @@ impl Up {
         let (outputs, plan) =
             prepare(&stack, &self.folder, &self.place, &self.wishes).map_err(text)?;
         let listeners = self.bind(&plan).map_err(text)?;
+        self.watch_over(&plan).map_err(text)?;
         let before = self.outputs.clone();
         let same_files = before == outputs;
         self.write(&outputs).map_err(text)?;

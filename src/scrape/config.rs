@@ -30,6 +30,8 @@ pub struct Config {
     pub external_labels: Labels,
     /// Absolute paths or globs of rule files.
     pub rule_files: Vec<PathBuf>,
+    /// Who is told of alerts.
+    pub alerting: Alerting,
     /// Everything as it was written, the jobs of `scrape_config_files` included.
     pub written: wire::Config,
 }
@@ -103,6 +105,34 @@ pub struct Job {
     pub relabel: Vec<Rule>,
     /// Relabelling of samples.
     pub metric_relabel: Vec<Rule>,
+}
+
+/// Who is told of alerts.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Alerting {
+    /// Relabelling of alerts before they are queued.
+    pub relabel: Vec<Rule>,
+    /// Groups of Alertmanagers in the order of the file.
+    pub managers: Vec<Alertmanagers>,
+}
+
+/// Alertmanagers that are found, and told, in the same way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alertmanagers {
+    /// `http` or `https`.
+    pub scheme: wire::Scheme,
+    /// Path of the endpoint: the prefix and `/api/v2/alerts`.
+    pub path: String,
+    /// Longest time of a request.
+    pub timeout: Duration,
+    /// Authentication, TLS, redirects, headers; file paths absolute.
+    pub http: wire::HttpClient,
+    /// Where their addresses come from.
+    pub discovery: Discovery,
+    /// Relabelling of their addresses.
+    pub relabel: Vec<Rule>,
+    /// Relabelling of alerts for this group.
+    pub alert_relabel: Vec<Rule>,
 }
 
 /// What a scrape may bring; 0 is no limit.

@@ -126,12 +126,6 @@ impl Manager {
         self.pools.lock().iter().map(Pool::status).collect()
     }
 
-    /// How many targets relabelling dropped, by job; [`Self::status`] may list fewer of them
-    /// (`keep_dropped_targets`).
-    pub fn dropped_counts(&self) -> Vec<(String, usize)> {
-        self.pools.lock().iter().map(|p| (p.job.name.clone(), p.dropped_count())).collect()
-    }
-
     /// Counters of this part.
     pub fn counters(&self) -> &Counters {
         &self.counters

@@ -29,7 +29,7 @@
 mod buffers;
 pub mod config;
 pub mod discover;
-mod http;
+pub(crate) mod http;
 mod labels;
 mod manager;
 mod metrics;

@@ -119,11 +119,6 @@ impl Pool {
         self.task.is_finished()
     }
 
-    /// How many targets relabelling dropped, also beyond those that are remembered.
-    pub fn dropped_count(&self) -> usize {
-        self.table.lock().dropped_count
-    }
-
     /// How many targets are scraped.
     pub fn active_count(&self) -> usize {
         self.table.lock().active.len()
@@ -153,7 +148,12 @@ impl Pool {
             .sort_by(|a, b| a.labels.cmp(&b.labels).then_with(|| a.scrape_url.cmp(&b.scrape_url)));
         let dropped = table.dropped.iter();
         let dropped = dropped.map(|labels| DroppedTarget { discovered_labels: labels.clone() });
-        PoolStatus { job: self.job.name.clone(), active, dropped: dropped.collect() }
+        PoolStatus {
+            job: self.job.name.clone(),
+            active,
+            dropped: dropped.collect(),
+            dropped_count: table.dropped_count,
+        }
     }
 }
 

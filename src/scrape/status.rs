@@ -52,6 +52,8 @@ pub struct PoolStatus {
     pub job: String,
     /// Targets that are scraped, ordered by labels.
     pub active: Vec<TargetStatus>,
-    /// Targets that relabelling dropped.
+    /// Targets that relabelling dropped, as many as are remembered (`keep_dropped_targets`).
     pub dropped: Vec<DroppedTarget>,
+    /// How many relabelling dropped.
+    pub dropped_count: usize,
 }

@@ -12,8 +12,15 @@ use super::functions::{BUILTIN, NAMES};
 /// Variables that every template of an alert has.
 const VARIABLES: &[&str] = &["$", "$labels", "$externalLabels", "$externalURL", "$value"];
 
-/// Whether the text is a template: syntax, names of functions and variables, named templates.
+/// Whether the text is a template that can be expanded: syntax, names of functions and variables, fields
+/// of an alert, named templates.
 pub fn check(text: &str) -> Result<(), TemplateError> {
+    check_syntax(text)?.map_or(Ok(()), Err)
+}
+
+/// Whether Prometheus would load a rule with this template: it reads it and does not try it out. Gives
+/// back what will go wrong whenever it is expanded, if that is known.
+pub fn check_syntax(text: &str) -> Result<Option<TemplateError>, TemplateError> {
     let (tree, defines) = parse(text)?;
     let mut walk = Walk {
         text,
@@ -23,6 +30,7 @@ pub fn check(text: &str) -> Result<(), TemplateError> {
         is_main: true,
         ranges: 0,
         error: None,
+        doubt: None,
         references: Vec::new(),
     };
     walk.list(&tree);
@@ -33,7 +41,7 @@ pub fn check(text: &str) -> Result<(), TemplateError> {
         walk.is_main = false;
         walk.list(&define.body);
     }
-    walk.error.map_or(Ok(()), Err)
+    walk.error.map_or(Ok(walk.doubt), Err)
 }
 
 /// What a template reads of its alert.
@@ -70,6 +78,7 @@ pub fn references(text: &str) -> Vec<Reference> {
         is_main: true,
         ranges: 0,
         error: None,
+        doubt: None,
         references: Vec::new(),
     };
     walk.list(&tree);
@@ -128,8 +137,10 @@ struct Walk<'t> {
     is_main: bool,
     /// How many `range` are open.
     ranges: usize,
-    /// The first mistake.
+    /// The first mistake of those that keep it from being a template.
     error: Option<TemplateError>,
+    /// The first of those that its expansion meets.
+    doubt: Option<TemplateError>,
     references: Vec<Reference>,
 }
 
@@ -157,7 +168,7 @@ impl Walk<'_> {
             Node::Template(call) => {
                 if !self.templates.iter().any(|name| *name == *call.name) {
                     let message = format!("template \"{}\" not defined", call.name);
-                    self.fail(call.pos, &call.name, message);
+                    self.doubt(call.pos, &call.name, message);
                 }
                 if let Some(pipe) = &call.pipe {
                     self.pipe(pipe);
@@ -254,7 +265,7 @@ impl Walk<'_> {
                 let message = format!(
                     "can't evaluate field {unknown}: an alert has .Labels, .ExternalLabels, .ExternalURL and .Value"
                 );
-                self.fail(pos, unknown, message);
+                self.doubt(pos, unknown, message);
             }
         }
     }
@@ -275,9 +286,16 @@ impl Walk<'_> {
     }
 
     fn fail(&mut self, pos: Pos, name: &str, message: String) {
-        if self.error.is_some() {
-            return;
-        }
+        let error = self.at(pos, name, message);
+        self.error.get_or_insert(error);
+    }
+
+    fn doubt(&mut self, pos: Pos, name: &str, message: String) {
+        let doubt = self.at(pos, name, message);
+        self.doubt.get_or_insert(doubt);
+    }
+
+    fn at(&self, pos: Pos, name: &str, message: String) -> TemplateError {
         // The engine's place is where the node starts; the name is there or soon after.
         let start = pos.offset.min(self.text.len());
         let rest = self.text.get(start..).unwrap_or_default();
@@ -285,6 +303,6 @@ impl Walk<'_> {
             Some(at) => (start + at, name.len()),
             None => (start, rest.lines().next().map_or(0, str::len)),
         };
-        self.error = Some(TemplateError { offset, len, message });
+        TemplateError { offset, len, message }
     }
 }

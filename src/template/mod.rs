@@ -17,7 +17,7 @@ use std::sync::{Arc, OnceLock};
 use gotmpl::{MissingKey, Template, Value};
 use parking_lot::Mutex;
 
-pub use check::{Reference, ReferenceKind, check, references};
+pub use check::{Reference, ReferenceKind, check, check_syntax, references};
 
 use crate::model::{Labels, Timestamp};
 
@@ -81,9 +81,12 @@ impl Expander<'_> {
         prepared: &Prepared,
         data: &AlertData<'_>,
     ) -> Result<String, TemplateError> {
-        let Some(Compiled { template, state, turn }) = &prepared.compiled else {
+        let Some(Compiled { template, state, turn, doubt }) = &prepared.compiled else {
             return Ok(prepared.text.to_string());
         };
+        if let Some(doubt) = doubt {
+            return Err(doubt.clone());
+        }
         let failed =
             |message: String| Err(TemplateError { offset: 0, len: prepared.text.len(), message });
         let _turn = turn.lock();
@@ -124,6 +127,8 @@ struct Compiled {
     state: Arc<Mutex<State>>,
     /// Held during an expansion.
     turn: Mutex<()>,
+    /// Why no expansion can succeed.
+    doubt: Option<TemplateError>,
 }
 
 /// What functions know besides their arguments.
@@ -138,12 +143,12 @@ struct State {
 }
 
 impl Prepared {
-    /// Reads and checks a template, as [`check`] does.
+    /// Reads and checks a template, as [`check_syntax`] does.
     pub fn new(text: &str) -> Result<Self, TemplateError> {
         if !text.contains("{{") {
             return Ok(Self { text: text.into(), compiled: None });
         }
-        check(text)?;
+        let doubt = check_syntax(text)?;
         let (mut main, defines) = check::parse(text)?;
         let (prologue, _) = check::parse(PROLOGUE)?;
         show::as_go(&mut main);
@@ -164,7 +169,7 @@ impl Prepared {
         });
         let template = Arc::new(template);
         own.get_or_init(|| Arc::downgrade(&template));
-        let compiled = Some(Compiled { template, state, turn: Mutex::new(()) });
+        let compiled = Some(Compiled { template, state, turn: Mutex::new(()), doubt });
         Ok(Self { text: text.into(), compiled })
     }
 

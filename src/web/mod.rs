@@ -2,6 +2,7 @@
 
 mod api;
 mod federate;
+mod guard;
 mod json;
 mod lifecycle;
 mod measure;
@@ -9,9 +10,13 @@ mod metrics;
 mod pages;
 mod pool;
 mod prometheus;
+mod request_line;
 mod routes;
 mod serve;
 
-pub use prometheus::{Loaded, MetricsFn, Options, Prometheus, ReloadFn, Replay, TargetsFn};
-pub use routes::router;
+pub use guard::Guard;
+pub use prometheus::{
+    AlertmanagersFn, Loaded, MetricsFn, Options, Prometheus, ReloadFn, TargetsFn,
+};
+pub use routes::{router, starting};
 pub use serve::serve;

@@ -16,6 +16,7 @@ use super::measure::Requests;
 use super::pool::Pool;
 use crate::catalogue::Families;
 use crate::model::{Labels, Timestamp, now};
+use crate::notify::Addresses;
 use crate::promql::QueryOptions;
 use crate::rules;
 use crate::scrape::PoolStatus;
@@ -26,6 +27,8 @@ pub type TargetsFn = dyn Fn() -> Vec<PoolStatus> + Send + Sync;
 /// Reads the configuration again; the error is what the user sees.
 pub type ReloadFn =
     dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync;
+/// Gives the addresses of the Alertmanagers.
+pub type AlertmanagersFn = dyn Fn() -> Addresses + Send + Sync;
 /// Adds the metrics of another part to `/metrics`.
 pub type MetricsFn = dyn Fn(&mut Families) + Send + Sync;
 
@@ -86,8 +89,6 @@ pub struct Loaded {
     pub external_labels: Labels,
     /// Step of subqueries that name none.
     pub evaluation_interval: Duration,
-    /// URLs that alerts are sent to.
-    pub alertmanagers: Vec<String>,
     /// Whether the last attempt to load succeeded.
     pub reload_successful: bool,
     /// When the configuration in force was loaded.
@@ -100,22 +101,10 @@ impl Default for Loaded {
             config_yaml: String::new(),
             external_labels: Labels::empty(),
             evaluation_interval: Duration::from_secs(60),
-            alertmanagers: Vec::new(),
             reload_successful: true,
             loaded_at: now(),
         }
     }
-}
-
-/// How far the reading of the log at the start has come, in segments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Replay {
-    /// First segment.
-    pub min: u64,
-    /// Last segment.
-    pub max: u64,
-    /// Segment that is read now.
-    pub current: u64,
 }
 
 /// The state behind all handlers of the monitoring server.
@@ -135,9 +124,9 @@ pub struct Prometheus {
     /// Cancelled by `/-/quit`.
     pub quit: CancellationToken,
     reload: Option<Arc<ReloadFn>>,
+    alertmanagers: Option<Arc<AlertmanagersFn>>,
     metrics: Vec<Arc<MetricsFn>>,
     loaded: RwLock<Arc<Loaded>>,
-    replay: RwLock<Replay>,
     ready: AtomicBool,
     pub(super) pool: Arc<Pool>,
     pub(super) requests: Requests,
@@ -161,9 +150,9 @@ impl Prometheus {
             started_at: now(),
             quit: CancellationToken::new(),
             reload: None,
+            alertmanagers: None,
             metrics: Vec::new(),
             loaded: RwLock::default(),
-            replay: RwLock::default(),
             ready: AtomicBool::new(false),
             requests: Requests::default(),
         }
@@ -172,6 +161,12 @@ impl Prometheus {
     /// What `/-/reload` does.
     pub fn on_reload(mut self, reload: Arc<ReloadFn>) -> Self {
         self.reload = Some(reload);
+        self
+    }
+
+    /// Who is told of alerts.
+    pub fn with_alertmanagers(mut self, alertmanagers: Arc<AlertmanagersFn>) -> Self {
+        self.alertmanagers = Some(alertmanagers);
         self
     }
 
@@ -197,15 +192,6 @@ impl Prometheus {
         Arc::clone(&self.loaded.read())
     }
 
-    /// Tells how far the reading of the log has come.
-    pub fn set_replay(&self, replay: Replay) {
-        *self.replay.write() = replay;
-    }
-
-    pub(super) fn replay(&self) -> Replay {
-        *self.replay.read()
-    }
-
     /// Until this is called with `true` every answer but `/-/healthy` is 503.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Relaxed);
@@ -218,6 +204,10 @@ impl Prometheus {
 
     pub(super) fn reload(&self) -> Option<&Arc<ReloadFn>> {
         self.reload.as_ref()
+    }
+
+    pub(super) fn alertmanagers(&self) -> Addresses {
+        self.alertmanagers.as_ref().map_or_else(Addresses::default, |addresses| addresses())
     }
 
     pub(super) fn other_metrics(&self) -> &[Arc<MetricsFn>] {

@@ -1,6 +1,6 @@
 //! All paths of the monitoring server.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::Router;
@@ -10,6 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get};
+use tower::ServiceExt as _;
 
 use super::{Prometheus, api, federate, lifecycle, metrics, pages};
 
@@ -39,6 +40,18 @@ pub fn router(web: Arc<Prometheus>) -> Router {
         }
     };
     routes.layer(from_fn_with_state(Arc::clone(&web), count)).with_state(web)
+}
+
+/// What is answered while the store is still being opened: alive, and not ready. From the moment that
+/// the router is put into `opened` on, that one answers; no connection is lost in between.
+pub fn starting(prefix: &str, opened: Arc<OnceLock<Router>>) -> Router {
+    let healthy = format!("{}/-/healthy", prefix.trim_end_matches('/'));
+    let before = Router::new()
+        .route(&healthy, get(lifecycle::healthy))
+        .fallback(async || (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"));
+    Router::new().fallback(async move |request: Request| {
+        opened.get().unwrap_or(&before).clone().oneshot(request).await
+    })
 }
 
 async fn only_when_ready(

@@ -22,7 +22,8 @@ pub const TESTS: &[Test] = &[
     ("a_file_of_100_mb_is_refused_at_once", Needs::Nothing, too_large),
     ("files_that_include_one_another_are_named", Needs::Nothing, include_cycle),
     ("deep_nesting_is_refused_briefly", Needs::Nothing, deep_nesting),
-    ("an_empty_manifest_is_well", Needs::Nothing, empty),
+    ("an_empty_manifest_is_told_what_a_small_one_is", Needs::Nothing, empty),
+    ("one_mistake_makes_one_finding", Needs::Nothing, one_mistake),
     ("what_cannot_be_read_is_exit_code_2", Needs::Nothing, cannot_be_read),
     ("an_unknown_profile_or_rule_gets_a_suggestion", Needs::Nothing, suggestions),
     ("a_stray_quote_is_not_followed_by_counting_values", Needs::Nothing, stray_quote),
@@ -197,8 +198,11 @@ fn ten_drawn() {
 
 fn exit_codes() {
     let dir = folder(&[
-        ("well.kdl", "service \"a\" { image \"a:1\"; expose 80 }\n"),
-        ("warned.kdl", "service \"a\" { image \"a:1\"; expose 80 }\nvolumes \"v\"\n"),
+        ("well.kdl", "stack \"well\"\nservice \"a\" { image \"a:1\"; expose 80 }\n"),
+        (
+            "warned.kdl",
+            "stack \"warned\"\nservice \"a\" { image \"a:1\"; expose 80 }\nvolumes \"v\"\n",
+        ),
         ("wrong.kdl", "service \"a\" { image \"a:1\"; port 70000 }\n"),
     ]);
     let dir = dir.path();
@@ -290,9 +294,52 @@ fn deep_nesting() {
 fn empty() {
     let dir = folder(&[("e.kdl", ""), ("e.yaml", ""), ("e.json", " \n"), ("c.kdl", "// later\n")]);
     for name in ["e.kdl", "e.yaml", "e.json", "c.kdl"] {
-        assert_eq!(run_to(0, dir.path(), &["validate", name]).out, "");
-        assert_eq!(run_to(0, dir.path(), &["validate", "--format", "json", name]).out, "[]\n");
+        let told = run_to(1, dir.path(), &["validate", name]).out;
+        assert!(told.contains("the manifest is empty") && told.contains("smallest"), "{told}");
+        let one = run_to(1, dir.path(), &["validate", "--format", "concise", name]).out;
+        assert_eq!(one, format!("{name}:1:1: error[S016]: the manifest is empty\n"));
     }
+}
+
+/// Each line is one mistake, and nothing follows from it elsewhere.
+fn one_mistake() {
+    let mistakes = [
+        ("a.kdl", "prometheus { scrape \"x\" { targets \"10.0.0.1:80\" } }", "2:27: error[S003]"),
+        (
+            "b.kdl",
+            "prometheus { scrape \"x\" { target \"10.0.0.1:80\"; param module=\"m\" } }",
+            "2:49: error[S012]",
+        ),
+        ("c.yaml", "grafana: {admin: {name: root}}", "2:11: error[S012]"),
+        (
+            "d.kdl",
+            "service \"a\" { image \"a:1; expose 80 }\nprometheus { scrape \"a\" port=80 }",
+            "2:21: error[S001]",
+        ),
+        (
+            "e.kdl",
+            "rules \"g\" { alert \"X\" { expr \"up == 0 } }\nprometheus",
+            "2:30: error[S001]",
+        ),
+        (
+            "f.kdl",
+            "prometheus { scrape \"x\" { target \"10.0.0.1:80\"; relabel { source \"a\"; target_label \"b\" } } }",
+            "2:59: error[S003]",
+        ),
+    ];
+    for (name, line, expected) in mistakes {
+        let stack = if name.ends_with("kdl") { "stack \"one\"" } else { "stack: one" };
+        let dir = folder(&[(name, &format!("{stack}\n{line}\n"))]);
+        let told = run_to(1, dir.path(), &["validate", "--format", "concise", name]).out;
+        assert_eq!(told.lines().count(), 1, "{told}");
+        assert!(told.starts_with(&format!("{name}:{expected}")), "{told}");
+    }
+    let dir = folder(&[(
+        "f.kdl",
+        "stack \"f\"\nprometheus { scrape \"x\" { relabel { source \"a\" } } }\n",
+    )]);
+    let told = run_to(1, dir.path(), &["validate", "f.kdl"]).out;
+    assert!(told.contains("did you mean `source_labels`?"), "{told}");
 }
 
 fn cannot_be_read() {
@@ -448,7 +495,7 @@ fn hand_edit() {
         check.out,
         "monitoring/alerts.yml: stale\nmonitoring/prometheus.yml: edited by hand\n"
     );
-    let diff = render(0, &["--diff"]);
+    let diff = render(1, &["--diff"]);
     for line in
         ["--- a/monitoring/prometheus.yml", "25s", "+++ b/monitoring/alerts.yml", "is closed"]
     {

@@ -5,12 +5,14 @@
 
 mod bad_input;
 mod exporters;
+mod guard;
 mod mariadb;
 mod mysql;
 mod promql;
 mod promql_parse;
 mod render;
 mod rules;
+mod run;
 mod scrape;
 mod scrape_oracle;
 mod sessions;
@@ -25,10 +27,12 @@ use std::process::ExitCode;
 const PARTS: &[(&str, &[support::Test])] = &[
     ("bad_input", bad_input::TESTS),
     ("exporters", exporters::TESTS),
+    ("guard", guard::TESTS),
     ("mysql", mysql::TESTS),
     ("promql", promql::TESTS),
     ("promql_parse", promql_parse::TESTS),
     ("render", render::TESTS),
+    ("run", run::TESTS),
     ("scrape", scrape::TESTS),
     ("scrape_oracle", scrape_oracle::TESTS),
     ("sessions", sessions::TESTS),

@@ -504,7 +504,7 @@ fn slow_queries() {
     assert_eq!(value(&page, "mysql_exporter_last_scrape_error"), Some(1.0));
     let first = String::from_utf8(exporter.get("/", "").2).expect("text");
     for reason in [
-        "custom.a_slow: no answer within 2.",
+        "custom.a_slow: no answer in time",
         "custom.f_named_otherwise: the query answers no column `n`",
         "custom.g_no_number: `seven` of `n` is no number",
     ] {

@@ -152,8 +152,23 @@ fn strip(expr: &mut Expr) {
     {
         number.value = 0.5;
     }
-    for child in expr.children_mut() {
+    for child in children(expr) {
         strip(child);
+    }
+}
+
+fn children(expr: &mut Expr) -> Vec<&mut Expr> {
+    match expr {
+        Expr::Number(_) | Expr::String(_) | Expr::Vector(_) | Expr::Matrix(_) => Vec::new(),
+        Expr::Subquery(node) => vec![&mut node.expr],
+        Expr::Call(node) => node.args.iter_mut().collect(),
+        Expr::Aggregate(node) => {
+            node.param.iter_mut().map(|param| &mut **param).chain([&mut *node.expr]).collect()
+        }
+        Expr::Binary(node) => vec![&mut node.lhs, &mut node.rhs],
+        Expr::Unary(node) => vec![&mut node.expr],
+        Expr::Paren(node) => vec![&mut node.expr],
+        Expr::Broken(node) => node.children.iter_mut().collect(),
     }
 }
 

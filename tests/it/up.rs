@@ -21,6 +21,10 @@ pub const TESTS: &[Test] = &[
     ("a_detached_stack_that_cannot_start_says_why", Needs::Nothing, detached_failure),
     ("a_part_that_fails_is_shown_and_the_others_run", Needs::Nothing, failing_part),
     ("only_what_was_asked_for_runs_and_the_offset_moves_it", Needs::Nothing, only_with_offset),
+    ("sigkill_leaves_no_child_behind", Needs::Nothing, sigkill_and_children),
+    ("a_detached_start_with_a_failed_part_says_so", Needs::Nothing, detached_failed_part),
+    ("a_reload_that_cannot_be_carried_out_changes_nothing", Needs::Nothing, refused_reload),
+    ("services_show_where_they_answer", Needs::Nothing, addresses),
     ("mysql_is_watched_through_the_native_store", Needs::Program("mariadbd"), mysql),
 ];
 
@@ -460,4 +464,112 @@ fn mysql() {
     let line =
         table.lines().find(|line| line.trim_start().starts_with("db ")).expect("the row of db");
     assert!(line.contains("external"), "{table}");
+}
+
+/// Whether a process runs; one that waits to be buried does not.
+fn runs(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+fn sigkill_and_children() {
+    let (prometheus, node) = ports();
+    // A grandchild with a session of its own, which no signal to a group reaches.
+    let script = "setsid sleep 600 & echo pids=$$ $!; wait";
+    let worker = format!("service \"worker\" {{ native {{ run \"sh\" \"-c\" \"{script}\" }} }}");
+    let mut stack = Stack::new(&small(prometheus, node, &worker));
+    let started = |stack: &Stack, after: &[String]| {
+        stack.wait("the worker runs", || {
+            let (_, lines, _) = stack.run(&["logs", "worker"]);
+            let pids = lines.lines().rev().find_map(|line| line.split_once("pids="))?.1;
+            let pids: Vec<String> = pids.split_whitespace().map(str::to_owned).collect();
+            (pids.len() == 2 && pids != after).then_some(pids)
+        })
+    };
+    stack.start(&[]);
+    let first = started(&stack, &[]);
+    stack.kill();
+    stack.wait("all of it ends", || first.iter().all(|pid| !runs(pid)).then_some(()));
+
+    // The same while the guard is gone as well: the next run ends them.
+    stack.start(&[]);
+    let second = started(&stack, &first);
+    let parent = stack.child.as_ref().expect("it runs").id();
+    let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
+    let guard = procfs::process::all_processes()
+        .expect("/proc is there")
+        .flatten()
+        .find(|process| {
+            process.stat().is_ok_and(|stat| stat.ppid == parent as i32)
+                && process.cmdline().is_ok_and(|line| line.iter().any(|word| word == "guard"))
+        })
+        .unwrap_or_else(|| panic!("no guard among {children:?}"));
+    signal(guard.pid as u32, "KILL");
+    stack.kill();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(second.iter().all(|pid| runs(pid)), "nobody was there to end them");
+    stack.start(&[]);
+    let third = started(&stack, &second);
+    assert!(second.iter().all(|pid| !runs(pid)), "the next run has ended them");
+    assert!(stack.log().contains("an earlier run left behind"), "{}", stack.log());
+    assert!(third.iter().all(|pid| runs(pid)));
+}
+
+fn detached_failed_part() {
+    let (prometheus, node) = ports();
+    let worker = "service \"worker\" { native { run \"sh\" \"-c\" \"exit 3\" } }";
+    let stack = Stack::new(&small(prometheus, node, worker));
+    std::fs::create_dir_all(stack.path("data/data")).unwrap();
+    std::fs::write(stack.path("data/data/prometheus"), "").unwrap();
+    let began = Instant::now();
+    let (code, table, said) = stack.run(&["up", "stack.kdl", "-d", "--data-dir", "data"]);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("prometheus does not start: opening"), "{said}");
+    assert!(table.contains("failed"), "{table}");
+    assert!(get(node, "/metrics").is_some(), "the others run");
+    assert_eq!(stack.run(&["down"]).0, Some(0));
+}
+
+fn refused_reload() {
+    let (prometheus, node) = ports();
+    let mut stack = Stack::new(&small(prometheus, node, ""));
+    stack.start(&["--data-dir", "data"]);
+    stack.wait("it answers", || get(prometheus, "/-/ready"));
+    let rendered = |stack: &Stack| {
+        std::fs::read_to_string(stack.path("data/rendered/monitoring/prometheus.yml")).unwrap()
+    };
+    let before = rendered(&stack);
+    // Well written, and yet not to be had: somebody else listens there.
+    let holder = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("the loopback has ports");
+    let taken = holder.local_addr().expect("it is bound").port();
+    let next =
+        small(prometheus, taken, "rules \"r\" { record \"small:two\" { expr \"vector(2)\" } }");
+    std::fs::write(stack.path("next.kdl"), &next).unwrap();
+    assert_eq!(stack.run(&["validate", "next.kdl"]).0, Some(0));
+    std::fs::write(stack.path("stack.kdl"), next).unwrap();
+    let (code, _, said) = stack.run(&["reload"]);
+    assert_ne!(code, Some(0), "{said}");
+    assert!(said.contains(&format!("node-exporter needs 127.0.0.1:{taken}")), "{said}");
+    assert_eq!(rendered(&stack), before);
+    assert!(get(node, "/metrics").is_some() && get(prometheus, "/-/ready").is_some());
+    assert_eq!(query(prometheus, "small:two"), Some(Vec::new()));
+    drop(holder);
+    let (code, _, said) = stack.run(&["reload"]);
+    assert_eq!(code, Some(0), "{said}");
+    stack.wait("it moves", || get(taken, "/metrics"));
+}
+
+fn addresses() {
+    let (prometheus, node) = ports();
+    let (one, two) = (support::free_port(), support::free_port());
+    let services = format!(
+        "service \"worker\" {{ port {one}; native {{ run \"sleep\" \"600\" }} }}\n\
+         service \"db\" {{ port {two}; native external=\"127.0.0.1:{two}\" }}"
+    );
+    let mut stack = Stack::new(&small(prometheus, node, &services));
+    stack.start(&[]);
+    let url = |name: &str| stack.wait("the row is there", || row(&stack, name))["url"].clone();
+    assert_eq!(url("worker"), format!("127.0.0.1:{one}"));
+    assert_eq!(url("db"), format!("127.0.0.1:{two}"));
 }

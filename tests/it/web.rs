@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stackctl::model::{BucketSpan, Exemplar, Histogram, Labels, Metadata, MetricType, Timestamp};
+use stackctl::notify::Addresses;
 use stackctl::rules::{self, Defaults, RuleText};
 use stackctl::scrape::{DroppedTarget, Health, PoolStatus, TargetStatus};
 use stackctl::storage::{
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{Needs, Test, find_program};
 
 pub const TESTS: &[Test] = &[
+    ("a_server_that_opens_its_store_is_alive_and_not_ready", Needs::Nothing, starting),
     ("an_instant_query_has_prometheus_shape", Needs::Nothing, instant_query),
     ("a_range_query_has_prometheus_shape", Needs::Nothing, range_query),
     ("a_native_histogram_lists_its_buckets", Needs::Nothing, histogram_query),
@@ -106,11 +108,14 @@ impl Server {
                     Box::pin(
                         async move { if works { Ok(()) } else { Err("no such file".to_owned()) } },
                     )
+                }))
+                .with_alertmanagers(Arc::new(|| Addresses {
+                    active: vec!["http://127.0.0.1:9093/api/v2/alerts".to_owned()],
+                    dropped: vec!["http://127.0.0.1:9094/api/v2/alerts".to_owned()],
                 }));
         web.set_loaded(Loaded {
             config_yaml: "global:\n  scrape_interval: 15s # <&>\n".to_owned(),
             external_labels: Labels::from_pairs([("dc", "eu1")]),
-            alertmanagers: vec!["http://127.0.0.1:9093/api/v2/alerts".to_owned()],
             loaded_at: NOON,
             ..Loaded::default()
         });
@@ -126,7 +131,12 @@ impl Server {
             .expect("the loopback has ports");
         let address = listener.local_addr().expect("it is bound");
         let shutdown = CancellationToken::new();
-        runtime.spawn(web::serve(listener, web::router(Arc::clone(&web)), shutdown.clone()));
+        runtime.spawn(web::serve(
+            listener,
+            web::router(Arc::clone(&web)),
+            web::Guard::default(),
+            shutdown.clone(),
+        ));
         Self { address, web, store, shutdown, runtime, reloads }
     }
 
@@ -267,8 +277,18 @@ fn pools() -> Vec<PoolStatus> {
     };
     let dropped = DroppedTarget { discovered_labels: labels(&[("__address__", "127.0.0.1:2")]) };
     vec![
-        PoolStatus { job: "new".to_owned(), active: vec![new], dropped: vec![dropped] },
-        PoolStatus { job: "bad".to_owned(), active: vec![target], dropped: vec![] },
+        PoolStatus {
+            job: "new".to_owned(),
+            active: vec![new],
+            dropped: vec![dropped],
+            dropped_count: 3,
+        },
+        PoolStatus {
+            job: "bad".to_owned(),
+            active: vec![target],
+            dropped: vec![],
+            dropped_count: 0,
+        },
     ]
 }
 
@@ -521,7 +541,7 @@ fn targets() {
         all["droppedTargets"],
         json!([{"discoveredLabels": {"__address__": "127.0.0.1:2"}, "scrapePool": "new"}])
     );
-    assert_eq!(all["droppedTargetCounts"], json!({"bad": 0, "new": 1}));
+    assert_eq!(all["droppedTargetCounts"], json!({"bad": 0, "new": 3}));
     let active = server.data("/api/v1/targets?state=active&scrapePool=bad");
     assert_eq!(active["activeTargets"].as_array().expect("a list").len(), 1);
     assert_eq!(active["droppedTargets"], json!([]));
@@ -531,13 +551,37 @@ fn targets() {
         server.data("/api/v1/alertmanagers"),
         json!({
             "activeAlertmanagers": [{"url": "http://127.0.0.1:9093/api/v2/alerts"}],
-            "droppedAlertmanagers": [],
+            "droppedAlertmanagers": [{"url": "http://127.0.0.1:9094/api/v2/alerts"}],
         })
     );
     assert_eq!(server.data("/api/v1/targets/metadata"), json!([]));
     let wrong = server.get("/api/v1/targets/metadata?match_target=x%3D");
     assert_eq!(wrong.status, 400);
     assert!(wrong.text().contains(r#"invalid parameter \"match_target\": 1:2: parse error"#));
+}
+
+fn starting() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+    let bound = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"));
+    let listener = bound.expect("the loopback has ports");
+    let port = listener.local_addr().expect("it is bound").port();
+    let stop = CancellationToken::new();
+    let opened = Arc::new(std::sync::OnceLock::new());
+    let served = runtime.spawn(web::serve(
+        listener,
+        web::starting("/p", Arc::clone(&opened)),
+        web::Guard::default(),
+        stop.clone(),
+    ));
+    let status = |path: &str| crate::support::get(port, path).map(|(status, _)| status);
+    assert_eq!(status("/p/-/healthy"), Some(200));
+    for path in ["/p/-/ready", "/p/api/v1/query?query=up", "/p/metrics", "/p/"] {
+        assert_eq!(status(path), Some(503), "{path}");
+    }
+    opened.set(axum::Router::new().fallback(async || "opened")).expect("it was empty");
+    assert_eq!(status("/p/-/ready"), Some(200));
+    stop.cancel();
+    runtime.block_on(served).expect("it ends");
 }
 
 /// Takes out what differs from run to run, after a look at it.
@@ -579,8 +623,8 @@ fn rules_and_alerts() {
                     "state": "pending",
                     "name": "Down",
                     "query": "up == 0",
-                    "duration": 300.0,
-                    "keepFiringFor": 60.0,
+                    "duration": 300,
+                    "keepFiringFor": 60,
                     "labels": {"severity": "page"},
                     "annotations": {"summary": "is <down>"},
                     "alerts": [pending],
@@ -590,7 +634,7 @@ fn rules_and_alerts() {
                     "type": "alerting",
                 },
             ],
-            "interval": 30.0,
+            "interval": 30,
             "limit": 0,
             "evaluationTime": 0,
             "lastEvaluation": "2026-03-02T09:00:00Z",

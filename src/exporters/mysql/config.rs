@@ -33,6 +33,8 @@ impl fmt::Debug for Secret {
 pub struct Config {
     /// `--web.listen-address`: addresses as `127.0.0.1:9104` or `:9104`.
     pub listen: Vec<String>,
+    /// `--web.config.file`: certificate and users; empty for none.
+    pub web_config: PathBuf,
     /// `--web.telemetry-path`.
     pub telemetry_path: String,
     /// `--log.level`: debug, info, warn or error.
@@ -89,6 +91,11 @@ fn all_flags() -> Vec<Flag> {
             "web.listen-address",
             "127.0.0.1:9104",
             "Address to serve on; may be given again.",
+        ),
+        Flag::value(
+            "web.config.file",
+            "",
+            "File with the certificate and the users of the server.",
         ),
         Flag::value("web.telemetry-path", "/metrics", "Path of the metrics."),
         Flag::value("log.level", "info", "Least severity to log: debug, info, warn or error."),
@@ -152,6 +159,7 @@ impl Config {
         let path = |name: &str| Some(text(name)).filter(|text| !text.is_empty()).map(PathBuf::from);
         Ok(Self {
             listen: values.list("web.listen-address"),
+            web_config: text("web.config.file").into(),
             telemetry_path,
             log_level: text("log.level"),
             log_format: text("log.format"),

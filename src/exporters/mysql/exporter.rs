@@ -207,7 +207,8 @@ impl Exporter {
         let target = login.target();
         let config = &self.inner.config;
         let reach = Reach::new(login, config);
-        let Scraped { connected, done } = scrape(jobs, &reach, config, Instant::now() + left).await;
+        let Scraped { connected, done, lost } =
+            scrape(jobs, &reach, config, Instant::now() + left).await;
         let took = match connected {
             Ok(took) => took,
             Err(reason) => {
@@ -220,7 +221,7 @@ impl Exporter {
         };
         out.put(&UP, &[], 1.0);
         out.put(&DURATION, &["connection"], took.as_secs_f64());
-        let mut trouble = Vec::new();
+        let mut trouble: Vec<String> = lost.into_iter().collect();
         for Done { name, took, outcome } in done {
             let label = format!("collect.{name}");
             out.put(&DURATION, &[&label], took.as_secs_f64());
@@ -229,7 +230,7 @@ impl Exporter {
                 Ok(families) => out.merge(families),
                 Err(reason) => {
                     self.failed(&label);
-                    trouble.push(format!("{name}: {reason}"));
+                    trouble.extend(reason.map(|reason| format!("{name}: {reason}")));
                 }
             }
         }

@@ -64,8 +64,8 @@ pub(super) struct Done {
     pub name: String,
     /// How long it took.
     pub took: Duration,
-    /// What it showed, or why it showed nothing.
-    pub outcome: Result<Families, String>,
+    /// What it showed, or why it showed nothing; nobody came to it when there is no reason.
+    pub outcome: Result<Families, Option<String>>,
 }
 
 /// What came of a scrape.
@@ -75,6 +75,8 @@ pub(super) struct Scraped {
     pub connected: Result<Duration, String>,
     /// All jobs that are of use with the server, in the order in which they ended.
     pub done: Vec<Done>,
+    /// Why nobody came to some of them.
+    pub lost: Option<String>,
 }
 
 /// Asks a server; returns at the deadline at the latest.
@@ -87,7 +89,7 @@ pub(super) async fn scrape(
     let begin = Instant::now();
     let first = match Server::connect(reach, config, deadline).await {
         Ok(first) => first,
-        Err(reason) => return Scraped { connected: Err(reason), done: Vec::new() },
+        Err(reason) => return Scraped { connected: Err(reason), done: Vec::new(), lost: None },
     };
     let connected = begin.elapsed();
     let work = Work {
@@ -114,7 +116,8 @@ pub(super) async fn scrape(
         }
     };
     tokio::join!(one, two);
-    Scraped { connected: Ok(connected), done: work.finish() }
+    let (done, lost) = work.finish();
+    Scraped { connected: Ok(connected), done, lost }
 }
 
 /// A scrape under way.
@@ -167,7 +170,7 @@ impl<'a> Work<'a> {
             let begin = Instant::now();
             let outcome = self.run(job, &mut server).await;
             let connected = outcome.as_ref().err().is_none_or(|failure| failure.connected);
-            let outcome = outcome.map_err(|failure| failure.reason);
+            let outcome = outcome.map_err(|failure| Some(failure.reason));
             let done = Done { name: job.name(), took: begin.elapsed(), outcome };
             self.state.lock().done.push(done);
             if connected {
@@ -206,13 +209,14 @@ impl<'a> Work<'a> {
                 }
             }
         };
-        let too_long = || format!("no answer within {:.1} s", share.as_secs_f64());
+        // Without figures: the log tells what is new.
+        let too_long = || "no answer in time".to_owned();
         match answer {
             Some(Ok(())) => Ok(families),
             Some(Err(err)) if err.is_timeout() => {
                 Err(Failure { reason: too_long(), connected: true })
             }
-            Some(Err(err)) => Err(Failure { reason: err.to_string(), connected: err.is_answer() }),
+            Some(Err(err)) => Err(Failure { reason: err.reason(), connected: err.is_answer() }),
             None => Err(Failure { reason: too_long(), connected: false }),
         }
     }
@@ -223,9 +227,8 @@ impl<'a> Work<'a> {
         let mut server = match Server::connect(self.reach, self.config, self.deadline).await {
             Ok(server) => server,
             Err(reason) => {
-                let lost = format!("the connection is lost: {reason}");
                 end_later(stuck, self.reach.clone(), self.config.clone());
-                return Err(lost);
+                return Err(reason);
             }
         };
         match timeout_at(self.deadline.into(), server.kill(stuck)).await {
@@ -234,25 +237,25 @@ impl<'a> Work<'a> {
                 tracing::debug!("the old connection was not ended: {err}");
                 Ok(server)
             }
-            Ok(Err(err)) => Err(format!("the connection is lost: {err}")),
+            Ok(Err(err)) => Err(err.reason()),
             Err(_) => {
                 server.cut().await;
                 end_later(stuck, self.reach.clone(), self.config.clone());
-                Err("the connection is lost".to_owned())
+                Err("no new connection in time".to_owned())
             }
         }
     }
 
-    /// What came of all jobs; those that nobody came to are failed.
-    fn finish(self) -> Vec<Done> {
+    /// What came of all jobs, and why nobody came to some of them.
+    fn finish(self) -> (Vec<Done>, Option<String>) {
         let State { next, mut done, lost } = self.state.into_inner();
-        let reason = lost.unwrap_or_else(|| "the connection is lost".to_owned());
-        done.extend(self.jobs.iter().skip(next).map(|job| Done {
+        let alone = self.jobs.get(next..).unwrap_or_default();
+        done.extend(alone.iter().map(|job| Done {
             name: job.name(),
             took: Duration::ZERO,
-            outcome: Err(reason.clone()),
+            outcome: Err(None),
         }));
-        done
+        (done, lost.filter(|_| !alone.is_empty()))
     }
 }
 

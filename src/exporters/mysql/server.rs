@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{ClientIdentity, Conn, DriverError, Error, Opts, OptsBuilder, Row, SslOpts};
+use mysql_async::{
+    ClientIdentity, Conn, DriverError, Error, IoError, Opts, OptsBuilder, Row, SslOpts,
+};
 
 use super::config::Config;
 use super::my_cnf::{Login, Tls, split_address};
@@ -29,6 +31,14 @@ impl CollectError {
         matches!(self, Self::Answer(_) | Self::Mysql(Error::Server(_)))
     }
 
+    /// What went wrong, for the log.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::Mysql(err) => describe(err),
+            Self::Answer(answer) => answer.clone(),
+        }
+    }
+
     /// The number of the server's error; 0 when it is another's.
     pub(super) fn code(&self) -> u16 {
         match self {
@@ -41,6 +51,14 @@ impl CollectError {
     pub(super) fn is_timeout(&self) -> bool {
         // MariaDB's max_statement_time, MySQL's max_execution_time, and a KILL QUERY.
         [1969, 3024, 1317].contains(&self.code())
+    }
+}
+
+/// The driver puts its own name of the kind before the cause, and twice.
+fn describe(err: &Error) -> String {
+    match err {
+        Error::Io(IoError::Io(cause)) => format!("the connection was lost: {cause}"),
+        other => other.to_string(),
     }
 }
 
@@ -63,7 +81,6 @@ impl Server {
         config: &Config,
         deadline: Instant,
     ) -> Result<Self, String> {
-        let begin = Instant::now();
         let connecting = async {
             let mut connection = match Conn::new(reach.options.clone()).await {
                 Err(Error::Driver(DriverError::NoClientSslFlagFromServer)) if reach.or_plain => {
@@ -83,8 +100,8 @@ impl Server {
                 settings: Arc::clone(&config.settings),
                 limit: Duration::ZERO,
             }),
-            Ok(Err(err)) => Err(err.to_string()),
-            Err(_) => Err(format!("no connection within {:.1} s", begin.elapsed().as_secs_f64())),
+            Ok(Err(err)) => Err(describe(&err)),
+            Err(_) => Err("no connection in time".to_owned()),
         }
     }
 
@@ -216,4 +233,21 @@ fn encryption(login: &Login) -> Option<SslOpts> {
         options = options.with_client_identity(Some(identity));
     }
     Some(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_connection_is_said_once() {
+        let cause = std::io::Error::other("reset by peer");
+        let err = CollectError::from(Error::Io(IoError::Io(cause)));
+        assert_eq!(err.reason(), "the connection was lost: reset by peer");
+    }
+
+    #[test]
+    fn texts_of_the_user_stay_texts() {
+        assert_eq!(quoted("it's \\ \"x\""), r#"'it\'s \\ \"x\"'"#);
+    }
 }

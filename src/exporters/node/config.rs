@@ -30,6 +30,8 @@ const VMSTAT: &str = "^(oom_kill|pgpg|pswp|pg.*fault).*";
 pub struct Config {
     /// `--web.listen-address`: addresses as `127.0.0.1:9100` or `:9100`.
     pub listen: Vec<String>,
+    /// `--web.config.file`: certificate and users; empty for none.
+    pub web_config: PathBuf,
     /// `--web.telemetry-path`.
     pub telemetry_path: String,
     /// False with `--web.disable-exporter-metrics`.
@@ -133,6 +135,11 @@ fn all_flags() -> Vec<Flag> {
             "127.0.0.1:9100",
             "Address to serve on; may be given again.",
         ),
+        Flag::value(
+            "web.config.file",
+            "",
+            "File with the certificate and the users of the server.",
+        ),
         Flag::value("web.telemetry-path", "/metrics", "Path of the metrics."),
         Flag::switch(
             "web.disable-exporter-metrics",
@@ -231,6 +238,7 @@ impl Config {
         }
         let config = Self {
             listen: values.list("web.listen-address"),
+            web_config: text("web.config.file").into(),
             telemetry_path,
             exporter_metrics: !values.on("web.disable-exporter-metrics", false),
             max_requests: values.parsed("web.max-requests")?,

@@ -175,8 +175,10 @@ impl Reader<'_> {
         let all = &self.text[inside_start..close.max(inside_start)];
         let (inside, closed) = match all.strip_suffix(ending.as_str()) {
             Some(inside) if !ends_escaped(inside, hashes) => (inside, true),
-            _ => (all, false),
+            _ if multi => (all, false),
+            _ => (up_to_the_end_of_the_node(all), false),
         };
+        let all = if closed { all } else { inside };
         self.at = inside_start + all.len();
         if !closed {
             let opened = self.span(start..inside_start);
@@ -367,6 +369,23 @@ pub(super) fn behind_string(text: &str, at: usize, hashes: usize) -> usize {
         }
     }
     bytes.len().min(next)
+}
+
+/// What of an open text was most likely meant: where the block around it ends on the same line, the text
+/// ended before, else everything behind it would be read as part of that block.
+fn up_to_the_end_of_the_node(text: &str) -> &str {
+    let mut depth = 0;
+    let mut node = None;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => return text[..node.unwrap_or(at)].trim_end_matches(is_space),
+            '}' => depth -= 1,
+            ';' if depth == 0 => node = node.or(Some(at)),
+            _ => {}
+        }
+    }
+    text
 }
 
 /// Whether the quote behind `inside` is escaped, so that it closes nothing.

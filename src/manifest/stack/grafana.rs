@@ -72,3 +72,10 @@ settings! {
         pub options: Map<String>,
     }
 }
+
+impl Datasource {
+    /// Id of the plugin that reads it: its type, or its name when none was said.
+    pub fn plugin(&self) -> &str {
+        self.kind.as_ref().unwrap_or(&self.name).as_str()
+    }
+}

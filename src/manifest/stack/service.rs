@@ -1,6 +1,7 @@
 //! Services: containers, native processes, or both.
 
 use crate::diag::Spanned;
+use crate::manifest::address::LOOPBACK;
 use crate::manifest::block::{Block, DurationText, Map, SizeText, Value};
 use crate::manifest::decode::Fields;
 use crate::manifest::shape::{keywords, settings};
@@ -76,6 +77,18 @@ settings! {
         pub resources: Option<Block<Resources>>,
         /// Where the service's output goes.
         pub logging: Option<Block<Logging>>,
+    }
+}
+
+impl Service {
+    /// Where a port is published on the host, address and number; `None` where `unpublish` names the
+    /// port, by its number inside or on the host.
+    pub fn published<'a>(&self, port: &'a Port) -> Option<(&'a str, u16)> {
+        let Port { number, host, bind, protocol: _ } = port;
+        let outside = host.as_ref().unwrap_or(number).value;
+        let hidden = |hidden: &Spanned<u16>| [number.value, outside].contains(&hidden.value);
+        let bind = bind.as_ref().map_or(LOOPBACK, |bind| bind.as_str());
+        (!self.unpublish.iter().any(hidden)).then_some((bind, outside))
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::TypedValueParser;
 
 use super::ignored::Ignored;
 use crate::model::{ByteSize, format_duration, parse_duration};
@@ -28,12 +29,25 @@ pub struct Flags {
     pub listen: Vec<SocketAddr>,
 
     /// File that turns on TLS or users for the web server.
-    #[arg(long = "web.config.file", value_name = "FILE")]
+    // An empty name, the default of the reference program, is no file.
+    #[arg(
+        long = "web.config.file",
+        value_name = "FILE",
+        value_parser = clap::builder::OsStringValueParser::new().map(PathBuf::from)
+    )]
     pub web_config: Option<PathBuf>,
 
     /// URL under which the server is reached from outside, for links in alerts.
     #[arg(long = "web.external-url", value_name = "URL")]
     pub external_url: Option<String>,
+
+    /// Path under which pages and API lie; that of the external URL if it is not said.
+    #[arg(long = "web.route-prefix", value_name = "PATH")]
+    pub route_prefix: Option<String>,
+
+    /// Title of the pages.
+    #[arg(long = "web.page-title", value_name = "TEXT", default_value = "stackctl")]
+    pub page_title: String,
 
     /// Allow `/-/reload` and `/-/quit`.
     #[arg(long = "web.enable-lifecycle", overrides_with = "no_lifecycle")]
@@ -50,7 +64,8 @@ pub struct Flags {
     pub storage_path: PathBuf,
 
     /// How long samples are kept; counted from the newest one. 15d unless a size is given.
-    #[arg(long = "storage.tsdb.retention.time", value_name = "DURATION", value_parser = parse_duration)]
+    // The alias is its old name.
+    #[arg(long = "storage.tsdb.retention.time", alias = "storage.tsdb.retention", value_name = "DURATION", value_parser = parse_duration)]
     pub retention_time: Option<Duration>,
 
     /// How many bytes the store may take, for instance 20GB.
@@ -85,11 +100,40 @@ pub struct Flags {
     #[arg(long = "rules.alert.for-grace-period", value_name = "DURATION", default_value = "10m", value_parser = parse_duration)]
     pub grace_period: Duration,
 
+    /// Most alerts that wait to be sent; the oldest make room.
+    #[arg(
+        long = "alertmanager.notification-queue-capacity",
+        value_name = "N",
+        default_value_t = 10_000
+    )]
+    pub notification_capacity: usize,
+
+    /// Most alerts of one request to an alert manager.
+    #[arg(long = "alertmanager.notification-batch-size", value_name = "N", default_value_t = 64)]
+    pub notification_batch: usize,
+
+    /// Send the alerts that wait before the end; this is the default.
+    #[arg(
+        long = "alertmanager.drain-notification-queue-on-shutdown",
+        overrides_with = "no_notification_drain"
+    )]
+    notification_drain: bool,
+    #[arg(
+        long = "no-alertmanager.drain-notification-queue-on-shutdown",
+        overrides_with = "notification_drain",
+        hide = true
+    )]
+    no_notification_drain: bool,
+
+    /// Least severity to log: debug, info, warn or error. Below `up` the runner's own counts.
+    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info")]
+    pub log_level: String,
+
     /// Sync the log before samples are acknowledged: nothing is lost even without power.
     #[arg(long = "sync")]
     pub sync: bool,
 
-    /// Features that the reference program keeps behind a flag; all of ours are always on.
+    /// Features that the reference program keeps behind a flag; those that are here are always on.
     #[arg(long = "enable-feature", value_name = "NAME", value_delimiter = ',')]
     pub features: Vec<String>,
 
@@ -124,6 +168,21 @@ impl Flags {
         }
     }
 
+    /// Path under which pages and API lie: `/`, or a path without a slash at its end.
+    pub fn prefix(&self) -> String {
+        let external = || {
+            let url = url::Url::parse(self.external_url.as_deref()?).ok()?;
+            Some(url.path().to_owned())
+        };
+        let path = self.route_prefix.clone().or_else(external).unwrap_or_default();
+        format!("/{}", path.trim_matches('/'))
+    }
+
+    /// Whether the alerts that wait are sent before the end.
+    pub fn drains_notifications(&self) -> bool {
+        !self.no_notification_drain
+    }
+
     /// Names and values as `/api/v1/status/flags` shows them.
     pub fn to_map(&self) -> BTreeMap<String, String> {
         let Self {
@@ -131,6 +190,8 @@ impl Flags {
             listen,
             web_config,
             external_url,
+            route_prefix: _,
+            page_title,
             lifecycle,
             no_lifecycle: _,
             cors_origin,
@@ -144,6 +205,11 @@ impl Flags {
             resend_delay,
             outage_tolerance,
             grace_period,
+            notification_capacity,
+            notification_batch,
+            notification_drain: _,
+            no_notification_drain,
+            log_level,
             sync,
             features,
             ignored: _,
@@ -155,6 +221,8 @@ impl Flags {
             ("web.listen-address", listen.join(",")),
             ("web.config.file", web_config.as_ref().map(path).unwrap_or_default()),
             ("web.external-url", external_url.clone().unwrap_or_default()),
+            ("web.route-prefix", self.prefix()),
+            ("web.page-title", page_title.clone()),
             ("web.enable-lifecycle", lifecycle.to_string()),
             ("web.cors.origin", cors_origin.clone()),
             ("storage.tsdb.path", path(storage_path)),
@@ -170,6 +238,13 @@ impl Flags {
             ("rules.alert.resend-delay", format_duration(*resend_delay)),
             ("rules.alert.for-outage-tolerance", format_duration(*outage_tolerance)),
             ("rules.alert.for-grace-period", format_duration(*grace_period)),
+            ("alertmanager.notification-queue-capacity", notification_capacity.to_string()),
+            ("alertmanager.notification-batch-size", notification_batch.to_string()),
+            (
+                "alertmanager.drain-notification-queue-on-shutdown",
+                (!no_notification_drain).to_string(),
+            ),
+            ("log.level", log_level.clone()),
             ("sync", sync.to_string()),
             ("enable-feature", features.join(",")),
         ]
@@ -214,6 +289,15 @@ mod tests {
             assert!(Flags::from_args(&[flag]).is_err(), "{size}");
         }
         assert!(Flags::from_args(&["--no-such-flag".to_owned()]).is_err());
+        let prefix = |flags: &[&str]| {
+            let flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
+            Flags::from_args(&flags).unwrap().prefix()
+        };
+        let external = "--web.external-url=https://example.org/prometheus/";
+        assert_eq!(prefix(&[]), "/");
+        assert_eq!(prefix(&[external]), "/prometheus");
+        assert_eq!(prefix(&[external, "--web.route-prefix=/"]), "/");
+        assert_eq!(prefix(&["--web.route-prefix=p/"]), "/p");
         let off = ["--web.enable-lifecycle", "--no-web.enable-lifecycle"];
         assert!(!Flags::from_args(&off.map(str::to_owned)).unwrap().lifecycle);
     }

@@ -1,6 +1,5 @@
 //! Flags of the reference program that have no effect here. They are accepted, so that an existing unit
-//! file goes on to work, and each is named in the log. Flags that would be dangerous to ignore
-//! (`--web.config.file`, `--web.route-prefix`, `--agent`) are not among them.
+//! file goes on to work, and each is named in the log.
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use tracing::warn;
@@ -12,14 +11,21 @@ const OWN_PAGES: &str = "the pages are inside of the program";
 const OWN_STORE: &str = "the store has a format of its own";
 const NOT_YET: &str = "stackctl does not have it yet, requests to it are refused";
 const NOT_SENT: &str = "stackctl does not send to other servers yet";
+const NO_AGENT: &str = "there is no agent mode: samples are stored, and queries answered";
+const ONE_STORE: &str = "two servers never share a store";
 const NO_LIMIT: &str = "there is no such limit";
 
 /// Flags without a value; each has a `--no-` form.
 const SWITCHES: &[Known] = &[
+    Known("agent", NO_AGENT),
+    Known("storage.agent.wal-compression", NO_AGENT),
+    Known("storage.agent.use-lockfile", NO_AGENT),
+    Known("storage.agent.no-lockfile", NO_AGENT),
+    Known("storage.tsdb.use-lockfile", ONE_STORE),
     Known("web.enable-admin-api", NOT_YET),
     Known("web.enable-remote-write-receiver", NOT_YET),
     Known("web.enable-otlp-receiver", NOT_YET),
-    Known("storage.tsdb.no-lockfile", "two servers never share a store"),
+    Known("storage.tsdb.no-lockfile", ONE_STORE),
     Known("storage.tsdb.wal-compression", OWN_STORE),
     Known("storage.tsdb.allow-overlapping-blocks", OWN_STORE),
     Known("storage.tsdb.allow-overlapping-compaction", OWN_STORE),
@@ -33,7 +39,7 @@ const SETTINGS: &[Known] = &[
     Known("web.console.libraries", OWN_PAGES),
     Known("web.console.templates", OWN_PAGES),
     Known("web.user-assets", OWN_PAGES),
-    Known("web.page-title", OWN_PAGES),
+    Known("web.local-assets", OWN_PAGES),
     Known("web.read-timeout", "idle connections have a fixed limit"),
     Known("web.max-connections", NO_LIMIT),
     Known("web.max-notifications-subscribers", NO_LIMIT),
@@ -43,14 +49,30 @@ const SETTINGS: &[Known] = &[
     Known("storage.tsdb.max-block-duration", OWN_STORE),
     Known("storage.tsdb.max-block-chunk-segment-size", OWN_STORE),
     Known("storage.tsdb.head-chunks-write-queue-size", OWN_STORE),
+    Known("storage.tsdb.samples-per-chunk", OWN_STORE),
+    Known("storage.tsdb.block-reload-interval", OWN_STORE),
+    Known("storage.tsdb.delay-compact-file.path", OWN_STORE),
+    Known("storage.tsdb.delayed-compaction.max-percent", OWN_STORE),
+    Known("storage.tsdb.retention.percentage", "give a time or a size in bytes"),
+    Known("storage.agent.path", NO_AGENT),
+    Known("storage.agent.retention.min-time", NO_AGENT),
+    Known("storage.agent.retention.max-time", NO_AGENT),
+    Known("storage.agent.wal-compression-type", NO_AGENT),
+    Known("storage.agent.wal-segment-size", NO_AGENT),
+    Known("storage.agent.wal-truncate-frequency", NO_AGENT),
+    Known(
+        "config.auto-reload-interval",
+        "SIGHUP and `/-/reload` have the configuration read again",
+    ),
+    Known("web.remote-write-receiver.accepted-protobuf-messages", NOT_YET),
+    Known("scrape.discovery-reload-interval", "changes of targets are applied within 5s"),
+    Known("alertmanager.timeout", "`timeout` in the configuration file does it"),
     Known("storage.remote.flush-deadline", NOT_SENT),
     Known("storage.remote.read-sample-limit", NOT_YET),
     Known("storage.remote.read-concurrent-limit", NOT_YET),
     Known("storage.remote.read-max-bytes-in-frame", NOT_YET),
     Known("rules.max-concurrent-evals", NO_LIMIT),
     Known("scrape.timestamp-tolerance", "timestamps are aligned always"),
-    Known("alertmanager.notification-queue-capacity", NOT_SENT),
-    Known("alertmanager.drain-notification-queue-on-shutdown", NOT_SENT),
     Known("log.format", "the log has one form"),
     Known("auto-gomemlimit.ratio", "the program is not written in Go"),
 ];
@@ -139,8 +161,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_dangerous_to_ignore_is_refused() {
-        for flag in ["--agent", "--web.route-prefix=/prometheus", "--no-such-flag"] {
+    fn unknown_flags_are_refused() {
+        for flag in ["--no-such-flag", "--web.enable-admin-apis", "--storage.tsdb.path"] {
             assert!(parse(&[flag]).is_err(), "{flag}");
         }
     }

@@ -1,6 +1,7 @@
 //! The monitoring server as one part: store, scraping, rules, API and pages, wired together from the
 //! flags and the configuration file, as Prometheus is. `up` and `stackctl run prometheus` share it.
 
+mod features;
 mod flags;
 mod ignored;
 mod store;
@@ -8,7 +9,7 @@ mod store;
 use std::collections::HashSet;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -19,7 +20,8 @@ use tracing::{Instrument, error, info, warn};
 
 pub use flags::Flags;
 
-use crate::model::{format_duration, now};
+use crate::model::{Alert, format_duration, now};
+use crate::notify::{self, Notifier};
 use crate::promql::QueryOptions;
 use crate::rules::{self, RuleText};
 use crate::scrape;
@@ -40,6 +42,8 @@ pub type Locate = Arc<dyn Fn(&str) -> Option<PathBuf> + Send + Sync>;
 pub struct Surroundings {
     /// Bound listeners, one for each address.
     pub listeners: Vec<TcpListener>,
+    /// Who may use the pages and the API.
+    pub guard: web::Guard,
     /// Where `host:port` of a target is.
     pub resolver: scrape::Resolver,
     /// Where the paths of the configuration lie.
@@ -88,18 +92,20 @@ struct Configuration {
 
 /// Runs until `stop`; everything acknowledged is on disk when it returns.
 pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()> {
-    let Surroundings { listeners, resolver, locate, reloads, ready, stop: asked_to_stop } =
+    let Surroundings { listeners, guard, resolver, locate, reloads, ready, stop: asked_to_stop } =
         surroundings;
     // Servers and clocks end with this run, even if it ends with a panic: the next one needs their
     // listeners and the store.
     let stop = asked_to_stop.child_token();
     let _ends_with_us = stop.clone().drop_guard();
     flags.ignored.warn();
-    if let Some(file) = &flags.web_config {
-        // To go on without its users and certificates would open what was meant to be closed.
-        anyhow::bail!("--web.config.file={}: TLS and users are not served yet", file.display());
-    }
+    features::explain(&flags.features);
     let configuration = load(&flags, &*locate).map_err(anyhow::Error::msg)?;
+    // Replaying the log may take a while: whoever asks is told so.
+    let opened = Arc::new(OnceLock::new());
+    let external_url = external_url(&flags, &listeners);
+    let served =
+        serve(listeners, &web::starting(&flags.prefix(), Arc::clone(&opened)), &guard, &stop)?;
     let store = {
         let config = store_config(&flags);
         // Replaying the log is work, not waiting.
@@ -112,7 +118,6 @@ pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()>
         max_samples: flags.query_max_samples,
         ..QueryOptions::default()
     };
-    let external_url = external_url(&flags, &listeners);
     let rule_options = |configuration: &Configuration| rules::Options {
         external_url: external_url.clone(),
         external_labels: configuration.scrape.external_labels.clone(),
@@ -127,23 +132,37 @@ pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()>
         rule_options(&configuration),
     );
     let rules = Arc::new(rules);
-    let scraper = Arc::new(scrape::Manager::new(
-        Arc::clone(&store) as Arc<dyn Append>,
-        scrape::Options { resolver, ..scrape::Options::default() },
-    ));
+    let scrape_options = scrape::Options { resolver, ..scrape::Options::default() };
+    let notifier = Arc::new(Notifier::new(notify::Options {
+        capacity: flags.notification_capacity,
+        batch: flags.notification_batch,
+        drain: flags.drains_notifications(),
+        scrape: scrape_options.clone(),
+    }));
+    let scraper =
+        Arc::new(scrape::Manager::new(Arc::clone(&store) as Arc<dyn Append>, scrape_options));
     let (wanted, mut asked) = mpsc::channel(4);
-    let state =
-        Arc::new(web_state(&flags, &external_url, &store, &rules, &scraper, Reloader(wanted))?);
+    let engines = Engines { rules, scraper, store, notifier };
+    let state = Arc::new(web_state(&flags, &external_url, &engines, Reloader(wanted))?);
 
-    let part = Running { flags: &flags, rules, scraper, store, state, locate };
-    part.apply(configuration, &rule_options).await;
+    let part = Running { flags: &flags, engines, state, locate };
+    part.apply(configuration, &rule_options).await.map_err(anyhow::Error::msg)?;
     part.state.set_ready(true);
-    let served = serve(listeners, Arc::clone(&part.state), &stop)?;
+    // It was empty: nobody else fills it.
+    let _ = opened.set(web::router(Arc::clone(&part.state)));
+    // It goes on when the rules have ended, so that the last alerts leave.
+    let notifying = CancellationToken::new();
+    let sending = tokio::spawn({
+        let (notifier, notifying) = (Arc::clone(&part.engines.notifier), notifying.clone());
+        async move { notifier.run(notifying).await }.in_current_span()
+    });
+    let _sending_ends_with_us = notifying.clone().drop_guard();
     let mut clocks = JoinSet::new();
-    clocks.spawn(maintain(Arc::clone(&part.store), stop.clone()).in_current_span());
-    clocks.spawn(report_alerts(alerts, stop.clone()).in_current_span());
+    clocks.spawn(maintain(Arc::clone(&part.engines.store), stop.clone()).in_current_span());
+    let notifier = Arc::clone(&part.engines.notifier);
+    clocks.spawn(pass_on_alerts(alerts, notifier, stop.clone()).in_current_span());
     clocks.spawn({
-        let (rules, stop) = (Arc::clone(&part.rules), stop.clone());
+        let (rules, stop) = (Arc::clone(&part.engines.rules), stop.clone());
         async move { rules.run(stop).await }.in_current_span()
     });
     ready();
@@ -167,21 +186,29 @@ pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()>
         let _ = reply.send(part.reload(&rule_options).await);
     };
     stop.cancel();
-    part.scraper.shutdown().await;
+    part.engines.scraper.shutdown().await;
     for server in served {
         let _ = server.await;
     }
     clocks.shutdown().await;
-    let store = Arc::clone(&part.store);
+    notifying.cancel();
+    let _ = sending.await;
+    let store = Arc::clone(&part.engines.store);
     tokio::task::spawn_blocking(move || store.close()).await?.context("closing the store")?;
     broken.map_or(Ok(()), |why| Err(anyhow::anyhow!("a clock of the server stopped: {why}")))
 }
 
-struct Running<'a> {
-    flags: &'a Flags,
+/// What the configuration and the pages reach.
+struct Engines {
     rules: Arc<rules::Manager>,
     scraper: Arc<scrape::Manager>,
     store: Arc<Tsdb>,
+    notifier: Arc<Notifier>,
+}
+
+struct Running<'a> {
+    flags: &'a Flags,
+    engines: Engines,
     state: Arc<web::Prometheus>,
     locate: Locate,
 }
@@ -191,9 +218,12 @@ impl Running<'_> {
         &self,
         rule_options: &(impl Fn(&Configuration) -> rules::Options + Sync),
     ) -> Result<(), String> {
-        match load(self.flags, &*self.locate) {
-            Ok(configuration) => {
-                self.apply(configuration, rule_options).await;
+        let applied = match load(self.flags, &*self.locate) {
+            Ok(configuration) => self.apply(configuration, rule_options).await,
+            Err(reason) => Err(reason),
+        };
+        match applied {
+            Ok(()) => {
                 info!("configuration loaded again");
                 Ok(())
             }
@@ -205,28 +235,35 @@ impl Running<'_> {
         }
     }
 
+    /// Fails before anything is changed.
     async fn apply(
         &self,
         configuration: Configuration,
         rule_options: &(impl Fn(&Configuration) -> rules::Options + Sync),
-    ) {
-        self.rules.configure(rule_options(&configuration));
+    ) -> Result<(), String> {
+        let Engines { rules, scraper, store: _, notifier } = &self.engines;
+        notifier
+            .apply(&configuration.scrape.alerting)
+            .map_err(|err| format!("alerting.alertmanagers: {err}"))?;
+        for doubt in rules::doubts(&configuration.groups) {
+            warn!("{doubt}");
+        }
+        rules.configure(rule_options(&configuration));
         let Configuration { scrape, groups } = configuration;
         self.state.set_loaded(web::Loaded {
             config_yaml: scrape.to_yaml(),
             external_labels: scrape.external_labels.clone(),
             evaluation_interval: scrape.evaluation_interval,
-            // Nothing is sent yet, so no alert manager is in use.
-            alertmanagers: Vec::new(),
             reload_successful: true,
             loaded_at: now(),
         });
-        let rules = Arc::clone(&self.rules);
+        let rules = Arc::clone(rules);
         // Ends series of groups that are gone, which writes to the store.
         if let Err(err) = tokio::task::spawn_blocking(move || rules.apply(groups, now())).await {
             error!("applying the rule groups failed: {err}");
         }
-        self.scraper.apply(&scrape).await;
+        scraper.apply(&scrape).await;
+        Ok(())
     }
 }
 
@@ -277,13 +314,14 @@ fn external_url(flags: &Flags, listeners: &[TcpListener]) -> String {
 fn web_state(
     flags: &Flags,
     external_url: &str,
-    store: &Arc<Tsdb>,
-    rules: &Arc<rules::Manager>,
-    scraper: &Arc<scrape::Manager>,
+    engines: &Engines,
     reloader: Reloader,
 ) -> anyhow::Result<web::Prometheus> {
+    let Engines { rules, scraper, store, notifier } = engines;
     let options = web::Options {
         external_url: external_url.to_owned(),
+        route_prefix: flags.prefix(),
+        page_title: flags.page_title.clone(),
         cors_origin: regex::Regex::new(&format!("^(?:{})$", flags.cors_origin))
             .context("--web.cors.origin")?,
         enable_lifecycle: flags.lifecycle,
@@ -297,6 +335,7 @@ fn web_state(
     };
     let targets = Arc::clone(scraper);
     let (scrape_metrics, store_metrics) = (Arc::clone(scraper), Arc::clone(store));
+    let (alertmanagers, notifications) = (Arc::clone(notifier), Arc::clone(notifier));
     Ok(web::Prometheus::new(
         Arc::clone(store) as Arc<dyn Select>,
         Arc::clone(rules),
@@ -307,21 +346,23 @@ fn web_state(
         let reloader = reloader.clone();
         Box::pin(async move { reloader.reload().await })
     }))
+    .with_alertmanagers(Arc::new(move || alertmanagers.addresses()))
+    .with_metrics(Arc::new(move |out| notifications.expose(out)))
     .with_metrics(Arc::new(move |out| scrape_metrics.expose(out)))
     .with_metrics(Arc::new(move |out| store::expose(&store_metrics.metrics(), out))))
 }
 
 fn serve(
     listeners: Vec<TcpListener>,
-    state: Arc<web::Prometheus>,
+    router: &axum::Router,
+    guard: &web::Guard,
     stop: &CancellationToken,
 ) -> anyhow::Result<Vec<tokio::task::JoinHandle<()>>> {
-    let router = web::router(state);
     listeners
         .into_iter()
         .map(|listener| {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            Ok(tokio::spawn(web::serve(listener, router.clone(), stop.clone())))
+            Ok(tokio::spawn(web::serve(listener, router.clone(), guard.clone(), stop.clone())))
         })
         .collect()
 }
@@ -343,9 +384,10 @@ async fn maintain(store: Arc<Tsdb>, stop: CancellationToken) {
     }
 }
 
-/// Nobody is told of alerts yet: the log says when one starts and when it ends.
-async fn report_alerts(
-    mut alerts: mpsc::UnboundedReceiver<Vec<crate::model::Alert>>,
+/// From the rules to the Alertmanagers; the log says when an alert starts and when it ends.
+async fn pass_on_alerts(
+    mut alerts: mpsc::UnboundedReceiver<Vec<Alert>>,
+    notifier: Arc<Notifier>,
     stop: CancellationToken,
 ) {
     let mut firing = HashSet::new();
@@ -358,7 +400,7 @@ async fn report_alerts(
                 None => return,
             },
         };
-        for alert in told {
+        for alert in &told {
             let labels = alert.labels.to_string();
             if alert.is_resolved(now()) {
                 if firing.remove(&labels) {
@@ -369,5 +411,6 @@ async fn report_alerts(
                 firing.insert(labels);
             }
         }
+        notifier.send(told);
     }
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::check;
-use super::{Config, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, Discovery, Job, Limits};
+use super::{
+    Alerting, Alertmanagers, Config, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, Discovery, Job, Limits,
+};
 use crate::model::Labels;
 use crate::scrape::relabel::{RelabelError, Rule};
 use crate::scrape::text::Format;
@@ -143,8 +145,10 @@ fn settle_located(
         }
         jobs.push(job);
     }
+    let alerting = written.alerting.as_ref().map(|alerting| settle_alerting(alerting, &base));
     Ok(Config {
         jobs,
+        alerting: alerting.transpose().map_err(invalid)?.unwrap_or_default(),
         scrape_interval,
         evaluation_interval: nonzero(global.evaluation_interval).unwrap_or(DEFAULT_INTERVAL),
         rule_query_offset: nonzero(global.rule_query_offset).unwrap_or_default(),
@@ -224,7 +228,13 @@ fn settle_job(
     let mut http = scrape.http_client();
     check::http_client(&http).map_err(of_job)?;
     resolve_paths(&mut http, base);
-    let discovery = settle_discovery(scrape, base).map_err(of_job)?;
+    let discovery = Discovery {
+        fixed: scrape.static_configs.clone(),
+        file: scrape.file_sd_configs.clone(),
+        http: scrape.http_sd_configs.clone(),
+        dns: scrape.dns_sd_configs.clone(),
+    };
+    let discovery = settle_discovery(discovery, base).map_err(of_job)?;
     let legacy = scrape.metric_name_validation_scheme.or(global.metric_name_validation_scheme);
     Ok(Job {
         name: name.clone(),
@@ -269,13 +279,40 @@ fn settle_job(
     })
 }
 
-fn settle_discovery(scrape: &wire::ScrapeConfig, base: &Base<'_>) -> Result<Discovery, String> {
-    let mut discovery = Discovery {
-        fixed: scrape.static_configs.clone(),
-        file: scrape.file_sd_configs.clone(),
-        http: scrape.http_sd_configs.clone(),
-        dns: scrape.dns_sd_configs.clone(),
+/// The rest of the section was checked with the other parts of the file.
+fn settle_alerting(alerting: &wire::Alerting, base: &Base<'_>) -> Result<Alerting, String> {
+    let rules = |configs: &[wire::RelabelConfig]| -> Result<Vec<Rule>, String> {
+        let rules: Result<_, RelabelError> = configs.iter().map(Rule::new).collect();
+        rules.map_err(|err| err.to_string())
     };
+    let managers = alerting.alertmanagers.iter().map(|group| {
+        let mut http = group.http_client();
+        resolve_paths(&mut http, base);
+        let discovery = Discovery {
+            fixed: group.static_configs.clone(),
+            file: group.file_sd_configs.clone(),
+            http: group.http_sd_configs.clone(),
+            dns: group.dns_sd_configs.clone(),
+        };
+        let prefix = group.path_prefix.as_deref().unwrap_or_default().trim_matches('/');
+        let slash = if prefix.is_empty() { "" } else { "/" };
+        Ok(Alertmanagers {
+            scheme: group.scheme.unwrap_or_default(),
+            path: format!("{slash}{prefix}/api/v2/alerts"),
+            timeout: nonzero(group.timeout).unwrap_or(DEFAULT_TIMEOUT),
+            http,
+            discovery: settle_discovery(discovery, base)?,
+            relabel: rules(&group.relabel_configs)?,
+            alert_relabel: rules(&group.alert_relabel_configs)?,
+        })
+    });
+    Ok(Alerting {
+        relabel: rules(&alerting.alert_relabel_configs)?,
+        managers: managers.collect::<Result<_, String>>()?,
+    })
+}
+
+fn settle_discovery(mut discovery: Discovery, base: &Base<'_>) -> Result<Discovery, String> {
     check::discovery(&discovery)?;
     for source in &mut discovery.file {
         source.files.iter_mut().for_each(|file| base.settle(file));

@@ -40,7 +40,7 @@ impl Group {
 
 /// What the sources of one job have found so far.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(crate) struct Found {
     slots: Mutex<Vec<Vec<Group>>>,
     changed: Notify,
 }
@@ -66,7 +66,7 @@ impl Found {
 }
 
 /// Starts the sources of a job; they end with the returned set.
-pub(super) fn start(config: &Discovery, options: &Options) -> (Arc<Found>, JoinSet<()>) {
+pub(crate) fn start(config: &Discovery, options: &Options) -> (Arc<Found>, JoinSet<()>) {
     let Discovery { fixed, file, http, dns } = config;
     let found = Arc::new(Found::default());
     found.slots.lock().resize(1 + file.len() + http.len() + dns.len(), Vec::new());

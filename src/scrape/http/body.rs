@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use super::FetchError;
 
 /// Reads the body into `out`, which is cleared first; stops beyond `limit` bytes.
-pub(in crate::scrape) async fn read_body(
+pub(crate) async fn read_body(
     mut body: Incoming,
     limit: u64,
     out: &mut Vec<u8>,

@@ -18,7 +18,8 @@ use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use url::Url;
 
-pub(super) use body::{gunzip, read_body};
+pub(super) use body::gunzip;
+pub(crate) use body::read_body;
 use connect::Connector;
 pub use connect::{Resolution, Resolver};
 
@@ -51,8 +52,10 @@ pub enum FetchError {
         reason: String,
     },
     /// No connection, or it broke before an answer.
-    #[error("Get {url:?}: {reason}")]
+    #[error("{verb} {url:?}: {reason}")]
     Request {
+        /// `Get` or `Post`.
+        verb: &'static str,
         /// What was fetched.
         url: String,
         /// What happened.
@@ -68,8 +71,13 @@ pub enum FetchError {
     #[error("body size limit exceeded")]
     TooLarge,
     /// Redirected in a circle.
-    #[error("Get {0:?}: stopped after 10 redirects")]
-    Redirects(String),
+    #[error("{verb} {url:?}: stopped after 10 redirects")]
+    Redirects {
+        /// `Get` or `Post`.
+        verb: &'static str,
+        /// What was fetched.
+        url: String,
+    },
     /// The token endpoint did not give a token.
     #[error("oauth2: cannot fetch token: {0}")]
     Token(String),
@@ -78,7 +86,7 @@ pub enum FetchError {
 type Tls = legacy::Client<HttpsConnector<Connector>, Full<Bytes>>;
 
 /// One set of client settings with its connections.
-pub(super) struct Client {
+pub(crate) struct Client {
     plain: legacy::Client<Connector, Full<Bytes>>,
     /// Made for the first https URL: reading the system's authorities takes time and memory.
     tls: OnceLock<Tls>,
@@ -129,13 +137,13 @@ impl Client {
 
     /// Sends one request as it is.
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, FetchError> {
-        let url = request.uri().to_string();
+        let (url, verb) = (request.uri().to_string(), verb(request.method()));
         let sent = if request.uri().scheme_str() == Some("https") {
             self.tls()?.request(request).await
         } else {
             self.plain.request(request).await
         };
-        sent.map_err(|err| FetchError::Request { url, reason: connect::explain(&err) })
+        sent.map_err(|err| FetchError::Request { verb, url, reason: connect::explain(&err) })
     }
 
     /// Fetches a URL, following redirects if the settings allow it. Secrets are read from their files
@@ -144,6 +152,26 @@ impl Client {
         &self,
         url: &str,
         headers: &HeaderMap,
+    ) -> Result<Response<Incoming>, FetchError> {
+        self.fetch(Method::GET, url, headers, Bytes::new()).await
+    }
+
+    /// Sends a body to a URL; redirects and secrets as with [`Self::get`].
+    pub async fn post(
+        &self,
+        url: &str,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, FetchError> {
+        self.fetch(Method::POST, url, headers, body).await
+    }
+
+    async fn fetch(
+        &self,
+        mut method: Method,
+        url: &str,
+        headers: &HeaderMap,
+        mut body: Bytes,
     ) -> Result<Response<Incoming>, FetchError> {
         let bad = |reason: String| FetchError::Url { url: url.to_owned(), reason };
         let start = Url::parse(url).map_err(|err| bad(err.to_string()))?;
@@ -162,9 +190,9 @@ impl Client {
                 all.insert(header::PROXY_AUTHORIZATION, credentials);
             }
             let mut request = Request::builder()
-                .method(Method::GET)
+                .method(method.clone())
                 .uri(target.as_str())
-                .body(Full::default())
+                .body(Full::new(body.clone()))
                 .map_err(|err| bad(err.to_string()))?;
             *request.headers_mut() = all;
             let response = self.send(request).await?;
@@ -184,6 +212,11 @@ impl Client {
             match location {
                 None => return Ok(response),
                 Some(location) => {
+                    // Only the newer two statuses keep what was asked; the others mean `look there`.
+                    let keeps = [StatusCode::TEMPORARY_REDIRECT, StatusCode::PERMANENT_REDIRECT];
+                    if !keeps.contains(&response.status()) {
+                        (method, body) = (Method::GET, Bytes::new());
+                    }
                     target = target.join(location).map_err(|err| FetchError::Url {
                         url: location.to_owned(),
                         reason: err.to_string(),
@@ -191,7 +224,7 @@ impl Client {
                 }
             }
         }
-        Err(FetchError::Redirects(start.to_string()))
+        Err(FetchError::Redirects { verb: verb(&method), url: start.to_string() })
     }
 
     fn add_headers(&self, headers: &mut HeaderMap) -> Result<(), FetchError> {
@@ -210,6 +243,10 @@ impl Client {
         }
         Ok(())
     }
+}
+
+fn verb(method: &Method) -> &'static str {
+    if *method == Method::POST { "Post" } else { "Get" }
 }
 
 fn builder() -> legacy::Builder {

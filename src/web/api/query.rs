@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use axum::extract::State;
 use axum::response::Response;
 
-use super::reply::Reply;
+use super::reply::{Number, Reply};
 use super::{ApiError, Params, parse_duration_param};
 use crate::model::{Exemplar, Matcher, TimeRange, now};
 use crate::promql::{self, Answer, Expr, QueryError, QueryOptions, Value, ValueType};
@@ -127,9 +127,9 @@ async fn answer(
             write_value(out, &value, &symbols);
             if !params.get("stats").is_empty() {
                 let timings = serde_json::json!({
-                    "evalTotalTime": took.as_secs_f64(),
-                    "execQueueTime": queued.as_secs_f64(),
-                    "execTotalTime": (took + queued).as_secs_f64(),
+                    "evalTotalTime": Number(took.as_secs_f64()),
+                    "execQueueTime": Number(queued.as_secs_f64()),
+                    "execTotalTime": Number((took + queued).as_secs_f64()),
                 });
                 let samples = serde_json::json!({
                     "totalQueryableSamples": stats.total_samples,

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::web::json::write_string;
+use crate::web::json::{write_float, write_string};
 
 /// Below this length compression costs more than it saves.
 const WORTH_IT: usize = 1024;
@@ -36,6 +36,20 @@ impl Accepts {
             }
         }
         accepts
+    }
+}
+
+/// A finite float as Go writes it, with the shortest digits: `2`, not `2.0`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Number(pub f64);
+
+impl Serialize for Number {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = Vec::new();
+        write_float(&mut text, self.0);
+        let text = String::from_utf8(text).map_err(serde::ser::Error::custom)?;
+        let raw = serde_json::value::RawValue::from_string(text);
+        raw.map_err(serde::ser::Error::custom)?.serialize(serializer)
     }
 }
 

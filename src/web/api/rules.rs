@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 
-use super::reply::Reply;
+use super::reply::{Number, Reply};
 use super::targets::rfc3339;
 use super::{ApiError, Params};
 use crate::model::{Labels, Matcher};
@@ -58,15 +58,15 @@ enum Rule<'a> {
         state: &'static str,
         name: &'a str,
         query: &'a str,
-        duration: f64,
-        keep_firing_for: f64,
+        duration: Number,
+        keep_firing_for: Number,
         labels: Texts<'a>,
         annotations: Texts<'a>,
         alerts: Vec<Alert<'a>>,
         health: &'static str,
         #[serde(skip_serializing_if = "str::is_empty")]
         last_error: &'a str,
-        evaluation_time: f64,
+        evaluation_time: Number,
         last_evaluation: String,
         r#type: &'static str,
     },
@@ -79,7 +79,7 @@ enum Rule<'a> {
         health: &'static str,
         #[serde(skip_serializing_if = "str::is_empty")]
         last_error: &'a str,
-        evaluation_time: f64,
+        evaluation_time: Number,
         last_evaluation: String,
         r#type: &'static str,
     },
@@ -91,9 +91,9 @@ struct Group<'a> {
     name: &'a str,
     file: &'a str,
     rules: Vec<Rule<'a>>,
-    interval: f64,
+    interval: Number,
     limit: usize,
-    evaluation_time: f64,
+    evaluation_time: Number,
     last_evaluation: String,
 }
 
@@ -176,7 +176,7 @@ fn rule<'a>(rule: &'a RuleStatus, filter: &Filter<'_>) -> Rule<'a> {
     let RuleStatus { name, query, labels, health, last_error, .. } = rule;
     let labels = texts(labels);
     let health = health.as_str();
-    let evaluation_time = rule.evaluation_time.as_secs_f64();
+    let evaluation_time = Number(rule.evaluation_time.as_secs_f64());
     let last_evaluation = rfc3339(rule.last_evaluation);
     match &rule.kind {
         RuleKind::Record => Rule::Recording {
@@ -193,8 +193,8 @@ fn rule<'a>(rule: &'a RuleStatus, filter: &Filter<'_>) -> Rule<'a> {
             state: state.as_str(),
             name,
             query,
-            duration: hold.as_secs_f64(),
-            keep_firing_for: keep_firing_for.as_secs_f64(),
+            duration: Number(hold.as_secs_f64()),
+            keep_firing_for: Number(keep_firing_for.as_secs_f64()),
             labels,
             annotations: texts(annotations),
             alerts: alerts.iter().filter(|_| filter.with_alerts).map(Alert::from).collect(),
@@ -235,9 +235,9 @@ pub(super) async fn rules(
         name: &group.name,
         file: &group.file,
         rules: group.rules.iter().filter(|r| filter.wants(r)).map(|r| rule(r, &filter)).collect(),
-        interval: group.interval.as_secs_f64(),
+        interval: Number(group.interval.as_secs_f64()),
         limit: group.limit,
-        evaluation_time: group.evaluation_time.as_secs_f64(),
+        evaluation_time: Number(group.evaluation_time.as_secs_f64()),
         last_evaluation: rfc3339(group.last_evaluation),
     });
     let groups = Groups {

@@ -7,9 +7,10 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 
-use super::reply::Reply;
+use super::reply::{Number, Reply};
 use super::{ApiError, Params, parse_selector};
 use crate::model::{Labels, METRIC_NAME, Matcher, TimeRange, Timestamp, format_duration, now};
+use crate::notify::Addresses;
 use crate::scrape::{Health, PoolStatus, TargetStatus};
 use crate::web::Prometheus;
 
@@ -23,7 +24,7 @@ struct Active<'a> {
     global_url: String,
     last_error: &'a str,
     last_scrape: String,
-    last_scrape_duration: f64,
+    last_scrape_duration: Number,
     health: &'static str,
     scrape_interval: String,
     scrape_timeout: String,
@@ -70,7 +71,7 @@ pub(super) async fn targets(
             scrape_pool: &pool.job,
         })
     });
-    let counts = pools.iter().map(|pool| (pool.job.as_str(), pool.dropped.len()));
+    let counts = pools.iter().map(|pool| (pool.job.as_str(), pool.dropped_count));
     let targets = Overview {
         active_targets: active.collect(),
         dropped_targets: dropped.collect(),
@@ -88,7 +89,7 @@ fn active_target<'a>(pool: &'a PoolStatus, target: &'a TargetStatus, host: &str)
         global_url: global_url(&target.scrape_url, host),
         last_error: &target.last_error,
         last_scrape: rfc3339(target.last_scrape),
-        last_scrape_duration: target.last_duration.unwrap_or_default().as_secs_f64(),
+        last_scrape_duration: Number(target.last_duration.unwrap_or_default().as_secs_f64()),
         health: health(target.health),
         scrape_interval: format_duration(target.interval),
         scrape_timeout: format_duration(target.timeout),
@@ -139,10 +140,14 @@ pub(super) async fn scrape_pools(State(web): State<Arc<Prometheus>>, params: Par
 
 /// Where alerts are sent.
 pub(super) async fn alertmanagers(State(web): State<Arc<Prometheus>>, params: Params) -> Response {
-    let loaded = web.loaded();
-    let active: Vec<_> =
-        loaded.alertmanagers.iter().map(|url| serde_json::json!({ "url": url })).collect();
-    let data = serde_json::json!({ "activeAlertmanagers": active, "droppedAlertmanagers": [] });
+    let Addresses { active, dropped } = web.alertmanagers();
+    let list = |urls: Vec<String>| -> Vec<_> {
+        urls.into_iter().map(|url| serde_json::json!({ "url": url })).collect()
+    };
+    let data = serde_json::json!({
+        "activeAlertmanagers": list(active),
+        "droppedAlertmanagers": list(dropped),
+    });
     Reply::data(&data).finish(params.accepts)
 }
 

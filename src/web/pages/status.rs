@@ -40,7 +40,7 @@ pub(super) async fn status(State(web): State<Arc<Prometheus>>) -> Response {
     if !web.options.retention.is_empty() {
         process.push(row("Samples are kept", web.options.retention.clone()));
     }
-    process.extend(loaded.alertmanagers.iter().map(|url| row("Alertmanager", url.clone())));
+    process.extend(web.alertmanagers().active.into_iter().map(|url| row("Alertmanager", url)));
     let storage = vec![
         row("Series in memory", show_count(stats.head_series)),
         row("Chunks in memory", show_count(stats.head_chunks)),

@@ -1,8 +1,11 @@
 #!/bin/sh
 # Rendered by stackctl for the stack "skincare": change the manifest and render again.
 # Makes the user that the MySQL exporter logs in as. The database's image runs it once, while its data
-# folder is still empty; `make mysql-grants` runs it again.
+# folder is still empty; `make mysql-grants` runs it again. The image reads a script that is not executable
+# into its own shell: the parentheses keep options and variables to ourselves.
+(
 set -eu
+trap '[ "$?" = 0 ] || echo "the user of the MySQL exporter was not made" >&2' EXIT
 
 client=mysql
 command -v "$client" >/dev/null 2>&1 || client=mariadb
@@ -22,3 +25,4 @@ CREATE USER IF NOT EXISTS '$user'@'%' IDENTIFIED BY '$password' WITH MAX_USER_CO
 ALTER USER '$user'@'%' IDENTIFIED BY '$password';
 GRANT PROCESS, REPLICATION CLIENT, SELECT ON *.* TO '$user'@'%';
 SQL
+)

@@ -1,0 +1,49 @@
+//! Which names of labels and metrics a Prometheus takes.
+
+use crate::diag::{Finding, Severity};
+use crate::manifest::Stack;
+
+/// Letters, digits and underscores, the first no digit: what every version takes.
+pub fn is_plain_label(name: &str) -> bool {
+    !name.starts_with(|c: char| c.is_ascii_digit())
+        && !name.is_empty()
+        && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())
+}
+
+/// The same, with colons.
+pub fn is_plain_metric(name: &str) -> bool {
+    is_plain_label(&name.replace(':', "_"))
+}
+
+/// Since Prometheus 3 any text is a name, in quotes wherever a query uses it: that is worth a warning
+/// and no more.
+pub fn weigh(stack: &Stack, mut finding: Finding) -> Finding {
+    if takes_any_text(stack) {
+        finding.severity = Severity::Warning;
+    }
+    finding
+}
+
+/// Whether the Prometheus of the stack is 3 or newer, as far as it tells.
+fn takes_any_text(stack: &Stack) -> bool {
+    let Some(prometheus) = &stack.prometheus else { return true };
+    let tag = prometheus.image.as_ref().and_then(|image| image.rsplit_once(':'));
+    let said = prometheus.version.as_ref().map(|version| version.as_str());
+    let version = said.or(tag.map(|(_, tag)| tag)).unwrap_or_default();
+    let major = version.trim_start_matches('v').split('.').next().unwrap_or_default();
+    major.parse::<u32>().is_ok_and(|major| major >= 3) || major.parse::<u32>().is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_names_begin_with_a_letter() {
+        assert!(is_plain_label("job_name1") && is_plain_metric("job:rate:5m"));
+        for name in ["", "1a", "a-b", "a b", "ключ", "a{"] {
+            assert!(!is_plain_label(name) && !is_plain_metric(name), "{name}");
+        }
+        assert!(!is_plain_label("a:b"));
+    }
+}
