@@ -5,6 +5,7 @@ mod dependency_cycle;
 mod duplicate_alert;
 mod duplicate_record;
 mod empty_name;
+mod exporter_settings_unknown;
 mod expressions;
 mod host_port_clash;
 mod host_port_used_inside;
@@ -12,6 +13,7 @@ mod inline_secret;
 mod interval_beyond_lookback;
 mod invalid_label_name;
 mod invalid_metric_name;
+mod invalid_query;
 mod invalid_target;
 mod levels;
 mod localhost_in_container;
@@ -95,8 +97,10 @@ const RULES: &[Rule] = &[
     native_port_clash::RULE,
     timeout_exceeds_interval::RULE,
     interval_beyond_lookback::RULE,
+    exporter_settings_unknown::RULE,
     invalid_target::RULE,
     invalid_label_name::RULE,
+    invalid_query::RULE,
     promql_syntax::RULE,
     promql_type::RULE,
     invalid_metric_name::RULE,

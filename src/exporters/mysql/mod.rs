@@ -53,7 +53,7 @@ mod version;
 pub use config::{Config, PASSWORD_VARIABLE, Secret, command};
 pub use exporter::Exporter;
 pub use my_cnf::ConfigError;
-pub use queries::{metric_of, wrong_name};
+pub use queries::wrong_name;
 pub use settings::{Setting as CollectorSetting, Settings};
 
 use std::future::Future;

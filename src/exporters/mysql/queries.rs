@@ -6,6 +6,7 @@ use std::path::Path;
 use super::server::{CollectError, Server};
 use super::value::{column, parse, text};
 use super::{ConfigError, Families, declared_metrics};
+use crate::catalogue::query_metric;
 use crate::model::MetricType;
 use crate::wire::mysql::{Kind, Queries};
 
@@ -33,11 +34,6 @@ pub struct QueryValue {
     pub kind: MetricType,
     /// Its help text.
     pub help: String,
-}
-
-/// Name of the metric that a column of a query becomes.
-pub fn metric_of(query: &str, column: &str) -> String {
-    super::value::metric_name(&format!("{query}_"), column)
 }
 
 /// What is wrong with a metric's name, if anything: it is none, or it is one of the exporter's own.
@@ -79,7 +75,7 @@ fn parse_file(text: &str) -> Result<Vec<Query>, String> {
         }
         let mut values = Vec::new();
         for value in query.values {
-            let metric = metric_of(&name, &value.column);
+            let metric = query_metric(&name, &value.column);
             if let Some(problem) = wrong_name(&metric) {
                 return Err(wrong(problem));
             }
