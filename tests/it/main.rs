@@ -8,6 +8,7 @@ mod exporters;
 mod guard;
 mod mariadb;
 mod mysql;
+mod mysql_wire;
 mod promql;
 mod promql_parse;
 mod render;
@@ -29,6 +30,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("exporters", exporters::TESTS),
     ("guard", guard::TESTS),
     ("mysql", mysql::TESTS),
+    ("mysql_wire", mysql_wire::TESTS),
     ("promql", promql::TESTS),
     ("promql_parse", promql_parse::TESTS),
     ("render", render::TESTS),

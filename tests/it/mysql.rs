@@ -24,6 +24,11 @@ pub const TESTS: &[Test] = &[
         Needs::Program("mariadbd"),
         a_server_that_hangs_or_dies,
     ),
+    (
+        "queries_of_the_manifest_reach_the_server",
+        Needs::Program("mariadbd"),
+        queries_of_the_manifest,
+    ),
     ("many_scrapes_leave_nothing_open", Needs::Program("mariadbd"), many_scrapes),
     (
         "promtool_finds_nothing_that_the_reference_does_not_have_too",
@@ -664,4 +669,61 @@ fn complaints(page: &str) -> Vec<String> {
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(!said.contains("error while linting"), "{said}");
     said.lines().filter(|line| line.starts_with("mysql")).map(str::to_owned).collect()
+}
+
+fn queries_of_the_manifest() {
+    let server = MariaDb::start();
+    server.create_exporter(PASSWORD);
+    server.sql(
+        "CREATE DATABASE shop; USE shop; CREATE TABLE orders (id INT AUTO_INCREMENT PRIMARY KEY, \
+         status VARCHAR(9)); INSERT INTO orders (status) VALUES ('open'), ('open'), ('it''s');",
+    );
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |extra: &str| {
+        let manifest = format!(
+            "stack \"s\" manifest=1\nservice \"db\" {{ image \"mariadb:11.4.5\"; port 3306 }}\n\
+             exporter \"mysql\" {{\n    target \"db\"; user \"exporter\"\n    \
+             query \"shop_orders\" sql=\"SELECT status, COUNT(*) AS Number, MAX(id) AS last \
+             FROM shop.orders GROUP BY status\" {{\n        label \"status\"\n        \
+             gauge \"Number\" help=\"Orders, by status.\"\n        counter \"last\"\n    }}\n{extra}}}\n"
+        );
+        std::fs::write(folder.path().join("stack.kdl"), manifest).expect("written");
+        let rendered = crate::support::stackctl()
+            .args(["render", "stack.kdl", "-o", "out"])
+            .current_dir(folder.path())
+            .output()
+            .expect("the binary runs");
+        let said = String::from_utf8_lossy(&rendered.stderr).into_owned();
+        assert!(rendered.status.success(), "{said}");
+    };
+    write("");
+    let compose =
+        std::fs::read_to_string(folder.path().join("out/compose.yaml")).expect("rendered");
+    // The reference program knows no queries, so the image is ours.
+    for line in
+        ["image: stackctl:local", "--exporter.custom-queries=/etc/mysqld-exporter/queries.yml"]
+    {
+        assert!(compose.contains(line), "{compose}");
+    }
+    let file = folder.path().join("out/monitoring/mysql-exporter/queries.yml");
+    let flag = format!("--exporter.custom-queries={}", file.display());
+    let exporter = Server::start(exporter_with(&server, PASSWORD, &[flag]).router());
+    let page = || String::from_utf8(exporter.get("/metrics", "").2).expect("text");
+    let shown = page();
+    assert_eq!(value(&shown, "shop_orders_number{status=\"open\"}"), Some(2.0), "{shown}");
+    assert_eq!(value(&shown, "shop_orders_last{status=\"it's\"}"), Some(3.0));
+    assert!(shown.contains(
+        "# HELP shop_orders_number Orders, by status.\n# TYPE shop_orders_number gauge\n"
+    ));
+    assert!(shown.contains("# TYPE shop_orders_last counter\n"));
+    assert_eq!(succeeded(&shown, "custom.shop_orders"), Some(1.0));
+
+    // An edit is there at the next scrape; a broken one leaves what was.
+    write("    query \"one\" sql=\"SELECT 1 AS n\" { gauge \"n\" }\n");
+    assert_eq!(value(&page(), "one_n"), Some(1.0));
+    std::fs::write(&file, "queries: nonsense").expect("written");
+    let shown = page();
+    assert_eq!(value(&shown, "one_n"), Some(1.0));
+    assert_eq!(value(&shown, "mysqld_exporter_config_last_reload_successful"), Some(0.0));
+    assert_eq!(exporter.get("/-/reload", "").0, 500);
 }

@@ -1,6 +1,7 @@
 //! Scrapes servers and answers over HTTP.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -87,17 +88,31 @@ struct Loaded {
     queries: Arc<[Query]>,
     well: bool,
     at: f64,
+    /// State of the files when they were read.
+    files: Files,
+}
+
+/// When the option file and that of the queries changed last, and their sizes.
+type Files = [Option<(SystemTime, u64)>; 2];
+
+fn files(config: &Config) -> Files {
+    let state = |path: &Path| {
+        let known = path.metadata().ok()?;
+        Some((known.modified().ok()?, known.len()))
+    };
+    [state(&config.my_cnf), config.queries.as_deref().and_then(state)]
 }
 
 impl Loaded {
     fn read(config: &Config) -> Result<Self, ConfigError> {
+        let files = files(config);
         let sections = config.read_my_cnf()?;
         config.login(&sections, "client")?;
         let queries = match &config.queries {
             Some(path) => queries::read(path)?.into(),
             None => Arc::default(),
         };
-        Ok(Self { sections, queries, well: true, at: now() })
+        Ok(Self { sections, queries, well: true, at: now(), files })
     }
 }
 
@@ -125,6 +140,7 @@ impl Exporter {
 
     /// Scrapes the configured server with the enabled collectors, or only some of them.
     pub async fn collect(&self, only: &[String], deadline: Duration) -> Families {
+        self.read_again_if_changed();
         let mut families = match self.login("client") {
             Ok(login) => self.scrape("client", &login, only, deadline).await,
             Err(err) => {
@@ -170,6 +186,31 @@ impl Exporter {
             router = router.route("/", get(landing));
         }
         router.with_state(self.clone())
+    }
+
+    /// Reads the option file and the queries again; what is wrong leaves those that were read before.
+    fn read_again(&self) -> Result<(), ConfigError> {
+        let read = Loaded::read(&self.inner.config);
+        let mut loaded = self.inner.loaded.write();
+        match read {
+            Ok(read) => {
+                *loaded = read;
+                Ok(())
+            }
+            Err(err) => {
+                loaded.well = false;
+                loaded.files = files(&self.inner.config);
+                tracing::warn!("the configuration was not read again: {err}");
+                Err(err)
+            }
+        }
+    }
+
+    fn read_again_if_changed(&self) {
+        let known = self.inner.loaded.read().files;
+        if known != files(&self.inner.config) && self.read_again().is_ok() {
+            tracing::info!("the configuration has changed and was read again");
+        }
     }
 
     fn login(&self, section: &str) -> Result<Login, ConfigError> {
@@ -307,6 +348,7 @@ async fn probe(
     let Some(target) = parameter("target").filter(|target| !target.is_empty()) else {
         return http::bad_request("target is required");
     };
+    exporter.read_again_if_changed();
     let section = parameter("auth_module").unwrap_or_else(|| "client".to_owned());
     let login = match exporter.login(&section).and_then(|login| login.at(&target)) {
         Ok(login) => login,
@@ -318,18 +360,9 @@ async fn probe(
 }
 
 async fn reload(State(exporter): State<Exporter>) -> Response {
-    let read = Loaded::read(&exporter.inner.config);
-    let mut loaded = exporter.inner.loaded.write();
-    match read {
-        Ok(read) => {
-            *loaded = read;
-            "ok".into_response()
-        }
-        Err(err) => {
-            loaded.well = false;
-            tracing::warn!("the configuration was not read again: {err}");
-            (StatusCode::INTERNAL_SERVER_ERROR, format!("{err}\n")).into_response()
-        }
+    match exporter.read_again() {
+        Ok(()) => "ok".into_response(),
+        Err(err) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{err}\n")).into_response(),
     }
 }
 
