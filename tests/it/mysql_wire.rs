@@ -65,6 +65,9 @@ impl Recorded {
     }
 }
 
+/// Command that a statement comes with.
+const QUERY: u8 = 3;
+
 /// One connection.
 struct Session {
     stream: TcpStream,
@@ -83,7 +86,6 @@ impl Session {
             self.sequence = 0;
             let packet = self.read()?;
             let (command, text) = packet.split_first().ok_or(io::ErrorKind::UnexpectedEof)?;
-            const QUERY: u8 = 3;
             if *command != QUERY {
                 return Ok(());
             }

@@ -175,7 +175,7 @@ impl Config {
             timeout_offset: values.parsed("timeout-offset")?,
             deadline: values.duration("exporter.deadline")?,
             collectors,
-            settings: Arc::new(Settings::read(collector_settings(), &values)?),
+            settings: Arc::new(Settings::read(collector_settings(), values)?),
             queries: path("exporter.custom-queries"),
             hosts: BTreeMap::new(),
         })
@@ -239,12 +239,13 @@ impl Config {
             certificate: named("ssl-cert"),
             key: named("ssl-key"),
             // The reference program's spelling, and the right one.
-            tls: match self.tls_skip_verify
+            tls: if self.tls_skip_verify
                 || is_set("ssl-skip-verfication")
                 || is_set("ssl-skip-verification")
             {
-                true => Tls::SkipVerify,
-                false => Tls::parse(&named("tls"))?,
+                Tls::SkipVerify
+            } else {
+                Tls::parse(&named("tls"))?
             },
         };
         if login.user.is_empty() {

@@ -32,10 +32,8 @@ pub(super) const COLLECTOR: Collector = Collector::new(
 
 fn collect<'a>(server: &'a mut Server, out: &'a mut Families) -> Collecting<'a> {
     Box::pin(async move {
-        let table = match server.version.is_mysql(8, 0, 0) {
-            true => "innodb_tablespaces",
-            false => "innodb_sys_tablespaces",
-        };
+        let new = server.version.is_mysql(8, 0, 0);
+        let table = if new { "innodb_tablespaces" } else { "innodb_sys_tablespaces" };
         for row in server.rows(format!("SELECT * FROM information_schema.{table}")).await? {
             show(&row, out);
         }

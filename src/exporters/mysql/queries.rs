@@ -46,9 +46,12 @@ pub fn wrong_name(metric: &str) -> Option<String> {
         return Some(format!("`{metric}` is not a name of a metric"));
     }
     let own = declared_metrics().find(|own| own.covers(metric));
-    own.map(|own| match own.open {
-        true => format!("`{metric}` could be one of the exporter's own, `{}…`", own.name),
-        false => format!("`{metric}` is one of the exporter's own metrics"),
+    own.map(|own| {
+        if own.open {
+            format!("`{metric}` could be one of the exporter's own, `{}…`", own.name)
+        } else {
+            format!("`{metric}` is one of the exporter's own metrics")
+        }
     })
 }
 

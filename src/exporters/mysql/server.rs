@@ -187,9 +187,10 @@ impl Reach {
         if config.log_slow_filter {
             session.push("log_slow_filter='tmp_table_on_disk,filesort_on_disk'".to_owned());
         }
-        let init = match session.is_empty() {
-            true => Vec::new(),
-            false => vec![format!("SET SESSION {}", session.join(", "))],
+        let init = if session.is_empty() {
+            Vec::new()
+        } else {
+            vec![format!("SET SESSION {}", session.join(", "))]
         };
         let mut builder = OptsBuilder::default()
             .user(Some(login.user.clone()))

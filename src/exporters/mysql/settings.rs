@@ -62,7 +62,7 @@ impl Settings {
     /// Reads the settings from parsed flags.
     pub(super) fn read(
         settings: impl Iterator<Item = &'static Setting>,
-        values: &Values<'_>,
+        values: Values<'_>,
     ) -> Result<Self, FlagError> {
         let mut all = BTreeMap::new();
         for setting in settings {

@@ -19,10 +19,8 @@ pub(super) const COLLECTOR: Collector =
 
 fn collect<'a>(server: &'a mut Server, out: &'a mut Families) -> Collecting<'a> {
     Box::pin(async move {
-        let sql = match server.version.is_mysql(8, 0, 22) {
-            true => "SHOW REPLICAS",
-            false => "SHOW SLAVE HOSTS",
-        };
+        let new = server.version.is_mysql(8, 0, 22);
+        let sql = if new { "SHOW REPLICAS" } else { "SHOW SLAVE HOSTS" };
         for row in server.rows(sql).await? {
             show(&row, out);
         }
