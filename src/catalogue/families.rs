@@ -1,7 +1,7 @@
 //! Samples gathered under their metric families, and the text format 0.0.4.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Metric, write_go_float};
 use crate::model::MetricType;
@@ -131,12 +131,16 @@ pub fn write_text(families: &Families, out: &mut String) -> usize {
         out.push('\n');
         let mut order: Vec<&FamilySample> = family.samples.iter().collect();
         let composed = matches!(family.kind, MetricType::Histogram | MetricType::Summary);
-        if !composed {
+        let before = order.len();
+        if composed {
+            // Buckets stay in their order.
+            let mut seen = BTreeSet::new();
+            order.retain(|sample| seen.insert((sample.suffix, &sample.labels)));
+        } else {
             order.sort_by(|a, b| a.labels.cmp(&b.labels));
-            let before = order.len();
             order.dedup_by(|b, a| a.labels == b.labels);
-            duplicates += before - order.len();
         }
+        duplicates += before - order.len();
         for sample in order {
             out.push_str(name);
             out.push_str(sample.suffix);
@@ -181,6 +185,37 @@ mod tests {
 
     const LOAD1: Metric = Metric::gauge("node_load1", "Load average over 1 minute.");
     const CPU: Metric = Metric::counter("a_cpu_total", "Seconds.").with(&["mode", "cpu"]);
+
+    #[test]
+    fn buckets_keep_their_order_and_are_written_once() {
+        let mut families = Families::default();
+        for _ in 0..2 {
+            for (bound, count) in [("2", 1.0), ("10", 4.0), ("+Inf", 5.0)] {
+                let labels = [("le", bound)];
+                families.put_part("h", MetricType::Histogram, "H.", "_bucket", labels, count);
+            }
+            families.put_part("h", MetricType::Histogram, "H.", "_count", [], 5.0);
+        }
+        let mut text = String::new();
+        assert_eq!(write_text(&families, &mut text), 4);
+        let expected = "# HELP h H.\n# TYPE h histogram\nh_bucket{le=\"2\"} 1\n\
+                        h_bucket{le=\"10\"} 4\nh_bucket{le=\"+Inf\"} 5\nh_count 5\n";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn values_of_labels_may_be_empty_or_need_escapes() {
+        const INFO: Metric = Metric::gauge("a_info", "Back\\slash and\nline.").with(&["b", "a"]);
+        let mut families = Families::default();
+        families.put(&INFO, &["", "\"\\\n\u{fffd}"], f64::NAN);
+        let mut text = String::new();
+        write_text(&families, &mut text);
+        assert_eq!(
+            text,
+            "# HELP a_info Back\\\\slash and\\nline.\n# TYPE a_info gauge\n\
+             a_info{a=\"\\\"\\\\\\n\u{fffd}\",b=\"\"} NaN\n"
+        );
+    }
 
     #[test]
     fn families_and_labels_are_sorted_and_duplicates_left_out() {

@@ -9,7 +9,7 @@ use crate::diag::{Findings, Severity, Span};
 use crate::exporters::mysql;
 
 pub(super) const RULE: Rule = Rule {
-    code: "S211",
+    code: "S215",
     name: "invalid-query",
     severity: Severity::Error,
     explain: EXPLAIN,

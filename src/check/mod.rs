@@ -3,24 +3,35 @@
 mod default_password;
 mod dependency_cycle;
 mod duplicate_alert;
+mod duplicate_datasource;
+mod duplicate_group;
+mod duplicate_host;
+mod duplicate_job;
 mod duplicate_record;
 mod empty_name;
 mod exporter_settings_unknown;
 mod expressions;
 mod host_port_clash;
 mod host_port_used_inside;
+mod incomplete_receiver;
 mod inline_secret;
 mod interval_beyond_lookback;
 mod invalid_label_name;
 mod invalid_metric_name;
+mod invalid_objective;
 mod invalid_query;
+mod invalid_relabel;
+mod invalid_route;
+mod invalid_scrape;
 mod invalid_target;
 mod levels;
 mod localhost_in_container;
+mod missing_credentials;
 mod names;
 mod native_port_clash;
 mod non_http_scrape_target;
 mod not_same_network;
+mod notation;
 mod privileged_port_native;
 mod promql_syntax;
 mod promql_type;
@@ -36,6 +47,7 @@ mod undefined_volume;
 mod unnamed_stack;
 mod unused_declaration;
 mod values;
+mod wrong_database;
 
 pub use levels::{Levels, UnknownRule};
 
@@ -95,21 +107,32 @@ const RULES: &[Rule] = &[
     published_to_all_interfaces::RULE,
     privileged_port_native::RULE,
     native_port_clash::RULE,
+    duplicate_host::RULE,
     timeout_exceeds_interval::RULE,
     interval_beyond_lookback::RULE,
     exporter_settings_unknown::RULE,
     invalid_target::RULE,
     invalid_label_name::RULE,
+    duplicate_job::RULE,
+    invalid_relabel::RULE,
+    wrong_database::RULE,
+    invalid_scrape::RULE,
     invalid_query::RULE,
     promql_syntax::RULE,
     promql_type::RULE,
     invalid_metric_name::RULE,
     duplicate_record::RULE,
+    duplicate_group::RULE,
+    invalid_objective::RULE,
     template_syntax::RULE,
     duplicate_alert::RULE,
     undefined_receiver::RULE,
+    invalid_route::RULE,
+    incomplete_receiver::RULE,
+    duplicate_datasource::RULE,
     inline_secret::RULE,
     default_password::RULE,
+    missing_credentials::RULE,
 ];
 
 /// Every kind of finding there is, by code.
@@ -127,6 +150,7 @@ pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Level
     for rule in RULES {
         (rule.check)(&input, findings);
     }
+    notation::speak(files, findings);
     levels.with_manifest(stack.lint.as_deref()).apply(findings);
     findings.settle();
 }

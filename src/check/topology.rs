@@ -253,7 +253,8 @@ impl<'a> Topology<'a> {
                 let what = format!("federation job `{}`", federate.job);
                 self.add("prometheus", &federate.target, what, true);
             }
-            for write in &prometheus.remote_write {
+            // One that is no URL at all is a finding of its own.
+            for write in prometheus.remote_write.iter().filter(|write| write.url.contains("://")) {
                 self.add("prometheus", &write.url, "remote write".to_owned(), true);
             }
         }

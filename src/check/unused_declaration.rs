@@ -1,7 +1,8 @@
 //! Something is declared and never used.
 
 use super::{Input, Rule, undefined_volume, values};
-use crate::diag::{Findings, Severity, Spanned, most_similar};
+use crate::diag::{Finding, Findings, Severity, Spanned, most_similar};
+use crate::manifest::codes;
 
 pub(super) const RULE: Rule = Rule {
     code: "S010",
@@ -12,6 +13,10 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
+    // What could not be read may be what uses it.
+    if findings.iter().any(leaves_out) {
+        return;
+    }
     let mut unused = |kind: &str, name: &Spanned<String>| {
         findings.push(
             RULE.says(format!("{kind} `{name}` is declared, and nothing uses it"))
@@ -54,6 +59,11 @@ fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
             unused("external host", &external.name);
         }
     }
+}
+
+/// Whether the finding is a mistake that kept a part of the manifest from being read.
+fn leaves_out(finding: &Finding) -> bool {
+    finding.severity == Severity::Error && codes::ALL.iter().any(|code| code.code == finding.code)
 }
 
 const EXPLAIN: &str = r##"A secret, volume, network or external host that nothing refers to is a leftover, or the reference to

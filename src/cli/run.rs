@@ -12,7 +12,7 @@ use tracing::info;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::telemetry;
-use crate::exporters::{http, mysql, node};
+use crate::exporters::{footprint, http, mysql, node};
 use crate::runner::ports;
 use crate::runner::prometheus::{self, Flags, Reloader, Surroundings};
 use crate::{scrape, web};
@@ -41,11 +41,10 @@ pub struct Rest {
 impl Run {
     /// Runs until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
     pub fn run(self, verbose: u8) -> anyhow::Result<ExitCode> {
-        let runtime = tokio::runtime::Runtime::new()?;
         match self {
             Self::Prometheus(flags) => {
                 start_logging(&flags.log_level, verbose)?;
-                runtime.block_on(run_prometheus(*flags))
+                tokio::runtime::Runtime::new()?.block_on(run_prometheus(*flags))
             }
             Self::NodeExporter(Rest { arguments }) => {
                 let Some(matches) = matches(node::command(), &arguments)? else {
@@ -54,11 +53,7 @@ impl Run {
                 let config = node::Config::from_matches(&matches)?;
                 start_logging(&config.log_level, verbose)?;
                 let exporter = node::Exporter::new(&config)?;
-                runtime.block_on(run_exporter(
-                    exporter.router(),
-                    &config.listen,
-                    &config.web_config,
-                ))
+                run_exporter(&exporter.router(), &config.listen, &config.web_config)
             }
             Self::MysqldExporter(Rest { arguments }) => {
                 let Some(matches) = matches(mysql::command(), &arguments)? else {
@@ -67,11 +62,7 @@ impl Run {
                 let config = mysql::Config::from_matches(&matches)?.with_environment();
                 start_logging(&config.log_level, verbose)?;
                 let exporter = mysql::Exporter::new(&config)?;
-                runtime.block_on(run_exporter(
-                    exporter.router(),
-                    &config.listen,
-                    &config.web_config,
-                ))
+                run_exporter(&exporter.router(), &config.listen, &config.web_config)
             }
         }
     }
@@ -123,22 +114,29 @@ async fn run_prometheus(flags: Flags) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn run_exporter(
-    router: axum::Router,
+/// Serves an exporter from one thread: it answers a scrape now and then, and collects on threads of
+/// its own where it has to wait.
+fn run_exporter(
+    router: &axum::Router,
     addresses: &[String],
     web_config: &Path,
 ) -> anyhow::Result<ExitCode> {
     let guard = web::Guard::from_flag(web_config).map_err(anyhow::Error::msg)?;
-    let stop = stop_on_signals()?;
-    let mut servers = tokio::task::JoinSet::new();
-    for address in addresses {
-        let listener = http::bind(address).with_context(|| format!("listening on {address}"))?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        info!(address = %listener.local_addr()?, "ready");
-        servers.spawn(web::serve(listener, router.clone(), guard.clone(), stop.clone()));
-    }
-    servers.join_all().await;
-    Ok(ExitCode::SUCCESS)
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let stop = stop_on_signals()?;
+        let mut servers = tokio::task::JoinSet::new();
+        for address in addresses {
+            let listener =
+                http::bind(address).with_context(|| format!("listening on {address}"))?;
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            info!(address = %listener.local_addr()?, "ready");
+            servers.spawn(web::serve(listener, router.clone(), guard.clone(), stop.clone()));
+        }
+        footprint::give_back_start();
+        servers.join_all().await;
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
 /// Cancelled by SIGTERM or Ctrl-C.

@@ -4,6 +4,7 @@
 //! program's flags into a `Config`, and answers over HTTP through [`http`].
 
 pub mod flags;
+pub mod footprint;
 pub mod http;
 pub mod mysql;
 pub mod node;

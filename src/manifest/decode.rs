@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::block::{Block, Map, Ordered};
 use super::codes;
+use super::duration;
 use super::scalar::{Refusal, Scalar, Type};
 use super::shape::{Choice, Field, Kind, Naming, Role, Shape};
 use super::tree::{Data, Node, Notation, Property, Value};
@@ -609,8 +610,38 @@ impl<'a> Fields<'a> {
                     self.node.args.len() - self.argument
                 ))
                 .at(extra.span, "one too many");
-            self.findings.push(finding);
+            self.findings.push(match self.meant(extra) {
+                Some(help) => finding.help(help),
+                None => finding,
+            });
         }
+    }
+
+    /// Which setting of the node a value without a name belongs to: the first that takes such a value,
+    /// otherwise a list of all.
+    fn meant(&self, value: &Value) -> Option<String> {
+        let text = match &value.data {
+            Data::Text(text) | Data::Number(text) => text.as_str(),
+            _ => "",
+        };
+        let fits = |kind: &Type| match kind {
+            Type::Duration => duration::parse(text).is_some(),
+            Type::Size => text.parse::<f64>().is_err() && duration::parse_size(text).is_some(),
+            Type::Port => text.parse::<u16>().is_ok_and(|port| port > 0),
+            Type::Word(words) => words.contains(&text),
+            _ => false,
+        };
+        let name = &self.node.name;
+        let keys = || self.shape.fields.iter().filter(|field| field.role == Role::Setting);
+        let fitting = keys().find(|field| matches!(field.kind, Kind::One(kind) if fits(kind)));
+        if let Some(Field { key, .. }) = fitting {
+            return Some(match self.node.notation {
+                Notation::Kdl => format!("give it its name: `{name} {key}={text:?}`"),
+                Notation::Yaml => format!("give it its name: `{name}: {{{key}: {text}}}`"),
+            });
+        }
+        let list = quoted_list(self.shape.keys().filter(|_| self.argument == 0));
+        (!list.is_empty() && !name.is_empty()).then(|| format!("what can stand in it: {list}"))
     }
 }
 

@@ -323,10 +323,19 @@ impl Loader<'_> {
                 loaded.findings.push(finding);
                 continue;
             };
+            if let Some(extra) = node.args.first().filter(|_| !node.damaged) {
+                let finding = codes::WRONG_TYPE
+                    .says(format!("profile `{name}` takes nodes, found {}", extra.describe()))
+                    .at(extra.span, "not a node")
+                    .help("write the parts that it changes inside of it, as in the stack itself");
+                loaded.findings.push(finding);
+            }
+            let name = name.to_owned();
+            node.args.clear();
             merge::normalise(&mut node, Stack::shape());
             match profiles.iter_mut().find(|(known, _)| known.value == name) {
                 Some((_, nodes)) => nodes.push(node),
-                None => profiles.push((Spanned::new(name.to_owned(), arg.span), vec![node])),
+                None => profiles.push((Spanned::new(name, arg.span), vec![node])),
             }
         }
         merge::normalise(&mut base, Stack::shape());

@@ -7,6 +7,7 @@ pub mod decode;
 pub mod duration;
 mod kdl;
 mod load;
+pub mod matchers;
 mod merge;
 pub mod scalar;
 pub mod schema;

@@ -8,6 +8,7 @@ mod labels;
 mod matcher;
 mod sample;
 mod size;
+mod slug;
 
 pub use alert::Alert;
 pub use duration::{DurationError, PromDuration, format_duration, parse_duration};
@@ -17,6 +18,7 @@ pub use labels::{Labels, LabelsBuilder};
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use sample::{Exemplar, Metadata, MetricType, STALE_NAN, TimeRange, Timestamp, is_stale, now};
 pub use size::ByteSize;
+pub use slug::slug;
 
 /// The label that holds a series' metric name.
 pub const METRIC_NAME: &str = "__name__";

@@ -28,10 +28,11 @@ fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
     Ok(())
 }
 
-/// The content of alerts.yml: the groups as written, then a group for each objective.
+/// The content of alerts.yml: the groups as written, then two for each objective.
 pub fn rule_file(stack: &Stack) -> wire::RuleFile {
     let written = stack.rules.iter().map(|rules| group(stack, rules));
-    wire::RuleFile { groups: written.chain(stack.slos.iter().map(|slo| slo::group(slo))).collect() }
+    let objectives = stack.slos.iter().flat_map(|slo| slo::groups(stack, slo));
+    wire::RuleFile { groups: written.chain(objectives).collect() }
 }
 
 fn group(stack: &Stack, group: &RuleGroup) -> wire::RuleGroup {

@@ -208,7 +208,7 @@ pub fn sources(stack: &Stack) -> Vec<Source> {
             Source {
                 name: name.clone(),
                 kind: datasource.plugin().to_owned(),
-                uid: datasource.uid.as_ref().map_or_else(|| slug(name), |uid| uid.value.clone()),
+                uid: datasource.identifier(),
                 default: datasource.default.as_ref().is_some_and(|default| default.value),
             }
         })

@@ -4,6 +4,7 @@
 //! from an environment variable. A plain environment variable can only be filled from another one.
 
 use crate::manifest::{Stack, Value};
+pub(super) use crate::model::slug;
 
 /// Where a secret comes from on the host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,21 +68,6 @@ impl SecretRef {
     }
 }
 
-/// A text made fit for file names and identifiers: letters, digits, `.`, `_` and `-`.
-pub(super) fn slug(text: &str) -> String {
-    let mut slug = String::with_capacity(text.len());
-    for c in text.trim_start_matches(['.', '/']).chars() {
-        match c {
-            'a'..='z' | '0'..='9' | '.' | '_' => slug.push(c),
-            'A'..='Z' => slug.push(c.to_ascii_lowercase()),
-            _ if slug.ends_with('-') || slug.is_empty() => {}
-            _ => slug.push('-'),
-        }
-    }
-    slug.truncate(slug.trim_end_matches(['-', '.']).len());
-    if slug.is_empty() { "unnamed".to_owned() } else { slug }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,12 +84,5 @@ mod tests {
         let file = SecretRef::of(&stack, &Value::File("./tls/a key.pem".into())).unwrap();
         assert_eq!(file.path(), "/run/secrets/tls-a-key.pem");
         assert_eq!(file.variable(), "TLS_A_KEY_PEM");
-    }
-
-    #[test]
-    fn slugs_are_never_empty_and_never_leave_a_folder() {
-        assert_eq!(slug("../../Ärger & Co."), "rger-co");
-        assert_eq!(slug("///"), "unnamed");
-        assert_eq!(slug("Skincare: MySQL / Overview"), "skincare-mysql-overview");
     }
 }

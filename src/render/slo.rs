@@ -8,7 +8,8 @@
 
 use indexmap::IndexMap;
 
-use crate::manifest::Slo;
+use crate::diag::Spanned;
+use crate::manifest::{DurationText, Slo, Stack};
 use crate::model::format_duration;
 use crate::wire::rules as wire;
 
@@ -36,8 +37,28 @@ const TICKET: [Burn; 2] = [
     Burn { long: 3 * DAY, short: 6 * HOUR, budget: 0.1 },
 ];
 
-/// The rules of one objective.
-pub(super) fn group(slo: &Slo) -> wire::RuleGroup {
+/// From this window on, a ratio hardly moves between two evaluations, and each costs the more.
+const LONG: u64 = 6 * HOUR;
+/// How often such a ratio is evaluated: often enough that it never goes stale (5 minutes), eight times
+/// less than at the usual 15 seconds.
+const LONG_INTERVAL: u64 = 2 * MINUTE;
+
+/// How often groups of long windows are evaluated; `None` where that is as often as all others.
+fn long_interval(stack: &Stack) -> Option<String> {
+    let prometheus = stack.prometheus.as_ref()?;
+    let seconds = |text: &Option<Spanned<DurationText>>, usual: u64| {
+        text.as_ref().map_or(usual, |text| text.ms.unsigned_abs() / 1000)
+    };
+    let usual = seconds(&prometheus.evaluation_interval, MINUTE);
+    let lookback = prometheus
+        .query
+        .as_ref()
+        .map_or(5 * MINUTE, |query| seconds(&query.lookback_delta, 5 * MINUTE));
+    (usual < LONG_INTERVAL && LONG_INTERVAL < lookback).then(|| short(LONG_INTERVAL))
+}
+
+/// The rules of one objective, in two groups: the long windows apart, which are evaluated less often.
+pub(super) fn groups(stack: &Stack, slo: &Slo) -> [wire::RuleGroup; 2] {
     let Slo {
         name,
         objective,
@@ -61,22 +82,23 @@ pub(super) fn group(slo: &Slo) -> wire::RuleGroup {
         labels: common.clone(),
         ..wire::Rule::default()
     };
-    let mut rules = Vec::new();
+    let (mut rules, mut long) = (Vec::new(), Vec::new());
     for range in WINDOWS.into_iter().filter(|range| *range <= window) {
+        let group = if range < LONG { &mut rules } else { &mut long };
         let range = short(range);
         // Without a single error there is no error series; without traffic there is no ratio.
         let expr = format!(
             "(sum(rate({}[{range}])) or vector(0))\n  / (sum(rate({}[{range}])) > 0)",
             errors.value, total.value
         );
-        rules.push(record(format!("slo:error_ratio:rate{range}"), expr));
+        group.push(record(format!("slo:error_ratio:rate{range}"), expr));
     }
     rules.push(record(
         "slo:objective:ratio".to_owned(),
         format!("vector({})", number(1.0 - budget)),
     ));
     rules.push(record("slo:error_budget:ratio".to_owned(), format!("vector({})", number(budget))));
-    rules.push(record(
+    long.push(record(
         "slo:error_budget_remaining:ratio".to_owned(),
         format!(
             "1 - avg_over_time(slo:error_ratio:rate5m{selector}[{}]) / {}",
@@ -133,7 +155,16 @@ pub(super) fn group(slo: &Slo) -> wire::RuleGroup {
     };
     rules.extend(alert("fast", &PAGE, &word(page_severity, "critical")));
     rules.extend(alert("slowly", &TICKET, &word(ticket_severity, "warning")));
-    wire::RuleGroup { name: format!("slo-{}", name.value), rules, ..wire::RuleGroup::default() }
+    let [name, long_name] = slo.groups();
+    [
+        wire::RuleGroup { name, rules, ..wire::RuleGroup::default() },
+        wire::RuleGroup {
+            name: long_name,
+            interval: long_interval(stack),
+            rules: long,
+            ..wire::RuleGroup::default()
+        },
+    ]
 }
 
 fn capital(word: &str) -> &str {
@@ -162,7 +193,7 @@ fn number(value: f64) -> String {
 mod tests {
     use super::*;
     use crate::diag::Spanned;
-    use crate::manifest::DurationText;
+    use crate::manifest::{Format, parse};
 
     fn slo(objective: f64, days: Option<i64>) -> Slo {
         let text = |text: &str| Spanned::new(text.to_owned(), crate::diag::Span::default());
@@ -180,7 +211,7 @@ mod tests {
     }
 
     fn factors(objective: f64, days: Option<i64>) -> Vec<String> {
-        let group = group(&slo(objective, days));
+        let [group, _] = groups(&Stack::default(), &slo(objective, days));
         let alerts = group.rules.iter().filter(|rule| rule.alert.is_some());
         let limits = alerts.flat_map(|rule| rule.expr.lines().filter(|line| line.contains(" > ")));
         let mut factors: Vec<String> =
@@ -211,9 +242,25 @@ mod tests {
     }
 
     #[test]
+    fn long_windows_are_evaluated_every_two_minutes_unless_that_is_no_gain_or_too_rare() {
+        let check = |text: &str, expected: Option<&str>| {
+            let text = format!("stack \"s\"\nprometheus {{ {text} }}\n");
+            let stack = parse("stack.kdl", &text, Format::Kdl, None).unwrap().stack;
+            let [usual, long] = groups(&stack, &slo(99.9, None));
+            assert_eq!((usual.interval, long.interval.as_deref()), (None, expected), "{text}");
+            assert!(long.rules.iter().all(|rule| !rule.expr.contains("[30m]")));
+        };
+        check("evaluation_interval \"15s\"", Some("2m"));
+        check("", Some("2m"));
+        check("evaluation_interval \"2m\"", None);
+        check("query lookback_delta=\"1m\"", None);
+    }
+
+    #[test]
     fn every_window_is_recorded() {
-        let group = group(&slo(99.9, None));
-        let names: Vec<_> = group.rules.iter().filter_map(|rule| rule.record.as_deref()).collect();
+        let groups = groups(&Stack::default(), &slo(99.9, None));
+        let rules = groups.iter().flat_map(|group| &group.rules);
+        let names: Vec<_> = rules.filter_map(|rule| rule.record.as_deref()).collect();
         for window in ["5m", "30m", "1h", "2h", "6h", "1d", "3d"] {
             assert!(names.contains(&format!("slo:error_ratio:rate{window}").as_str()), "{names:?}");
         }

@@ -322,6 +322,23 @@ fn one_mistake() {
             "2:30: error[S001]",
         ),
         (
+            "s.kdl",
+            "secret \"p\" file=\"./p\"\nvolumes \"v\"\nscrape \"x\" { password (secret)\"p\" }",
+            "4:1: error[S003]",
+        ),
+        ("p.yaml", "profile: {prod: prometheus}", "2:17: error[S004]: profile `prod` takes nodes"),
+        ("r.yaml", "prometheus: {retention: 30d}", "2:25: error[S004]"),
+        (
+            "r.kdl",
+            "prometheus { remote_write \"somewhere\" }",
+            "2:27: error[S214]: remote write to `somewhere`",
+        ),
+        (
+            "s.yaml",
+            "secret: {p: {file: ./p}}\nscrape: {x: {password: {secret: p}}}",
+            "3:1: error[S003]",
+        ),
+        (
             "f.kdl",
             "prometheus { scrape \"x\" { target \"10.0.0.1:80\"; relabel { source \"a\"; target_label \"b\" } } }",
             "2:59: error[S003]",
@@ -340,6 +357,21 @@ fn one_mistake() {
     )]);
     let told = run_to(1, dir.path(), &["validate", "f.kdl"]).out;
     assert!(told.contains("did you mean `source_labels`?"), "{told}");
+    // What is suggested is in the notation of the file, and names the setting that was meant.
+    for (name, text, help) in [
+        ("h.yaml", "stack: h\nprometheus: {retention: 30d}\n", "`retention: {time: 30d}`"),
+        ("i.yaml", "stack: h\nprometheus: {retention: 20GB}\n", "`retention: {size: 20GB}`"),
+        ("j.kdl", "stack \"h\"\nprometheus { retention \"30d\" }\n", "`retention time=\"30d\"`"),
+        (
+            "k.yaml",
+            "stack: h\nalertmanager: {receiver: {a: {pagerduty: [{severity: x}]}}, route: {a: {}}}\n",
+            "`routing_key: {secret: pagerduty}`",
+        ),
+    ] {
+        let dir = folder(&[(name, text)]);
+        let told = run_to(1, dir.path(), &["validate", name]).out;
+        assert!(told.contains(help), "{told}");
+    }
 }
 
 fn cannot_be_read() {

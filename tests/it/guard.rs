@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
-use crate::support::{Needs, Test, find_program, free_port, get_json, repository, stackctl};
+use crate::support::{Needs, Test, find_program, free_port, get, get_json, repository, stackctl};
 
 pub const TESTS: &[Test] = &[
     ("an_exporter_is_guarded_by_tls_and_users", Needs::Nothing, ours_is_guarded),
@@ -291,6 +291,11 @@ fn quotes_in_a_url() {
         .args(["run", "prometheus"])
         .arg(format!("--web.listen-address=127.0.0.1:{port}"));
     let _running = start(command, port);
+    let begin = Instant::now();
+    while get(port, "/-/ready").is_none_or(|(status, _)| status != 200) {
+        assert!(begin.elapsed() < Duration::from_secs(20), "it is not ready");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let query = r#"label_replace(vector(2)>1,"a","<b>","","")"#;
     let answer = get_json(port, &format!("/api/v1/query?query={query}")).expect("JSON");
     assert_eq!(answer["data"]["result"][0]["metric"]["a"], "<b>", "{answer}");

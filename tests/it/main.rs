@@ -5,10 +5,12 @@
 
 mod bad_input;
 mod exporters;
+mod exposition;
 mod guard;
 mod mariadb;
 mod mysql;
 mod mysql_wire;
+mod node_exporter;
 mod promql;
 mod promql_parse;
 mod render;
@@ -20,6 +22,7 @@ mod sessions;
 mod support;
 mod template;
 mod tsdb;
+mod ttar;
 mod up;
 mod web;
 
@@ -27,7 +30,6 @@ use std::process::ExitCode;
 
 const PARTS: &[(&str, &[support::Test])] = &[
     ("bad_input", bad_input::TESTS),
-    ("exporters", exporters::TESTS),
     ("guard", guard::TESTS),
     ("mysql", mysql::TESTS),
     ("mysql_wire", mysql_wire::TESTS),
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))
         .collect();
+    trials.extend(node_exporter::trials());
     trials.extend(rules::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use stackctl::exporters::mysql;
 
-use crate::exporters::{
-    Child, Exposition, Server, eventually, get, read_exposition, reference_page,
-};
+use crate::exporters::{Child, Server, eventually, get, reference_page};
+use crate::exposition::{Exposition, read_exposition};
 use crate::mariadb::{EXPORTER, MariaDb};
 use crate::support::{Needs, Test};
 

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use stackctl::exporters::mysql;
 
-use crate::exporters::{Server, read_exposition};
+use crate::exporters::Server;
+use crate::exposition::read_exposition;
 use crate::support::{Needs, Test};
 
 pub const TESTS: &[Test] = &[

@@ -12,6 +12,8 @@ pub enum Needs {
     Nothing,
     /// A program on the PATH or in the usual sbin folders.
     Program(&'static str),
+    /// Several programs.
+    Programs(&'static [&'static str]),
     /// Something beside the checkout, `../shared/…`, that only the owner's machines have: ignored
     /// where the whole folder is missing, even in CI.
     Shared(&'static str),
@@ -27,6 +29,7 @@ impl Needs {
             Self::Program(name) => {
                 find_program(name).is_none().then(|| format!("{name} is not installed"))
             }
+            Self::Programs(names) => names.iter().find_map(|name| Self::Program(name).missing()),
             Self::Shared(path) => {
                 (!shared(path).exists()).then(|| format!("../shared/{path} is not there"))
             }
@@ -35,7 +38,10 @@ impl Needs {
 }
 
 /// Makes the trial of one test: ignored, failing or run, according to what it needs.
-pub fn trial(part: &str, (name, needs, run): Test) -> Trial {
+pub fn trial(
+    part: &str,
+    (name, needs, run): (&str, Needs, impl FnOnce() + Send + 'static),
+) -> Trial {
     let in_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
     let missing = needs.missing();
     let ignored =

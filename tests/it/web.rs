@@ -428,9 +428,12 @@ fn wrong_parameters() {
         "/api/v1/label/job/values?start=x",
         "invalid parameter \"start\": Invalid time value for 'start': cannot parse \"x\" to a valid timestamp",
     );
-    let empty = server.get("/api/v1/labels?match[]=%7Bx%3D%22%22%7D");
-    assert_eq!(empty.status, 400);
-    assert!(empty.text().contains("must contain at least one non-empty matcher"));
+    for path in ["/api/v1/labels", "/api/v1/series", "/api/v1/label/job/values"] {
+        bad(
+            &format!("{path}?match[]=%7Bx%3D%22%22%7D"),
+            "invalid parameter \"match[]\": match[] must contain at least one non-empty matcher",
+        );
+    }
     check(
         "/api/v1/query?query=up+*+on()+up&time=1772442000",
         422,

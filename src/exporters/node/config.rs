@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use regex::Regex;
 
 use super::COLLECTORS;
+use super::opt_in::{self, OptIn};
 use crate::exporters::Start;
 use crate::exporters::flags::{self, Flag, FlagError, Values, bad};
 
@@ -23,6 +24,10 @@ const NETSTAT: &str = "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|
     Icmp6?_(InMsgs|OutMsgs)|TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|\
     TCPRcvQDrop)|Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)|\
     Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$";
+const IPVS_LABELS: &str = "local_address,local_port,remote_address,remote_port,proto,local_mark";
+/// Devices that container runtimes and virtual machines make and take away again.
+const CONTAINER_DEVICES: &str = "^(veth|docker([0-9]|_gwbridge)|br-[0-9a-f]{12}$|lxc|lxdbr|cni|cali|cilium|\
+    flannel|podman[0-9]|kube-|nodelocaldns|virbr|vnet[0-9]|tap[0-9a-f]{8}-)";
 const VMSTAT: &str = "^(oom_kill|pgpg|pswp|pg.*fault).*";
 
 /// How the node exporter is set up. Regular expressions are text and empty when there is none.
@@ -58,6 +63,8 @@ pub struct Config {
     pub arp_devices: Devices,
     /// `--collector.arp.netlink`: ask the kernel instead of reading `net/arp`.
     pub arp_netlink: bool,
+    /// `--collector.bcache.priorityStats`.
+    pub bcache_priorities: bool,
     /// `--collector.cpu.guest`.
     pub cpu_guest: bool,
     /// `--collector.cpu.info`; also on when one of the two filters is given.
@@ -74,10 +81,28 @@ pub struct Config {
     pub fs_types: Devices,
     /// `--collector.filesystem.mount-timeout`.
     pub mount_timeout: Duration,
+    /// `--collector.hwmon.chip-include` and `-exclude`.
+    pub hwmon_chips: Devices,
+    /// `--collector.hwmon.sensor-include` and `-exclude`, of names such as `platform_coretemp_0;temp1`.
+    pub hwmon_sensors: Devices,
+    /// `--collector.infiniband.device-include` and `-exclude`.
+    pub infiniband: Devices,
+    /// `--collector.ipvs.backend-labels`, divided by commas.
+    pub ipvs_labels: String,
     /// `--collector.netclass.ignored-devices`.
     pub netclass_ignored: String,
     /// `--collector.netclass.ignore-invalid-speed`.
     pub netclass_ignore_invalid_speed: bool,
+    /// `--collector.netclass.netlink`: ask the kernel instead of reading sysfs.
+    pub netclass_netlink: bool,
+    /// `--collector.netclass_rtnl.with-stats`: with the counters of `netdev`, for `netclass.netlink`.
+    pub netclass_counters: bool,
+    /// `--collector.network.hide-containers`, ours: no devices of containers in `netdev` and `netclass`.
+    pub hide_containers: bool,
+    /// `--collector.netdev.address-info`.
+    pub netdev_addresses: bool,
+    /// `--collector.netdev.label-ifalias`.
+    pub netdev_alias: bool,
     /// `--collector.netdev.device-include` and `-exclude`.
     pub netdev_devices: Devices,
     /// `--collector.netdev.netlink`: ask the kernel instead of reading `net/dev`.
@@ -86,12 +111,20 @@ pub struct Config {
     pub netdev_detailed: bool,
     /// `--collector.netstat.fields`.
     pub netstat_fields: String,
+    /// `--collector.powersupply.ignored-supplies`.
+    pub power_supplies_ignored: String,
+    /// `--collector.rapl.enable-zone-label`.
+    pub rapl_zone_label: bool,
     /// `--collector.stat.softirq`.
     pub stat_softirq: bool,
+    /// `--collector.tapestats.ignored-devices`.
+    pub tapes_ignored: String,
     /// `--collector.textfile.directory`: folders, with `*` and `?` in their names.
     pub textfile_directories: Vec<String>,
     /// `--collector.vmstat.fields`.
     pub vmstat_fields: String,
+    /// Settings of collectors that are off by default.
+    pub opt_in: OptIn,
 }
 
 /// A pair of regular expressions of which at most one is given.
@@ -121,11 +154,28 @@ const FILTERS: &[(&str, &str, &str)] = &[
     ("collector.filesystem.mount-points-exclude", MOUNT_POINTS, "Not these mount points."),
     ("collector.filesystem.fs-types-include", "", "Only file systems of these types."),
     ("collector.filesystem.fs-types-exclude", FS_TYPES, "No file systems of these types."),
+    ("collector.hwmon.chip-include", "", "Only these chips."),
+    ("collector.hwmon.chip-exclude", "", "Not these chips."),
+    ("collector.hwmon.sensor-include", "", "Only these sensors, named `CHIP;SENSOR`."),
+    ("collector.hwmon.sensor-exclude", "", "Not these sensors, named `CHIP;SENSOR`."),
+    ("collector.infiniband.device-include", "", "Only these InfiniBand devices."),
+    ("collector.infiniband.device-exclude", "", "Not these InfiniBand devices."),
     ("collector.netclass.ignored-devices", "^$", "Not these network devices."),
     ("collector.netdev.device-include", "", "Only these network devices."),
     ("collector.netdev.device-exclude", "", "Not these network devices."),
     ("collector.netstat.fields", NETSTAT, "Which network counters to show."),
+    ("collector.powersupply.ignored-supplies", "^$", "Not these power supplies."),
+    ("collector.tapestats.ignored-devices", "^$", "Not these tape drives."),
     ("collector.vmstat.fields", VMSTAT, "Which memory counters to show."),
+];
+
+/// Flags and what they were called in versions before 1.3.
+const FORMER_NAMES: &[(&str, &str)] = &[
+    ("collector.diskstats.device-exclude", "collector.diskstats.ignored-devices"),
+    ("collector.filesystem.mount-points-exclude", "collector.filesystem.ignored-mount-points"),
+    ("collector.filesystem.fs-types-exclude", "collector.filesystem.ignored-fs-types"),
+    ("collector.netdev.device-exclude", "collector.netdev.device-blacklist"),
+    ("collector.netdev.device-include", "collector.netdev.device-whitelist"),
 ];
 
 fn all_flags() -> Vec<Flag> {
@@ -147,6 +197,7 @@ fn all_flags() -> Vec<Flag> {
             "Leave out the exporter's own metrics.",
         ),
         Flag::value("web.max-requests", "40", "How many scrapes run at once; 0 for any number."),
+        Flag::value("runtime.gomaxprocs", "1", "Understood and without effect."),
         Flag::value("log.level", "info", "Least severity to log: debug, info, warn or error."),
         Flag::value("log.format", "logfmt", "How to log: logfmt or json."),
         Flag::value("path.procfs", "/proc", "Where procfs is mounted."),
@@ -156,20 +207,53 @@ fn all_flags() -> Vec<Flag> {
         Flag::switch("collector.disable-defaults", false, "Start no collector by itself."),
         Flag::value("collector.deadline", "8s", "How long a scrape waits for its collectors."),
         Flag::switch("collector.arp.netlink", true, "Ask the kernel instead of reading net/arp."),
+        Flag::switch(
+            "collector.bcache.priorityStats",
+            false,
+            "Show what is expensive to read, too.",
+        ),
         Flag::switch("collector.cpu.guest", true, "Show the time spent for guests."),
         Flag::switch("collector.cpu.info", false, "Show model and features of each CPU."),
         Flag::value("collector.filesystem.mount-timeout", "5s", "How long to wait for a mount."),
+        Flag::value(
+            "collector.filesystem.stat-workers",
+            "4",
+            "Understood and without effect: a mount that is slow does not hold up the others.",
+        ),
+        Flag::value(
+            "collector.ipvs.backend-labels",
+            IPVS_LABELS,
+            "Labels of backends, divided by commas; others are added up.",
+        ),
         Flag::switch(
             "collector.netclass.ignore-invalid-speed",
             false,
             "Leave out the speed of devices that do not know it.",
         ),
         Flag::switch(
+            "collector.netclass.netlink",
+            false,
+            "Ask the kernel instead of reading sysfs.",
+        ),
+        Flag::switch(
+            "collector.netclass_rtnl.with-stats",
+            false,
+            "Show the counters of netdev in netclass, when it asks the kernel.",
+        ),
+        Flag::switch(
+            "collector.network.hide-containers",
+            false,
+            "No devices of containers and virtual machines in netdev and netclass.",
+        ),
+        Flag::switch("collector.netdev.address-info", false, "Show the addresses of devices."),
+        Flag::switch("collector.netdev.label-ifalias", false, "Label counters with the alias."),
+        Flag::switch(
             "collector.netdev.netlink",
             true,
             "Ask the kernel instead of reading net/dev.",
         ),
         Flag::switch("collector.netdev.enable-detailed-metrics", false, "Show each kind of error."),
+        Flag::switch("collector.rapl.enable-zone-label", false, "Show zones under one name."),
         Flag::switch("collector.stat.softirq", false, "Show software interrupts by vector."),
         Flag::values(
             "collector.textfile.directory",
@@ -179,6 +263,7 @@ fn all_flags() -> Vec<Flag> {
     ];
     let help = |text: &str| format!("{text} A regular expression.");
     all.extend(FILTERS.iter().map(|(name, default, text)| Flag::value(name, default, &help(text))));
+    all.extend(opt_in::flags());
     all.extend(COLLECTORS.iter().map(|collector| {
         let on = collector.start == Start::On;
         let default = if on { "on" } else { "off" };
@@ -190,7 +275,10 @@ fn all_flags() -> Vec<Flag> {
 
 /// The command that reads the node exporter's flags.
 pub fn command() -> Command {
-    flags::command("node-exporter", "Exposes this host's metrics.", all_flags())
+    let command = flags::command("node-exporter", "Exposes this host's metrics.", all_flags());
+    FORMER_NAMES
+        .iter()
+        .fold(command, |command, (name, former)| command.mut_arg(name, |flag| flag.alias(*former)))
 }
 
 impl Config {
@@ -215,7 +303,8 @@ impl Config {
             .collect();
         let devices = |prefix: &str| -> Result<Devices, FlagError> {
             let (include, exclude) = (format!("{prefix}-include"), format!("{prefix}-exclude"));
-            if values.given(&include) && values.given(&exclude) {
+            let given = |name| values.given(name) && !values.text(name).is_empty();
+            if given(&include) && given(&exclude) {
                 return Err(FlagError::Together(include, exclude));
             }
             // An inclusion stands for itself: the default exclusion does not apply on top of it.
@@ -252,6 +341,7 @@ impl Config {
             deadline: values.duration("collector.deadline")?,
             arp_devices: devices("collector.arp.device")?,
             arp_netlink: values.on("collector.arp.netlink", true),
+            bcache_priorities: values.on("collector.bcache.priorityStats", false),
             cpu_guest: values.on("collector.cpu.guest", true),
             cpu_info: values.on("collector.cpu.info", false),
             cpu_flags: text("collector.cpu.info.flags-include"),
@@ -260,20 +350,34 @@ impl Config {
             mount_points: devices("collector.filesystem.mount-points")?,
             fs_types: devices("collector.filesystem.fs-types")?,
             mount_timeout: values.duration("collector.filesystem.mount-timeout")?,
+            hwmon_chips: devices("collector.hwmon.chip")?,
+            hwmon_sensors: devices("collector.hwmon.sensor")?,
+            infiniband: devices("collector.infiniband.device")?,
+            ipvs_labels: text("collector.ipvs.backend-labels"),
             netclass_ignored: text("collector.netclass.ignored-devices"),
             netclass_ignore_invalid_speed: values
                 .on("collector.netclass.ignore-invalid-speed", false),
+            netclass_netlink: values.on("collector.netclass.netlink", false),
+            netclass_counters: values.on("collector.netclass_rtnl.with-stats", false),
+            hide_containers: values.on("collector.network.hide-containers", false),
+            netdev_addresses: values.on("collector.netdev.address-info", false),
+            netdev_alias: values.on("collector.netdev.label-ifalias", false),
             netdev_devices: devices("collector.netdev.device")?,
             netdev_netlink: values.on("collector.netdev.netlink", true),
             netdev_detailed: values.on("collector.netdev.enable-detailed-metrics", false),
             netstat_fields: text("collector.netstat.fields"),
+            power_supplies_ignored: text("collector.powersupply.ignored-supplies"),
+            rapl_zone_label: values.on("collector.rapl.enable-zone-label", false),
             stat_softirq: values.on("collector.stat.softirq", false),
+            tapes_ignored: text("collector.tapestats.ignored-devices"),
             textfile_directories: values.list("collector.textfile.directory"),
             vmstat_fields: text("collector.vmstat.fields"),
+            opt_in: OptIn::from_values(values)?,
         };
         for (name, _, _) in FILTERS {
             values.regex(name)?;
         }
+        ipvs_labels(&config.ipvs_labels)?;
         Ok(config)
     }
 }
@@ -283,6 +387,7 @@ impl Config {
 pub(super) struct Settings {
     pub arp_devices: Filter,
     pub arp_netlink: bool,
+    pub bcache_priorities: bool,
     pub cpu_guest: bool,
     pub cpu_info: bool,
     pub cpu_flags: Option<Regex>,
@@ -292,15 +397,27 @@ pub(super) struct Settings {
     pub mount_points: Filter,
     pub fs_types: Filter,
     pub mount_timeout: Duration,
+    pub chips: Filter,
+    pub sensors: Filter,
+    pub infiniband: Filter,
+    pub ipvs_labels: BTreeSet<&'static str>,
     pub netclass: Filter,
     pub netclass_ignore_invalid_speed: bool,
+    pub netclass_netlink: bool,
+    pub netclass_counters: bool,
     pub netdev: Filter,
+    pub netdev_addresses: bool,
+    pub netdev_alias: bool,
     pub netdev_netlink: bool,
     pub netdev_detailed: bool,
     pub netstat_fields: Filter,
+    pub power_supplies: Filter,
+    pub rapl_zone_label: bool,
     pub stat_softirq: bool,
+    pub tapes: Filter,
     pub textfile_directories: Vec<String>,
     pub vmstat_fields: Filter,
+    pub opt_in: opt_in::Settings,
 }
 
 impl Settings {
@@ -314,11 +431,13 @@ impl Settings {
             }
             Filter::new(&devices.include, &devices.exclude, flag)
         };
+        let containers = if config.hide_containers { CONTAINER_DEVICES } else { "" };
         let cpu_flags = compile(&config.cpu_flags, "collector.cpu.info.flags-include")?;
         let cpu_bugs = compile(&config.cpu_bugs, "collector.cpu.info.bugs-include")?;
         Ok(Self {
             arp_devices: devices(&config.arp_devices, "collector.arp.device")?,
             arp_netlink: config.arp_netlink,
+            bcache_priorities: config.bcache_priorities,
             cpu_guest: config.cpu_guest,
             cpu_info: config.cpu_info || cpu_flags.is_some() || cpu_bugs.is_some(),
             cpu_flags,
@@ -328,17 +447,47 @@ impl Settings {
             mount_points: devices(&config.mount_points, "collector.filesystem.mount-points")?,
             fs_types: devices(&config.fs_types, "collector.filesystem.fs-types")?,
             mount_timeout: config.mount_timeout,
-            netclass: exclude(&config.netclass_ignored, "collector.netclass.ignored-devices")?,
+            chips: devices(&config.hwmon_chips, "collector.hwmon.chip")?,
+            sensors: devices(&config.hwmon_sensors, "collector.hwmon.sensor")?,
+            infiniband: devices(&config.infiniband, "collector.infiniband.device")?,
+            ipvs_labels: ipvs_labels(&config.ipvs_labels)?,
+            netclass: exclude(&config.netclass_ignored, "collector.netclass.ignored-devices")?
+                .and_not(containers)?,
             netclass_ignore_invalid_speed: config.netclass_ignore_invalid_speed,
-            netdev: devices(&config.netdev_devices, "collector.netdev.device")?,
+            netclass_netlink: config.netclass_netlink,
+            netclass_counters: config.netclass_counters,
+            netdev: devices(&config.netdev_devices, "collector.netdev.device")?
+                .and_not(containers)?,
+            netdev_addresses: config.netdev_addresses,
+            netdev_alias: config.netdev_alias,
             netdev_netlink: config.netdev_netlink,
             netdev_detailed: config.netdev_detailed,
             netstat_fields: include(&config.netstat_fields, "collector.netstat.fields")?,
+            power_supplies: exclude(
+                &config.power_supplies_ignored,
+                "collector.powersupply.ignored-supplies",
+            )?,
+            rapl_zone_label: config.rapl_zone_label,
             stat_softirq: config.stat_softirq,
+            tapes: exclude(&config.tapes_ignored, "collector.tapestats.ignored-devices")?,
             textfile_directories: config.textfile_directories.clone(),
             vmstat_fields: include(&config.vmstat_fields, "collector.vmstat.fields")?,
+            opt_in: opt_in::Settings::new(&config.opt_in, |name| config.collectors.contains(name))?,
         })
     }
+}
+
+/// The labels of backends that are wanted.
+fn ipvs_labels(text: &str) -> Result<BTreeSet<&'static str>, FlagError> {
+    let known = super::ipvs::LABELS;
+    let wanted = text.split(',').map(str::trim).filter(|label| !label.is_empty());
+    wanted
+        .map(|label| known.iter().find(|known| **known == label).copied())
+        .collect::<Option<_>>()
+        .ok_or_else(|| {
+            let problem = format!("labels are {}", known.join(", "));
+            bad("collector.ipvs.backend-labels", text, &problem)
+        })
 }
 
 /// Which names pass: those that match an inclusion, if any, and do not match an exclusion, if any.
@@ -348,6 +497,7 @@ impl Settings {
 pub(super) struct Filter {
     include: Option<Regex>,
     exclude: Option<Regex>,
+    also_exclude: Option<Regex>,
     known: Mutex<HashMap<String, bool>>,
 }
 
@@ -355,13 +505,20 @@ pub(super) struct Filter {
 const REMEMBERED: usize = 4096;
 
 impl Filter {
-    fn new(include: &str, exclude: &str, flag: &str) -> Result<Self, FlagError> {
+    pub(super) fn new(include: &str, exclude: &str, flag: &str) -> Result<Self, FlagError> {
         let (include, exclude) = (compile(include, flag)?, compile(exclude, flag)?);
-        Ok(Self { include, exclude, known: Mutex::default() })
+        Ok(Self { include, exclude, also_exclude: None, known: Mutex::default() })
+    }
+
+    /// The same without the names that match; empty for all.
+    fn and_not(mut self, exclude: &str) -> Result<Self, FlagError> {
+        self.also_exclude = compile(exclude, "collector.network.hide-containers")?;
+        Ok(self)
     }
 
     pub(super) fn takes(&self, name: &str) -> bool {
-        if self.include.is_none() && self.exclude.is_none() {
+        let exclusions = [&self.exclude, &self.also_exclude];
+        if self.include.is_none() && exclusions.iter().all(|exclude| exclude.is_none()) {
             return true;
         }
         let mut known = self.known.lock();
@@ -369,7 +526,7 @@ impl Filter {
             return *answer;
         }
         let answer = self.include.as_ref().is_none_or(|include| include.is_match(name))
-            && !self.exclude.as_ref().is_some_and(|exclude| exclude.is_match(name));
+            && !exclusions.into_iter().flatten().any(|exclude| exclude.is_match(name));
         if known.len() < REMEMBERED {
             known.insert(name.to_owned(), answer);
         }
@@ -377,7 +534,7 @@ impl Filter {
     }
 }
 
-fn compile(text: &str, flag: &str) -> Result<Option<Regex>, FlagError> {
+pub(super) fn compile(text: &str, flag: &str) -> Result<Option<Regex>, FlagError> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -419,6 +576,37 @@ mod tests {
             let err = read(&[flag]).expect_err("refused").to_string();
             assert!(err.contains(name), "{err}");
         }
+    }
+
+    #[test]
+    fn devices_of_containers_are_hidden_on_request() {
+        let taken = |arguments: &[&str]| {
+            let settings = Settings::new(&read(arguments).expect("fine")).expect("fine");
+            ["eth0", "veth1a2b3c", "docker0", "br-0123456789ab", "br-lan", "tap0"]
+                .map(|name| (settings.netdev.takes(name), settings.netclass.takes(name)))
+        };
+        assert_eq!(taken(&[]), [(true, true); 6]);
+        let (yes, no) = ((true, true), (false, false));
+        assert_eq!(taken(&["--collector.network.hide-containers"]), [yes, no, no, no, yes, yes]);
+    }
+
+    #[test]
+    fn names_and_flags_of_earlier_and_later_versions_are_understood() {
+        let config = read(&[
+            "--collector.diskstats.ignored-devices=^ram",
+            "--collector.filesystem.ignored-mount-points=^/mnt",
+            "--collector.filesystem.ignored-fs-types=^tmpfs$",
+            "--collector.netdev.device-blacklist=^lo$",
+            "--collector.filesystem.stat-workers=4",
+            "--runtime.gomaxprocs=1",
+        ]);
+        let config = config.expect("fine");
+        assert_eq!(config.disks.exclude, "^ram");
+        assert_eq!(config.mount_points.exclude, "^/mnt");
+        assert_eq!(config.fs_types.exclude, "^tmpfs$");
+        assert_eq!(config.netdev_devices.exclude, "^lo$");
+        let both = ["--collector.netdev.device-whitelist=a", "--collector.netdev.device-exclude="];
+        assert_eq!(read(&both).expect("fine").netdev_devices.include, "a");
     }
 
     #[test]

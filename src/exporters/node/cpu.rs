@@ -93,15 +93,25 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
             out.put(&ISOLATED, &[&cpu.to_string()], 1.0);
         }
     }
-    if let Some(online) = host.line("sys/devices/system/cpu/online") {
-        let online =
-            cpu_list(&online).ok_or(CollectError::Malformed("sys/devices/system/cpu/online"))?;
-        for cpu in &cpus {
-            let online = online.contains(cpu);
-            out.put(&ONLINE, &[&cpu.to_string()], f64::from(u8::from(online)));
-        }
-    }
+    online(host, &cpus, out)?;
     throttles(host, &cpus, out);
+    Ok(())
+}
+
+/// Nothing is said where no CPU can be switched off. The last one is asked for that: the first often
+/// cannot be where others can.
+fn online(host: &Host, cpus: &[u32], out: &mut Families) -> Result<(), CollectError> {
+    const LIST: &str = "sys/devices/system/cpu/online";
+    let Some(last) = cpus.iter().max() else { return Ok(()) };
+    if host.line(&format!("sys/devices/system/cpu/cpu{last}/online")).is_none() {
+        return Ok(());
+    }
+    let Some(online) = host.line(LIST) else { return Ok(()) };
+    let online: BTreeSet<u32> =
+        cpu_list(&online).ok_or(CollectError::Malformed(LIST))?.into_iter().collect();
+    for cpu in cpus {
+        out.put(&ONLINE, &[&cpu.to_string()], f64::from(u8::from(online.contains(cpu))));
+    }
     Ok(())
 }
 

@@ -10,6 +10,11 @@ const MIN: Metric =
 const MAX: Metric =
     Metric::gauge("node_cpu_frequency_max_hertz", "Highest clock frequency a CPU can run at.")
         .with(&["cpu"]);
+const AVERAGE: Metric = Metric::gauge(
+    "node_cpu_frequency_avg_hertz",
+    "Clock frequency of a CPU on average since it was last read.",
+)
+.with(&["cpu"]);
 const SCALING: Metric =
     Metric::gauge("node_cpu_scaling_frequency_hertz", "Clock frequency the governor has chosen.")
         .with(&["cpu"]);
@@ -31,14 +36,15 @@ const GOVERNOR: Metric =
 pub(super) const COLLECTOR: Collector = Collector {
     name: "cpufreq",
     start: On,
-    metrics: &[MIN, MAX, SCALING, SCALING_MIN, SCALING_MAX, GOVERNOR],
+    metrics: &[MIN, MAX, AVERAGE, SCALING, SCALING_MIN, SCALING_MAX, GOVERNOR],
     collect,
 };
 
-const FILES: [(&str, Metric); 6] = [
+const FILES: [(&str, Metric); 7] = [
     ("cpuinfo_cur_freq", CURRENT),
     ("cpuinfo_min_freq", MIN),
     ("cpuinfo_max_freq", MAX),
+    ("cpuinfo_avg_freq", AVERAGE),
     ("scaling_cur_freq", SCALING),
     ("scaling_min_freq", SCALING_MIN),
     ("scaling_max_freq", SCALING_MAX),

@@ -49,6 +49,8 @@ pub(super) const COLLECTOR: Collector = Collector {
 /// After this time in one statfs the other mounts are asked by another thread.
 const SLOW: Duration = Duration::from_millis(50);
 
+const TIMEOUT: &str = "mountpoint timeout";
+
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Mount {
     device: String,
@@ -63,19 +65,23 @@ struct Mount {
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     gates: Mutex<BTreeMap<PathBuf, Arc<Gate>>>,
+    /// Mount points that hung in the last scrape, so that the log tells changes.
+    hanging: Mutex<BTreeSet<PathBuf>>,
 }
 
 fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
     // In a container the host's first process sees the host's mounts, the exporter's own sees others.
-    let text = match host.read("proc/1/mountinfo") {
-        Ok(text) => text,
-        Err(err) if err.is_no_data() => host.read("proc/self/mountinfo")?,
+    let (text, own) = match host.read("proc/1/mountinfo") {
+        Ok(text) => (text, false),
+        Err(err) if err.is_no_data() => (host.read("proc/self/mountinfo")?, true),
         Err(err) => return Err(err),
     };
+    // The host's mounts are bound read-only into the container, which says nothing about the host.
+    let bound = own && host.rootfs != Path::new("/");
     let settings = &host.settings;
     let mut mounts = BTreeSet::new();
     for line in text.lines() {
-        let mut mount = parse(line).ok_or(CollectError::Malformed("proc/1/mountinfo"))?;
+        let mut mount = parse(line, bound).ok_or(CollectError::Malformed("proc/1/mountinfo"))?;
         mount.point = below(&host.rootfs, mount.point);
         if settings.mount_points.takes(&mount.point) && settings.fs_types.takes(&mount.kind) {
             mounts.insert(mount);
@@ -94,7 +100,9 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
 
 /// A line of mountinfo: id, parent, major:minor, root, mount point, options, optional fields, a dash,
 /// type, source, options of the file system.
-fn parse(line: &str) -> Option<Mount> {
+///
+/// A mount that is `bound` into this container is read-only only if its file system is.
+fn parse(line: &str, bound: bool) -> Option<Mount> {
     let (mount, filesystem) = line.split_once(" - ")?;
     let mut fields = mount.split(' ');
     let (major, minor) = fields.nth(2)?.split_once(':')?;
@@ -102,10 +110,11 @@ fn parse(line: &str) -> Option<Mount> {
     let options = fields.next()?;
     let mut fields = filesystem.split(' ');
     let (kind, device, super_options) = (fields.next()?, fields.next()?, fields.next());
-    let read_only = [Some(options), super_options]
-        .into_iter()
-        .flatten()
-        .any(|options| options.split(',').any(|option| option == "ro"));
+    let read_only = |options: &str| {
+        // ext4 says the second when it went read-only because of errors.
+        options.split(',').any(|option| option == "ro" || option == "emergency_ro")
+    };
+    let read_only = super_options.is_some_and(read_only) || !bound && read_only(options);
     Some(Mount {
         device: unescape(device),
         point: unescape(point),
@@ -166,10 +175,33 @@ impl Watch {
         let patience = Patience { slow: SLOW, deadline: timeout };
         let answers = watched::run("node-statfs", targets.len(), patience, move |at| {
             let (path, gate) = &targets[at];
-            let Some(_pass) = gate.enter(timeout) else { return Err("mountpoint timeout") };
+            let Some(_pass) = gate.enter(timeout) else { return Err(TIMEOUT) };
             rustix::fs::statfs(path).map_err(reason)
         });
-        answers.into_iter().map(|answer| answer.unwrap_or(Err("mountpoint timeout"))).collect()
+        let answers: Vec<_> =
+            answers.into_iter().map(|answer| answer.unwrap_or(Err(TIMEOUT))).collect();
+        self.log(mounts, &answers);
+        answers
+    }
+
+    /// Says once that a mount hangs, and once that it answers again.
+    fn log(&self, mounts: &[Mount], answers: &[Result<StatFs, &'static str>]) {
+        let hangs =
+            |answer: &Result<StatFs, &str>| answer.as_ref().is_err_and(|err| *err == TIMEOUT);
+        let now: BTreeSet<PathBuf> = mounts
+            .iter()
+            .zip(answers)
+            .filter(|(_, answer)| hangs(answer))
+            .map(|(mount, _)| PathBuf::from(&mount.point))
+            .collect();
+        let mut before = self.hanging.lock();
+        for point in now.difference(&before) {
+            tracing::warn!(mountpoint = %point.display(), "does not answer; one thread waits for it");
+        }
+        for point in before.difference(&now) {
+            tracing::info!(mountpoint = %point.display(), "answers again, or is gone");
+        }
+        *before = now;
     }
 }
 
@@ -214,13 +246,17 @@ mod tests {
     fn mount_points_are_read_with_their_blanks() {
         let mount = parse(
             "48 45 260:3 / /media/My\\040Disk ro,relatime shared:92 - ext2 /dev/sda3 rw,errors=x",
+            false,
         )
         .expect("well-formed");
         assert_eq!(mount.point, "/media/My Disk");
         assert_eq!((&*mount.device, &*mount.kind), ("/dev/sda3", "ext2"));
         assert_eq!((&*mount.major, &*mount.minor), ("260", "3"));
         assert!(mount.read_only);
-        assert_eq!(parse("48 45 260:3 /"), None);
+        assert_eq!(parse("48 45 260:3 /", false), None);
+        let bound = |line: &str| parse(line, true).expect("well-formed").read_only;
+        assert!(!bound("48 45 260:3 / /host ro,relatime - ext4 /dev/sda3 rw"));
+        assert!(bound("48 45 260:3 / /host rw,relatime - ext4 /dev/sda3 rw,emergency_ro"));
     }
 
     #[test]
@@ -245,19 +281,36 @@ mod tests {
             "{samples}"
         );
         assert!(!samples.contains("tracefs") && !samples.contains("/sys"), "{samples}");
+        // Mounted at one place twice, a device is shown once; at two places, at each.
+        let of_root = |point: &str| {
+            let labels = "node_filesystem_mount_info{device=\"/dev/vda1\",";
+            let point = format!(",mountpoint=\"{point}\"}} 1");
+            samples
+                .lines()
+                .filter(|line| line.starts_with(labels) && line.ends_with(&point))
+                .count()
+        };
+        assert_eq!((of_root("/"), of_root("/tmp")), (1, 1), "{samples}");
     }
 
     #[test]
     fn a_mount_that_hangs_is_waited_for_once() {
         let watch = Watch::default();
-        let mount = parse("1 1 8:1 / /tmp rw - ext4 /dev/sda1 rw").expect("well-formed");
+        let mount = parse("1 1 8:1 / /tmp rw - ext4 /dev/sda1 rw", false).expect("well-formed");
         let mounts = [mount];
         let gate = Arc::clone(watch.gates.lock().entry("/tmp".into()).or_default());
         let stuck = gate.enter(Duration::ZERO);
         let timeout = Duration::from_millis(20);
-        let answers = watch.ask(Path::new("/"), &mounts, timeout);
-        assert_eq!(answers[0].as_ref().err(), Some(&"mountpoint timeout"));
+        for _ in 0..5 {
+            let answers = watch.ask(Path::new("/"), &mounts, timeout);
+            assert_eq!(answers[0].as_ref().err(), Some(&TIMEOUT));
+            assert!(watch.hanging.lock().contains(Path::new("/tmp")));
+            // The gate of a stuck mount stays, even when the mount is filtered or taken away.
+            watch.ask(Path::new("/"), &[], timeout);
+            assert!(watch.gates.lock().contains_key(Path::new("/tmp")));
+        }
         drop(stuck);
         assert!(watch.ask(Path::new("/"), &mounts, Duration::from_secs(5))[0].is_ok());
+        assert!(watch.hanging.lock().is_empty());
     }
 }

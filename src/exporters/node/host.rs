@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use rustix::fs::{Mode, OFlags};
 
 use super::config::{Config, Settings};
-use super::{cpu, filesystem, timex};
+use super::{cpu, filesystem, ntp, perf, timex};
 use crate::exporters::flags::FlagError;
 
 /// Why a collector has nothing, or not everything, to show.
@@ -37,6 +37,9 @@ pub enum CollectError {
         /// What the system said.
         source: io::Error,
     },
+    /// The folder is there, and there is nothing in it to show.
+    #[error("{0} is empty")]
+    Nothing(&'static str),
     /// Something in particular.
     #[error("{0}")]
     Other(String),
@@ -52,6 +55,7 @@ impl CollectError {
             Self::Read { source, .. } | Self::Call { source, .. } => {
                 matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
             }
+            Self::Nothing(_) => true,
             _ => false,
         }
     }
@@ -68,6 +72,8 @@ pub struct Host {
     pub(super) cpus: Mutex<cpu::Seen>,
     pub(super) mounts: filesystem::Watch,
     pub(super) clock: timex::Overflows,
+    pub(super) leap_midnight: ntp::LeapMidnight,
+    pub(super) perf: perf::Counters,
     buffers: Mutex<Vec<Vec<u8>>>,
 }
 
@@ -84,6 +90,8 @@ impl Host {
             cpus: Mutex::default(),
             mounts: filesystem::Watch::default(),
             clock: timex::Overflows::default(),
+            leap_midnight: ntp::LeapMidnight::default(),
+            perf: perf::Counters::default(),
             buffers: Mutex::default(),
         })
     }
@@ -128,9 +136,7 @@ impl Host {
     pub(super) fn read_if_any(&self, path: &str) -> Result<Option<Text<'_>>, CollectError> {
         match self.read(path) {
             Ok(text) => Ok(Some(text)),
-            Err(CollectError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                Ok(None)
-            }
+            Err(CollectError::Read { source, .. }) if is_missing(&source) => Ok(None),
             Err(err) => Err(err),
         }
     }
@@ -166,6 +172,27 @@ impl Host {
         };
         read().map_err(|source| CollectError::Read { path: path.clone(), source })
     }
+
+    /// Names in a folder that begin with `prefix`, sorted; none where there is no such folder.
+    pub(super) fn list_if_any(
+        &self,
+        path: &str,
+        prefix: &str,
+    ) -> Result<Vec<String>, CollectError> {
+        match self.list(path) {
+            Ok(mut names) => {
+                names.retain(|name| name.starts_with(prefix));
+                Ok(names)
+            }
+            Err(CollectError::Read { source, .. }) if is_missing(&source) => Ok(Vec::new()),
+            Err(err) => Err(err),
+        }
+    }
+}
+
+/// Nothing has that path, or a file stands where a folder is looked for.
+fn is_missing(err: &io::Error) -> bool {
+    matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// An attribute of sysfs comes in one piece of at most a page: no second read asks for more.
@@ -220,6 +247,18 @@ impl Folder<'_> {
     pub(super) fn number(&self, name: &str) -> Option<f64> {
         number(&self.read(name)?)
     }
+
+    /// The whole text of an attribute of several lines; `None` when it cannot be read.
+    pub(super) fn text(&self, name: &str) -> Option<Text<'_>> {
+        self.read(name)
+    }
+}
+
+/// A name as metrics have them: whatever is not a letter, a digit, `_` or `:` becomes `_`.
+pub(super) fn metric_name(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == ':' { c } else { '_' })
+        .collect()
 }
 
 fn number(text: &str) -> Option<f64> {

@@ -3,7 +3,7 @@
 use super::{CollectError, Collector, Families, Host, Metric, On};
 
 const COUNT: Metric = Metric::counter(
-    "node_kernel_hung_task_detect_count",
+    "node_kernel_hung_tasks_total",
     "Tasks found hanging since the system started.",
 );
 
@@ -25,6 +25,6 @@ mod tests {
     #[test]
     fn the_count_is_shown() {
         let samples = fixture::samples(&COLLECTOR, &fixture::host());
-        assert_eq!(samples, "node_kernel_hung_task_detect_count 2\n");
+        assert_eq!(samples, "node_kernel_hung_tasks_total 2\n");
     }
 }

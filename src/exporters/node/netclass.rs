@@ -1,75 +1,86 @@
-//! Attributes of network devices, from `/sys/class/net`.
+//! Attributes of network devices, from `/sys/class/net`; on request from netlink.
 
+use super::netclass_netlink::{self, OTHER_NAME};
 use super::{CollectError, Collector, Families, Host, Metric, On};
 
 const DEVICE: &[&str] = &["device"];
-const UP: Metric =
+pub(super) const UP: Metric =
     Metric::gauge("node_network_up", "Whether a device's operational state is `up`.").with(DEVICE);
-const INFO: Metric = Metric::gauge("node_network_info", "What a network device is; always 1.")
-    .with(&["device", "address", "broadcast", "duplex", "operstate", "adminstate", "ifalias"]);
-const SPEED: Metric =
+pub(super) const INFO: Metric =
+    Metric::gauge("node_network_info", "What a network device is; always 1.").with(&[
+        "device",
+        "address",
+        "broadcast",
+        "duplex",
+        "operstate",
+        "adminstate",
+        "ifalias",
+    ]);
+pub(super) const SPEED: Metric =
     Metric::gauge("node_network_speed_bytes", "Bytes per second a device can carry.").with(DEVICE);
 
-const ADDRESS_ASSIGN: Metric = Metric::gauge(
+pub(super) const ADDRESS_ASSIGN: Metric = Metric::gauge(
     "node_network_address_assign_type",
     "How the hardware address came about: 0 permanent, 1 random, 2 stolen, 3 set.",
 )
 .with(DEVICE);
-const CARRIER: Metric =
+pub(super) const CARRIER: Metric =
     Metric::gauge("node_network_carrier", "Whether a device has a physical link.").with(DEVICE);
-const CARRIER_CHANGES: Metric = Metric::counter(
+pub(super) const CARRIER_CHANGES: Metric = Metric::counter(
     "node_network_carrier_changes_total",
     "How often the physical link came or went.",
 )
 .with(DEVICE);
-const CARRIER_UP: Metric =
+pub(super) const CARRIER_UP: Metric =
     Metric::counter("node_network_carrier_up_changes_total", "How often the physical link came.")
         .with(DEVICE);
-const CARRIER_DOWN: Metric =
+pub(super) const CARRIER_DOWN: Metric =
     Metric::counter("node_network_carrier_down_changes_total", "How often the physical link went.")
         .with(DEVICE);
-const DEVICE_ID: Metric = Metric::gauge(
+pub(super) const DEVICE_ID: Metric = Metric::gauge(
     "node_network_device_id",
     "Number that tells devices with one hardware address apart.",
 )
 .with(DEVICE);
-const DORMANT: Metric =
+pub(super) const DORMANT: Metric =
     Metric::gauge("node_network_dormant", "Whether a device waits for an outside event.")
         .with(DEVICE);
-const FLAGS: Metric =
+pub(super) const FLAGS: Metric =
     Metric::gauge("node_network_flags", "Flags of a device as in netdevice(7).").with(DEVICE);
-const INDEX: Metric =
+pub(super) const INDEX: Metric =
     Metric::gauge("node_network_iface_id", "The kernel's number of a device.").with(DEVICE);
-const LINK: Metric =
+pub(super) const LINK: Metric =
     Metric::gauge("node_network_iface_link", "Number of the device this one is built on.")
         .with(DEVICE);
-const LINK_MODE: Metric = Metric::gauge(
+pub(super) const LINK_MODE: Metric = Metric::gauge(
     "node_network_iface_link_mode",
     "How the link state is found: 0 default, 1 dormant.",
 )
 .with(DEVICE);
-const MTU: Metric =
+pub(super) const MTU: Metric =
     Metric::gauge("node_network_mtu_bytes", "Largest packet a device carries.").with(DEVICE);
-const NAME_ASSIGN: Metric = Metric::gauge(
+pub(super) const NAME_ASSIGN: Metric = Metric::gauge(
     "node_network_name_assign_type",
     "How the name came about: 1 unpredictably, 2 predictably, 3 by a user, 4 renamed.",
 )
 .with(DEVICE);
-const GROUP: Metric =
+pub(super) const GROUP: Metric =
     Metric::gauge("node_network_net_dev_group", "Group a device belongs to.").with(DEVICE);
-const QUEUE: Metric =
+pub(super) const QUEUE: Metric =
     Metric::gauge("node_network_transmit_queue_length", "Packets that may wait to be sent.")
         .with(DEVICE);
-const PROTOCOL: Metric =
+pub(super) const PROTOCOL: Metric =
     Metric::gauge("node_network_protocol_type", "Kind of device: 1 is Ethernet, 772 is loopback.")
         .with(DEVICE);
 
+// The counters that come on request are declared by the collector `netdev`.
 pub(super) const COLLECTOR: Collector = Collector {
     name: "netclass",
     start: On,
     metrics: &[
         UP,
         INFO,
+        OTHER_NAME,
         SPEED,
         ADDRESS_ASSIGN,
         CARRIER,
@@ -110,9 +121,12 @@ const NUMBERS: [(&str, Metric); 16] = [
     ("tx_queue_len", QUEUE),
     ("type", PROTOCOL),
 ];
-const FLAG_UP: u64 = 1;
+pub(super) const FLAG_UP: u64 = 1;
 
 fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
+    if host.settings.netclass_netlink {
+        return netclass_netlink::collect(host, out);
+    }
     for device in host.list("sys/class/net")? {
         if !host.settings.netclass.takes(&device) {
             continue;
@@ -163,7 +177,7 @@ mod tests {
         assert!(samples.contains("node_network_speed_bytes{device=\"eth0\"} 1.25e+08\n"));
         assert!(samples.contains(
             "node_network_info{address=\"02:00:00:00:00:01\",adminstate=\"up\",broadcast=\"\",\
-             device=\"eth0\",duplex=\"full\",ifalias=\"\",operstate=\"up\"} 1\n"
+             device=\"eth0\",duplex=\"full\",ifalias=\"uplink\",operstate=\"up\"} 1\n"
         ));
         assert!(!samples.contains("bonding_masters"));
     }

@@ -2,7 +2,9 @@
 //! `/proc/net/dev` (proc(5)).
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::netlink::{Attributes, Link};
 use super::{CollectError, Collector, Families, Host, Metric, On, netlink};
 use crate::model::MetricType;
 
@@ -21,10 +23,16 @@ const MULTICAST: Metric =
 const COLLISIONS: Metric =
     Metric::counter("node_network_collisions_total", "Collisions while sending.").with(DEVICE);
 
+const ADDRESS: Metric =
+    Metric::gauge("node_network_address_info", "An address of a network device; always 1.")
+        .with(&["address", "device", "netmask", "scope"]);
+
+const COUNTERS: [Metric; 4] = [RECEIVE, TRANSMIT, MULTICAST, COLLISIONS];
+
 pub(super) const COLLECTOR: Collector = Collector {
     name: "netdev",
     start: On,
-    metrics: &[RECEIVE, TRANSMIT, MULTICAST, COLLISIONS],
+    metrics: &[RECEIVE, TRANSMIT, MULTICAST, COLLISIONS, ADDRESS],
     collect,
 };
 
@@ -78,33 +86,99 @@ const SUMMED: [(&str, &[usize]); 17] = [
 ];
 
 fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
-    if !host.settings.netdev_netlink {
-        return read(host, out);
-    }
-    let links =
-        netlink::links().map_err(|source| CollectError::Call { call: "netlink", source })?;
-    for link in links.iter().filter(|link| host.settings.netdev.takes(&link.name)) {
-        let counter = |at: usize| link.counters.get(at).copied();
-        if host.settings.netdev_detailed {
-            for (at, name) in DETAILED.iter().enumerate() {
-                put(out, name, &link.name, counter(at));
-            }
-        } else {
-            for (name, parts) in &SUMMED {
-                put(out, name, &link.name, parts.iter().map(|at| counter(*at)).sum());
+    let settings = &host.settings;
+    let links = if settings.netdev_netlink || settings.netdev_addresses {
+        netlink::links().map_err(|source| CollectError::Call { call: "netlink", source })?
+    } else {
+        Vec::new()
+    };
+    if settings.netdev_netlink {
+        for link in links.iter().filter(|link| settings.netdev.takes(&link.name)) {
+            let alias = alias(host, &link.name);
+            if settings.netdev_detailed {
+                put_detailed(link, alias.as_deref(), out);
+            } else {
+                for (name, parts) in &SUMMED {
+                    let sum = parts.iter().map(|at| link.counters.get(*at).copied()).sum();
+                    put(out, name, &link.name, alias.as_deref(), sum);
+                }
             }
         }
+    } else {
+        read(host, out)?;
+    }
+    if settings.netdev_addresses {
+        addresses(host, &links, out)?;
     }
     Ok(())
 }
 
-fn put(out: &mut Families, counter: &str, device: &str, value: Option<u64>) {
+/// The text an administrator gave a device, where it is a label.
+fn alias(host: &Host, device: &str) -> Option<String> {
+    let wanted = host.settings.netdev_alias;
+    wanted.then(|| host.line(&format!("sys/class/net/{device}/ifalias")).unwrap_or_default())
+}
+
+/// Each counter of a device by its own name.
+pub(super) fn put_detailed(link: &Link, alias: Option<&str>, out: &mut Families) {
+    for (at, name) in DETAILED.iter().enumerate() {
+        put(out, name, &link.name, alias, link.counters.get(at).copied());
+    }
+}
+
+fn put(out: &mut Families, counter: &str, device: &str, alias: Option<&str>, value: Option<u64>) {
     // Old kernels know fewer counters.
     let Some(value) = value else { return };
     let name = format!("node_network_{counter}_total");
-    let declared = COLLECTOR.metrics.iter().find(|metric| metric.covers(&name));
+    let declared = COUNTERS.iter().find(|metric| metric.covers(&name));
     let help = declared.map_or("", |metric| metric.help);
-    out.put_dynamic(&name, MetricType::Counter, help, [("device", device)], value as f64);
+    let labels = [("device", device)].into_iter().chain(alias.map(|alias| ("ifalias", alias)));
+    out.put_dynamic(&name, MetricType::Counter, help, labels, value as f64);
+}
+
+fn addresses(host: &Host, links: &[Link], out: &mut Families) -> Result<(), CollectError> {
+    const PEER: u16 = 1;
+    const LOCAL: u16 = 2;
+    // struct ifaddrmsg: family, prefix length, flags, scope, index.
+    let answer = netlink::dump(netlink::GET_ADDRESSES, &[0; 8], |message| {
+        let Some((head, attributes)) = message.split_at_checked(8) else { return };
+        let index = Attributes::u32(&head[4..8]);
+        let Some(link) = links.iter().find(|link| link.index == index) else { return };
+        if !host.settings.netdev.takes(&link.name) {
+            return;
+        }
+        let find = |wanted| Attributes(attributes).find(|(kind, _)| *kind == wanted);
+        // At an end of a line to one peer, the local address is the one of this host.
+        let found = find(LOCAL).or_else(|| find(PEER)).and_then(|(_, bytes)| address(bytes));
+        if let Some(address) = found {
+            let labels = [&*address.to_string(), &link.name, &head[1].to_string(), scope(address)];
+            out.put(&ADDRESS, &labels, 1.0);
+        }
+    });
+    answer.map_err(|source| CollectError::Call { call: "netlink", source })
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = || <[u8; 4]>::try_from(bytes).map(|bytes| IpAddr::V4(Ipv4Addr::from(bytes)));
+    let v6 = || <[u8; 16]>::try_from(bytes).map(|bytes| IpAddr::V6(Ipv6Addr::from(bytes)));
+    v4().or_else(|_| v6()).ok()
+}
+
+/// How far an address reaches, in the words of the reference.
+fn scope(address: IpAddr) -> &'static str {
+    let link_local = match address {
+        IpAddr::V4(address) => address.is_link_local() || address.octets()[..3] == [224, 0, 0],
+        IpAddr::V6(address) => {
+            address.is_unicast_link_local() || address.segments()[0] & 0xff0f == 0xff02
+        }
+    };
+    match address {
+        _ if link_local || address.is_loopback() => "link-local",
+        IpAddr::V6(address) if address.segments()[0] & 0xff0f == 0xff01 => "interface-local",
+        IpAddr::V4(address) if address.is_broadcast() => "",
+        _ if address.is_multicast() || address.is_unspecified() => "",
+        _ => "global",
+    }
 }
 
 /// Two header lines name the columns: `Inter-| Receive | Transmit`, ` face |bytes packets …|bytes …`.
@@ -125,10 +199,8 @@ fn read(host: &Host, out: &mut Families) -> Result<(), CollectError> {
     let detailed: BTreeMap<&str, &str> = [
         ("receive_errs", "receive_errors"),
         ("receive_drop", "receive_dropped"),
-        ("receive_multicast", "multicast"),
         ("transmit_errs", "transmit_errors"),
         ("transmit_drop", "transmit_dropped"),
-        ("transmit_colls", "collisions"),
     ]
     .into();
     for line in lines {
@@ -137,10 +209,11 @@ fn read(host: &Host, out: &mut Families) -> Result<(), CollectError> {
         if !host.settings.netdev.takes(device) {
             continue;
         }
+        let alias = alias(host, device);
         for (column, value) in columns.iter().zip(values.split_ascii_whitespace()) {
             let value = value.parse().map_err(|_| CollectError::Malformed(FILE))?;
             let renamed = detailed.get(column.as_str()).filter(|_| host.settings.netdev_detailed);
-            put(out, renamed.unwrap_or(&column.as_str()), device, Some(value));
+            put(out, renamed.unwrap_or(&column.as_str()), device, alias.as_deref(), Some(value));
         }
     }
     Ok(())
@@ -160,6 +233,29 @@ mod tests {
         );
         assert!(samples.contains("node_network_transmit_colls_total{device=\"eth0:1\"} 7\n"));
         assert_eq!(samples.lines().count(), 32);
+    }
+
+    #[test]
+    fn addresses_and_aliases_are_shown_on_request() {
+        let host = fixture::host_with(|config| {
+            config.netdev_netlink = false;
+            config.netdev_addresses = true;
+            config.netdev_alias = true;
+        });
+        let samples = fixture::samples(&COLLECTOR, &host);
+        assert!(
+            samples.contains("receive_bytes_total{device=\"eth0\",ifalias=\"uplink\"} 6.82"),
+            "{samples}"
+        );
+        assert!(samples.contains("transmit_colls_total{device=\"eth0:1\",ifalias=\"\"} 7\n"));
+        assert!(samples.contains(
+            "node_network_address_info{address=\"127.0.0.1\",device=\"lo\",netmask=\"8\",\
+             scope=\"link-local\"} 1\n"
+        ));
+        let scopes = ["10.1.2.3", "169.254.1.1", "ff01::1", "fe80::1", "2001:db8::1", "0.0.0.0"]
+            .map(|text| scope(text.parse().expect("an address")));
+        let expected = ["global", "link-local", "interface-local", "link-local", "global", ""];
+        assert_eq!(scopes, expected);
     }
 
     #[test]

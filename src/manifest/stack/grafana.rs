@@ -4,6 +4,7 @@ use crate::diag::Spanned;
 use crate::manifest::block::{Block, DurationText, Map, Value};
 use crate::manifest::shape::settings;
 use crate::manifest::stack::Dashboard;
+use crate::model::slug;
 
 settings! {
     /// Dashboards and their data sources.
@@ -77,5 +78,10 @@ impl Datasource {
     /// Id of the plugin that reads it: its type, or its name when none was said.
     pub fn plugin(&self) -> &str {
         self.kind.as_ref().unwrap_or(&self.name).as_str()
+    }
+
+    /// What dashboards refer to it by: its `uid`, or one made of its name.
+    pub fn identifier(&self) -> String {
+        self.uid.as_ref().map_or_else(|| slug(&self.name), |uid| uid.value.clone())
     }
 }

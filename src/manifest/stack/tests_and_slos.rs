@@ -113,3 +113,11 @@ settings! {
         pub ticket_severity: Option<Spanned<String>>,
     }
 }
+
+impl Slo {
+    /// Names of its two groups of rules: what is evaluated as often as other rules, and what looks back
+    /// for so long that it need not be.
+    pub fn groups(&self) -> [String; 2] {
+        [format!("slo-{}", self.name), format!("slo-{}-long", self.name)]
+    }
+}

@@ -85,20 +85,15 @@ pub fn parse_recovering(text: &str, options: ParseOptions) -> (Option<Expr>, Vec
 }
 
 /// Reads the matchers of a series selector, as `match[]` of the HTTP API takes them:
-/// `up{job="node"}`. At least one must not match the empty value.
+/// `up{job="node"}`. Whether they exclude anything is for the caller to say.
 pub fn parse_selector(text: &str) -> Result<super::ast::VectorSelector, ParseErrors> {
     let lexed = lex(text);
     let mut parser = Parser::new(text, &lexed.tokens, lexed.error, ParseOptions::STABLE);
     let selector = parser.whole_selector();
-    let mut errors = parser.errors;
-    if let (Ok(selector), true) = (selector, errors.is_empty()) {
-        let mut expr = Expr::Vector(selector);
-        check_types(&mut expr, text, &mut errors);
-        if let (Expr::Vector(selector), true) = (expr, errors.is_empty()) {
-            return Ok(selector);
-        }
+    match selector {
+        Ok(selector) if parser.errors.is_empty() => Ok(selector),
+        _ => Err(ParseErrors(parser.errors)),
     }
-    Err(ParseErrors(errors))
 }
 
 /// The mistake is recorded already.
