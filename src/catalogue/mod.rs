@@ -3,9 +3,11 @@
 
 mod families;
 mod number;
+mod query;
 
 pub use families::{Families, Family, FamilySample, write_text};
 pub use number::write_go_float;
+pub use query::query_metric;
 
 use crate::model::MetricType;
 

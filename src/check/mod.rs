@@ -9,6 +9,7 @@ mod duplicate_host;
 mod duplicate_job;
 mod duplicate_record;
 mod empty_name;
+mod exporter_settings_unknown;
 mod expressions;
 mod host_port_clash;
 mod host_port_used_inside;
@@ -18,6 +19,7 @@ mod interval_beyond_lookback;
 mod invalid_label_name;
 mod invalid_metric_name;
 mod invalid_objective;
+mod invalid_query;
 mod invalid_relabel;
 mod invalid_route;
 mod invalid_scrape;
@@ -108,12 +110,14 @@ const RULES: &[Rule] = &[
     duplicate_host::RULE,
     timeout_exceeds_interval::RULE,
     interval_beyond_lookback::RULE,
+    exporter_settings_unknown::RULE,
     invalid_target::RULE,
     invalid_label_name::RULE,
     duplicate_job::RULE,
     invalid_relabel::RULE,
     wrong_database::RULE,
     invalid_scrape::RULE,
+    invalid_query::RULE,
     promql_syntax::RULE,
     promql_type::RULE,
     invalid_metric_name::RULE,

@@ -12,7 +12,7 @@ use crate::wire::compose as wire;
 
 use super::parts::{
     Access, EnvValue, HostPath, MountPoint, Part, PartKind, env_value, granted, host_path,
-    mount_source, origin_order, own_images, parts,
+    mount_source, origin_order, parts,
 };
 use super::secrets::{Origin, SecretRef};
 use super::template::shell_word;
@@ -263,7 +263,7 @@ fn own_service(plan: &Plan, service: &Service) -> (wire::Service, Vec<SecretRef>
     if let Some(file) = caddy::file(stack, name) {
         volumes.push(wire::Mount::Short(format!("./{file}:/etc/caddy/Caddyfile:ro")));
     }
-    for exporter in stack.exporters.iter().filter(|exporter| mysql::is_mysql(exporter)) {
+    for exporter in stack.exporters.iter().filter(|exporter| exporter.is_mysql()) {
         let target = exporter.target.as_ref().map(|target| host_of(&target.value));
         if target == Some(name)
             && let Some((script, secret)) = mysql::init_script(stack, exporter)
@@ -378,7 +378,7 @@ fn bytes(bytes: u64) -> String {
 /// A monitoring part.
 fn monitoring(plan: &Plan, part: &Part) -> wire::Service {
     let stack = plan.stack;
-    let own = own_images(stack) && part.kind != PartKind::Custom;
+    let own = part.own;
     let mut command = part.argv.clone();
     let run_word = part.kind.run_word().filter(|_| own);
     if let Some(word) = run_word {

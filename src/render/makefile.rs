@@ -47,7 +47,7 @@ fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
 
 /// The databases in which a MySQL exporter has a user, with the script that makes it.
 fn grants(stack: &Stack) -> Vec<Value> {
-    let exporters = stack.exporters.iter().filter(|exporter| mysql::is_mysql(exporter));
+    let exporters = stack.exporters.iter().filter(|exporter| exporter.is_mysql());
     exporters
         .filter_map(|exporter| {
             let (script, _) = mysql::init_script(stack, exporter)?;

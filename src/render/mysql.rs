@@ -4,7 +4,8 @@
 use minijinja::context;
 
 use crate::manifest::address::{MYSQLD_EXPORTER_PORT, host_of};
-use crate::manifest::{Exporter, Stack};
+use crate::manifest::{Block, CustomQuery, Exporter, QueryColumn, Stack};
+use crate::wire::mysql as wire;
 
 use super::endpoints::address;
 use super::parts::{
@@ -13,7 +14,7 @@ use super::parts::{
 use super::secrets::SecretRef;
 use super::template;
 use super::versions::{Product, Version};
-use super::{Output, Plan, RenderError, Renderer};
+use super::{Output, Plan, RenderError, Renderer, header, to_yaml};
 
 pub(super) const RENDERER: Renderer = Renderer { name: "my.cnf", render };
 
@@ -21,11 +22,6 @@ const CNF: &str = include_str!("templates/my.cnf.j2");
 const GRANTS: &str = include_str!("templates/grants.sh.j2");
 /// Where the exporter's folder lies inside of its container.
 const FOLDER: &str = "/etc/mysqld-exporter";
-
-/// Whether an exporter watches a MySQL server.
-pub(super) fn is_mysql(exporter: &Exporter) -> bool {
-    matches!(exporter.kind(), "mysql" | "mysqld")
-}
 
 /// The exporter's folder below the output folder.
 fn folder(exporter: &Exporter) -> String {
@@ -58,7 +54,13 @@ pub(super) fn part(stack: &Stack, exporter: &Exporter) -> Part {
     let inside = exporter.port.as_ref().map_or(MYSQLD_EXPORTER_PORT, |port| port.value);
     let mut part = new(stack, PartKind::MysqldExporter, &exporter.host(), inside, &common);
     part.argv.push(format!("--config.my-cnf={FOLDER}/my.cnf"));
-    if inside != MYSQLD_EXPORTER_PORT {
+    // The reference program knows no queries of one's own, so ours takes its place.
+    if !exporter.queries.is_empty() {
+        part.argv.push(format!("--exporter.custom-queries={FOLDER}/queries.yml"));
+        part.run_ourselves(exporter.image.is_none());
+    }
+    // Ours listens on the loopback unless it is told otherwise.
+    if inside != MYSQLD_EXPORTER_PORT || part.own {
         part.argv.push(format!("--web.listen-address=:{inside}"));
     }
     if let Some(path) = &exporter.path {
@@ -122,7 +124,7 @@ pub(super) fn init_script(stack: &Stack, exporter: &Exporter) -> Option<(MountPo
 
 fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
     let stack = plan.stack;
-    for exporter in stack.exporters.iter().filter(|exporter| is_mysql(exporter)) {
+    for exporter in stack.exporters.iter().filter(|exporter| exporter.is_mysql()) {
         let target = target(stack, exporter);
         let (host, port) = target.rsplit_once(':').unwrap_or((&target, "3306"));
         let values = context! { stack => stack.name(), host, port, user => user(exporter) };
@@ -130,6 +132,10 @@ fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
             format!("{}/my.cnf", folder(exporter)),
             template::builtin("my.cnf", CNF, &values),
         ));
+        if !exporter.queries.is_empty() {
+            let text = format!("{}{}", header(stack), to_yaml(&queries(exporter)));
+            out.push(Output::text(format!("{}/queries.yml", folder(exporter)), text));
+        }
         if let Some((_, secret)) = init_script(stack, exporter) {
             let values = context! {
                 stack => stack.name(),
@@ -143,6 +149,26 @@ fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
         }
     }
     Ok(())
+}
+
+/// The user's own queries as the exporter reads them.
+fn queries(exporter: &Exporter) -> wire::Queries {
+    let value = |column: &Block<QueryColumn>, kind| wire::Value {
+        column: column.name.value.clone(),
+        kind,
+        help: column.help.as_ref().map(|help| help.value.clone()),
+    };
+    let query = |query: &Block<CustomQuery>| {
+        let gauges = query.gauges.iter().map(|column| value(column, wire::Kind::Gauge));
+        let counters = query.counters.iter().map(|column| value(column, wire::Kind::Counter));
+        wire::Query {
+            name: query.name.value.clone(),
+            sql: query.sql.value.clone(),
+            labels: query.labels.iter().map(|label| label.value.clone()).collect(),
+            values: gauges.chain(counters).collect(),
+        }
+    };
+    wire::Queries { queries: exporter.queries.iter().map(query).collect() }
 }
 
 #[cfg(test)]

@@ -96,6 +96,8 @@ pub struct Part {
     pub kind: PartKind,
     /// Image it runs as.
     pub image: String,
+    /// Whether the image is our own binary.
+    pub own: bool,
     /// Port it listens on inside of its network.
     pub port: u16,
     /// Port on the host.
@@ -148,6 +150,15 @@ pub enum EnvValue {
 }
 
 impl Part {
+    /// Runs the part as our own binary: what it is set up for is unknown to the reference program. An
+    /// image that the manifest names stays.
+    pub(super) fn run_ourselves(&mut self, unnamed: bool) {
+        if unnamed {
+            OWN_IMAGE.clone_into(&mut self.image);
+            self.own = true;
+        }
+    }
+
     /// What lies behind a path inside of the container: the mount and the rest of the path below it.
     pub fn locate(&self, inside: &str) -> Option<(HostPath, String)> {
         if let Some(secret) = self.secrets.iter().find(|secret| secret.path() == inside) {
@@ -225,6 +236,7 @@ pub(super) fn part(
         name: name.to_owned(),
         kind,
         image,
+        own: own_images(stack) && kind != PartKind::Custom,
         port: inside,
         host_port: common.port.as_ref().map_or(inside, |port| port.value),
         bind: common.bind.as_ref().map_or_else(|| LOOPBACK.to_owned(), |bind| bind.value.clone()),

@@ -4,6 +4,7 @@
 pub mod alertmanager;
 pub mod compose;
 pub mod grafana;
+pub mod mysql;
 pub mod prometheus;
 pub mod rules;
 pub mod web;

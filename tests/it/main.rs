@@ -8,6 +8,8 @@ mod exporters;
 mod exposition;
 mod guard;
 mod mariadb;
+mod mysql;
+mod mysql_wire;
 mod node_exporter;
 mod promql;
 mod promql_parse;
@@ -28,8 +30,9 @@ use std::process::ExitCode;
 
 const PARTS: &[(&str, &[support::Test])] = &[
     ("bad_input", bad_input::TESTS),
-    ("exporters", exporters::TESTS),
     ("guard", guard::TESTS),
+    ("mysql", mysql::TESTS),
+    ("mysql_wire", mysql_wire::TESTS),
     ("promql", promql::TESTS),
     ("promql_parse", promql_parse::TESTS),
     ("render", render::TESTS),

@@ -82,6 +82,17 @@ impl MariaDb {
         self.try_sql(statements).unwrap_or_else(|| panic!("refused: {statements}"))
     }
 
+    /// Starts a client as root that runs statements in the background.
+    pub fn client(&self, statements: &str) -> Child {
+        program("mariadb")
+            .args(["--no-defaults", "--user=root", "--execute", statements])
+            .arg(format!("--socket={}", self.socket().display()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the client runs")
+    }
+
     fn try_sql(&self, statements: &str) -> Option<String> {
         let output = program("mariadb")
             .args(["--no-defaults", "--user=root", "--batch", "--skip-column-names"])
@@ -102,6 +113,42 @@ impl MariaDb {
              GRANT PROCESS, REPLICATION CLIENT, SLAVE MONITOR, SELECT ON *.* TO \
              {EXPORTER}@'127.0.0.1', {EXPORTER}@'localhost';"
         ));
+    }
+
+    /// Starts a replica of this server, which needs `--log-bin` and `--server-id=1`; returns when both
+    /// of its threads run.
+    pub fn start_replica(&self, options: &[&str]) -> Self {
+        self.sql(
+            "CREATE USER replica@'127.0.0.1' IDENTIFIED BY 'replica'; \
+             GRANT REPLICATION SLAVE ON *.* TO replica@'127.0.0.1';",
+        );
+        let mut all = vec!["--server-id=2", "--report-host=replica-1", "--relay-log=relay"];
+        all.extend(options);
+        let replica = Self::start_with(&all);
+        replica.sql(&format!(
+            "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={}, MASTER_USER='replica', \
+             MASTER_PASSWORD='replica', MASTER_USE_GTID=slave_pos; START SLAVE;",
+            self.port
+        ));
+        let start = Instant::now();
+        while !replica.sql("SHOW GLOBAL STATUS LIKE 'Slave_running'").contains("ON") {
+            let status = || replica.sql("SHOW SLAVE STATUS");
+            assert!(start.elapsed() < Duration::from_secs(30), "{}", status());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        replica
+    }
+
+    /// Folder of the server's files, with a slash at its end.
+    pub fn data(&self) -> String {
+        format!("{}/", self.folder.path().join("data").display())
+    }
+
+    /// Stops the server's process in its tracks, or lets it go on.
+    pub fn freeze(&self, frozen: bool) {
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().expect("kill runs").success());
     }
 
     /// Ends the server as a power cut would.

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{ArgMatches, Command};
 
 use super::COLLECTORS;
-use super::my_cnf::{self, ConfigError, Login, Sections};
+use super::my_cnf::{self, ConfigError, Login, Sections, Tls};
+use super::settings::{Setting, Settings};
 use crate::exporters::Start;
 use crate::exporters::flags::{self, Flag, FlagError, Values, bad};
 
@@ -52,6 +54,8 @@ pub struct Config {
     pub password_file: Option<PathBuf>,
     /// `--tls.insecure-skip-verify`: the server's certificate may be anyone's.
     pub tls_skip_verify: bool,
+    /// `--exporter.enable_lock_wait_timeout`: whether the next one is told to the server.
+    pub limit_lock_wait: bool,
     /// `--exporter.lock_wait_timeout`, in seconds.
     pub lock_wait_timeout: u64,
     /// `--exporter.log_slow_filter`: keeps the exporter's queries out of MariaDB's slow log.
@@ -62,6 +66,10 @@ pub struct Config {
     pub deadline: Duration,
     /// Names of the collectors that run.
     pub collectors: BTreeSet<&'static str>,
+    /// What single collectors are told.
+    pub settings: Arc<Settings>,
+    /// `--exporter.custom-queries`, ours: a file with the user's own queries.
+    pub queries: Option<PathBuf>,
     /// Where servers really are, by the `host:port` that the settings know them under: a runner
     /// outside of the services' network fills it in.
     pub hosts: BTreeMap<String, String>,
@@ -71,6 +79,10 @@ impl Default for Config {
     fn default() -> Self {
         Self::from_args(&[]).expect("the defaults are well-formed")
     }
+}
+
+fn collector_settings() -> impl Iterator<Item = &'static Setting> {
+    COLLECTORS.iter().flat_map(|collector| collector.settings)
 }
 
 fn all_flags() -> Vec<Flag> {
@@ -97,10 +109,12 @@ fn all_flags() -> Vec<Flag> {
         Flag::value("mysqld.username", "", "User, where the option file names none."),
         Flag::value("mysqld.password-file", "", "File with the password; else the environment."),
         Flag::switch("tls.insecure-skip-verify", false, "Accept any certificate of the server."),
+        Flag::switch("exporter.enable_lock_wait_timeout", true, "Limit waiting for a lock."),
         Flag::value("exporter.lock_wait_timeout", "2", "Seconds the server may wait for a lock."),
         Flag::switch("exporter.log_slow_filter", false, "Keep out of MariaDB's slow log."),
         Flag::value("timeout-offset", "0.25", "Seconds taken off the scraper's own timeout."),
         Flag::value("exporter.deadline", "10s", "How long a scrape may take by itself."),
+        Flag::value("exporter.custom-queries", "", "File with queries of your own, YAML."),
     ];
     all.extend(COLLECTORS.iter().map(|collector| {
         let on = collector.start == Start::On;
@@ -108,6 +122,7 @@ fn all_flags() -> Vec<Flag> {
         let help = format!("Collector `{}` (by itself {default}).", collector.name);
         Flag::switch(&format!("collect.{}", collector.name), on, &help)
     }));
+    all.extend(collector_settings().map(Setting::flag));
     all
 }
 
@@ -141,7 +156,7 @@ impl Config {
         if !telemetry_path.starts_with('/') || telemetry_path.contains(['{', '}', '*']) {
             return Err(bad("web.telemetry-path", &telemetry_path, "a path such as `/metrics`"));
         }
-        let password_file = text("mysqld.password-file");
+        let path = |name: &str| Some(text(name)).filter(|text| !text.is_empty()).map(PathBuf::from);
         Ok(Self {
             listen: values.list("web.listen-address"),
             web_config: text("web.config.file").into(),
@@ -152,13 +167,16 @@ impl Config {
             address,
             user: text("mysqld.username"),
             password: Secret::default(),
-            password_file: (!password_file.is_empty()).then(|| PathBuf::from(password_file)),
+            password_file: path("mysqld.password-file"),
             tls_skip_verify: values.on("tls.insecure-skip-verify", false),
+            limit_lock_wait: values.on("exporter.enable_lock_wait_timeout", true),
             lock_wait_timeout: values.parsed("exporter.lock_wait_timeout")?,
             log_slow_filter: values.on("exporter.log_slow_filter", false),
             timeout_offset: values.parsed("timeout-offset")?,
             deadline: values.duration("exporter.deadline")?,
             collectors,
+            settings: Arc::new(Settings::read(collector_settings(), values)?),
+            queries: path("exporter.custom-queries"),
             hosts: BTreeMap::new(),
         })
     }
@@ -221,9 +239,14 @@ impl Config {
             certificate: named("ssl-cert"),
             key: named("ssl-key"),
             // The reference program's spelling, and the right one.
-            skip_verify: self.tls_skip_verify
+            tls: if self.tls_skip_verify
                 || is_set("ssl-skip-verfication")
-                || is_set("ssl-skip-verification"),
+                || is_set("ssl-skip-verification")
+            {
+                Tls::SkipVerify
+            } else {
+                Tls::parse(&named("tls"))?
+            },
         };
         if login.user.is_empty() {
             return Err(ConfigError::NoUser(section.to_owned()));
@@ -304,5 +327,39 @@ mod tests {
         let config = Config::from_args(&arguments).expect("well-formed");
         assert!(!config.collectors.contains("slave_status"));
         assert!(config.collectors.contains("info_schema.innodb_cmp"));
+        assert!(!config.collectors.contains("heartbeat"));
+    }
+
+    #[test]
+    fn collectors_have_settings_with_the_references_defaults() {
+        let of = |arguments: &[&str]| {
+            let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+            Config::from_args(&arguments).map(|config| config.settings)
+        };
+        let settings = of(&["--collect.heartbeat.table=beat", "--collect.heartbeat.utc"]);
+        let settings = settings.expect("well-formed");
+        let value = |name: &str| {
+            let setting = collector_settings().find(|setting| setting.name == name);
+            settings.of(setting.expect("it is declared")).to_owned()
+        };
+        for (name, expected) in [
+            ("collect.heartbeat.database", "heartbeat"),
+            ("collect.heartbeat.table", "beat"),
+            ("collect.heartbeat.utc", "true"),
+            ("collect.info_schema.processlist.min_time", "0"),
+            ("collect.info_schema.processlist.processes_by_user", "true"),
+            ("collect.info_schema.tables.databases", "*"),
+            ("collect.mysql.user.privileges", "false"),
+            ("collect.perf_schema.eventsstatements.limit", "250"),
+            ("collect.perf_schema.eventsstatements.timelimit", "86400"),
+            ("collect.perf_schema.eventsstatements.digest_text_limit", "120"),
+            ("collect.perf_schema.file_instances.filter", ".*"),
+            ("collect.perf_schema.file_instances.remove_prefix", "/var/lib/mysql/"),
+            ("collect.perf_schema.memory_events.remove_prefix", "memory/"),
+        ] {
+            assert_eq!(value(name), expected, "{name}");
+        }
+        assert!(of(&["--collect.info_schema.processlist.min_time=-1"]).is_err());
+        assert!(of(&["--collect.perf_schema.eventsstatements.limit=many"]).is_err());
     }
 }

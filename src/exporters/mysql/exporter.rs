@@ -1,6 +1,7 @@
 //! Scrapes servers and answers over HTTP.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -13,7 +14,11 @@ use axum::routing::get;
 use parking_lot::{Mutex, RwLock};
 
 use super::my_cnf::{ConfigError, Login, Sections};
-use super::{COLLECTORS, Collector, Config, connection};
+use super::queries::{self, Query};
+use super::scrape::{Done, Job, Scraped, scrape};
+use super::server::Reach;
+use super::share::Shared;
+use super::{COLLECTORS, Collector, Config};
 use crate::catalogue::{Families, Metric};
 use crate::exporters::http::{self, Scrapes};
 
@@ -70,8 +75,8 @@ struct Inner {
     loaded: RwLock<Loaded>,
     scrapes: Scrapes,
     count: AtomicU64,
-    /// When the last scrape of everything began, and what it showed.
-    latest: tokio::sync::Mutex<Option<(Instant, Families)>>,
+    /// Scrapes under way, by server, section and collectors.
+    shared: Shared<Families>,
     errors: Mutex<BTreeMap<String, u64>>,
     /// What failed last, by server, so that the log tells changes and not every scrape.
     troubles: Mutex<BTreeMap<String, String>>,
@@ -80,16 +85,42 @@ struct Inner {
 #[derive(Debug)]
 struct Loaded {
     sections: Sections,
+    queries: Arc<[Query]>,
     well: bool,
     at: f64,
+    /// State of the files when they were read.
+    files: Files,
+}
+
+/// When the option file and that of the queries changed last, and their sizes.
+type Files = [Option<(SystemTime, u64)>; 2];
+
+fn files(config: &Config) -> Files {
+    let state = |path: &Path| {
+        let known = path.metadata().ok()?;
+        Some((known.modified().ok()?, known.len()))
+    };
+    [state(&config.my_cnf), config.queries.as_deref().and_then(state)]
+}
+
+impl Loaded {
+    fn read(config: &Config) -> Result<Self, ConfigError> {
+        let files = files(config);
+        let sections = config.read_my_cnf()?;
+        config.login(&sections, "client")?;
+        let queries = match &config.queries {
+            Some(path) => queries::read(path)?.into(),
+            None => Arc::default(),
+        };
+        Ok(Self { sections, queries, well: true, at: now(), files })
+    }
 }
 
 impl Exporter {
     /// Makes an exporter. Fails when the option file cannot be read, when no user is named, or when
     /// the password's file is missing; the server itself may be away.
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
-        let sections = config.read_my_cnf()?;
-        config.login(&sections, "client")?;
+        let loaded = Loaded::read(config)?;
         let enabled = COLLECTORS
             .iter()
             .filter(|collector| config.collectors.contains(collector.name))
@@ -97,40 +128,21 @@ impl Exporter {
         let inner = Inner {
             config: config.clone(),
             enabled,
-            loaded: RwLock::new(Loaded { sections, well: true, at: now() }),
+            loaded: RwLock::new(loaded),
             scrapes: Scrapes::new(0, true),
             count: AtomicU64::new(0),
-            latest: tokio::sync::Mutex::default(),
+            shared: Shared::default(),
             errors: Mutex::default(),
             troubles: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Scrapes the configured server with the enabled collectors, or only some of them. One scrape of
-    /// everything is under way at a time: who asks meanwhile gets what the next one shows, so that any
-    /// number of scrapers costs the server one connection.
+    /// Scrapes the configured server with the enabled collectors, or only some of them.
     pub async fn collect(&self, only: &[String], deadline: Duration) -> Families {
-        if !only.is_empty() {
-            return self.collect_alone(only, deadline).await;
-        }
-        let asked = Instant::now();
-        let Ok(mut latest) = tokio::time::timeout(deadline, self.inner.latest.lock()).await else {
-            return self.collect_alone(only, Duration::ZERO).await;
-        };
-        if let Some((_, families)) = latest.as_ref().filter(|(began, _)| *began >= asked) {
-            return families.clone();
-        }
-        let began = Instant::now();
-        let left = deadline.saturating_sub(asked.elapsed());
-        let families = self.collect_alone(only, left).await;
-        *latest = Some((began, families.clone()));
-        families
-    }
-
-    async fn collect_alone(&self, only: &[String], deadline: Duration) -> Families {
+        self.read_again_if_changed();
         let mut families = match self.login("client") {
-            Ok(login) => self.scrape(&login, only, deadline).await,
+            Ok(login) => self.scrape("client", &login, only, deadline).await,
             Err(err) => {
                 // The password's file may have gone since the start.
                 self.log("", Some(err.to_string()));
@@ -176,31 +188,70 @@ impl Exporter {
         router.with_state(self.clone())
     }
 
+    /// Reads the option file and the queries again; what is wrong leaves those that were read before.
+    fn read_again(&self) -> Result<(), ConfigError> {
+        let read = Loaded::read(&self.inner.config);
+        let mut loaded = self.inner.loaded.write();
+        match read {
+            Ok(read) => {
+                *loaded = read;
+                Ok(())
+            }
+            Err(err) => {
+                loaded.well = false;
+                loaded.files = files(&self.inner.config);
+                tracing::warn!("the configuration was not read again: {err}");
+                Err(err)
+            }
+        }
+    }
+
+    fn read_again_if_changed(&self) {
+        let known = self.inner.loaded.read().files;
+        if known != files(&self.inner.config) && self.read_again().is_ok() {
+            tracing::info!("the configuration has changed and was read again");
+        }
+    }
+
     fn login(&self, section: &str) -> Result<Login, ConfigError> {
         self.inner.config.login(&self.inner.loaded.read().sections, section)
     }
 
-    /// Collectors that are enabled and asked for; those of a request that names none of them are all.
-    fn select(&self, only: &[String]) -> Vec<&'static Collector> {
-        let enabled = &self.inner.enabled;
-        let chosen: Vec<_> = enabled
-            .iter()
-            .copied()
-            .filter(|collector| only.iter().any(|name| name == collector.name))
-            .collect();
-        if chosen.is_empty() { enabled.clone() } else { chosen }
+    /// Collectors and queries that are enabled and asked for; those of a request that names none of
+    /// them are all.
+    fn select<'a>(&self, queries: &'a [Query], only: &[String]) -> Vec<Job<'a>> {
+        let collectors = self.inner.enabled.iter().copied().map(Job::Collector);
+        let all: Vec<Job<'a>> = collectors.chain(queries.iter().map(Job::Query)).collect();
+        let chosen = all.iter().copied().filter(|job| only.contains(&job.name()));
+        let chosen: Vec<Job<'a>> = if only.is_empty() { Vec::new() } else { chosen.collect() };
+        if chosen.is_empty() { all } else { chosen }
     }
 
-    /// One scrape: a connection, the collectors one after the other, goodbye. A collector that fails
-    /// costs its own metrics; when it ran into the deadline, the connection is of no more use.
-    async fn scrape(&self, login: &Login, only: &[String], deadline: Duration) -> Families {
-        let start = Instant::now();
-        let left = || deadline.saturating_sub(start.elapsed());
+    /// One scrape, or the share in another's that asks the same.
+    async fn scrape(
+        &self,
+        section: &str,
+        login: &Login,
+        only: &[String],
+        deadline: Duration,
+    ) -> Families {
+        let queries = Arc::clone(&self.inner.loaded.read().queries);
+        let jobs = self.select(&queries, only);
+        let names: Vec<String> = jobs.iter().map(Job::name).collect();
+        let question = format!("{} {section} {}", login.target(), names.join(","));
+        let scraping = |left| self.scrape_alone(login, &jobs, left);
+        self.inner.shared.ask(&question, deadline, scraping).await
+    }
+
+    async fn scrape_alone(&self, login: &Login, jobs: &[Job<'_>], left: Duration) -> Families {
         let mut out = Families::default();
         let target = login.target();
-        let options = connection::options(login, &self.inner.config);
-        let mut connection = match connection::open(options, left()).await {
-            Ok(connection) => connection,
+        let config = &self.inner.config;
+        let reach = Reach::new(login, config);
+        let Scraped { connected, done, lost } =
+            scrape(jobs, &reach, config, Instant::now() + left).await;
+        let took = match connected {
+            Ok(took) => took,
             Err(reason) => {
                 self.failed("connection");
                 self.log(&target, Some(reason));
@@ -210,49 +261,21 @@ impl Exporter {
             }
         };
         out.put(&UP, &[], 1.0);
-        out.put(&DURATION, &["connection"], start.elapsed().as_secs_f64());
-        let mut trouble = Vec::new();
-        let mut lost = false;
-        for collector in self.select(only) {
-            let label = format!("collect.{}", collector.name);
-            let begin = Instant::now();
-            // What a collector that fails half-way has put is not shown.
-            let mut families = Families::default();
-            let already = lost;
-            let reason = if already {
-                // What broke it is said once, by the collector that met it.
-                Some(String::new())
-            } else {
-                let collecting = (collector.collect)(&mut connection, &mut families);
-                match tokio::time::timeout(left(), collecting).await {
-                    Ok(Ok(())) => None,
-                    Ok(Err(err)) => {
-                        lost = !matches!(err, mysql_async::Error::Server(_));
-                        Some(describe(&err))
-                    }
-                    Err(_) => {
-                        lost = true;
-                        Some("no answer within the deadline".to_owned())
-                    }
-                }
-            };
-            out.put(&DURATION, &[&label], begin.elapsed().as_secs_f64());
-            out.put(&SUCCESS, &[&label], f64::from(u8::from(reason.is_none())));
-            match reason {
-                None => out.merge(families),
-                Some(reason) => {
+        out.put(&DURATION, &["connection"], took.as_secs_f64());
+        let mut trouble: Vec<String> = lost.into_iter().collect();
+        for Done { name, took, outcome } in done {
+            let label = format!("collect.{name}");
+            out.put(&DURATION, &[&label], took.as_secs_f64());
+            out.put(&SUCCESS, &[&label], f64::from(u8::from(outcome.is_ok())));
+            match outcome {
+                Ok(families) => out.merge(families),
+                Err(reason) => {
                     self.failed(&label);
-                    if !already {
-                        trouble.push(format!("{}: {reason}", collector.name));
-                    }
+                    trouble.extend(reason.map(|reason| format!("{name}: {reason}")));
                 }
             }
         }
-        if lost {
-            drop(connection);
-        } else {
-            connection::close(connection).await;
-        }
+        trouble.sort_unstable();
         out.put(&LAST_ERROR, &[], f64::from(u8::from(!trouble.is_empty())));
         self.log(&target, (!trouble.is_empty()).then(|| trouble.join("; ")));
         out
@@ -325,32 +348,21 @@ async fn probe(
     let Some(target) = parameter("target").filter(|target| !target.is_empty()) else {
         return http::bad_request("target is required");
     };
+    exporter.read_again_if_changed();
     let section = parameter("auth_module").unwrap_or_else(|| "client".to_owned());
     let login = match exporter.login(&section).and_then(|login| login.at(&target)) {
         Ok(login) => login,
         Err(err) => return http::bad_request(err.to_string()),
     };
     let only = http::parameters(query.as_deref(), "collect[]");
-    let families = exporter.scrape(&login, &only, exporter.deadline(&headers)).await;
+    let families = exporter.scrape(&section, &login, &only, exporter.deadline(&headers)).await;
     http::page(&families, &headers).0
 }
 
 async fn reload(State(exporter): State<Exporter>) -> Response {
-    let read = exporter.inner.config.read_my_cnf().and_then(|sections| {
-        exporter.inner.config.login(&sections, "client")?;
-        Ok(sections)
-    });
-    let mut loaded = exporter.inner.loaded.write();
-    match read {
-        Ok(sections) => {
-            *loaded = Loaded { sections, well: true, at: now() };
-            "ok".into_response()
-        }
-        Err(err) => {
-            loaded.well = false;
-            tracing::warn!("the option file was not read again: {err}");
-            (StatusCode::INTERNAL_SERVER_ERROR, format!("{err}\n")).into_response()
-        }
+    match exporter.read_again() {
+        Ok(()) => "ok".into_response(),
+        Err(err) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{err}\n")).into_response(),
     }
 }
 
@@ -373,19 +385,10 @@ async fn landing(State(exporter): State<Exporter>) -> Html<String> {
     http::landing("MySQL Exporter", &lines, &[(path, "Metrics")])
 }
 
-/// What went wrong, for the log. The driver puts its own name of the kind before the cause, and twice.
-fn describe(err: &mysql_async::Error) -> String {
-    match err {
-        mysql_async::Error::Io(mysql_async::IoError::Io(cause)) => {
-            format!("the connection was lost: {cause}")
-        }
-        other => other.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exporters::Start;
 
     fn exporter() -> Exporter {
         let config = Config {
@@ -418,18 +421,13 @@ mod tests {
         let exporter = exporter();
         let names = |only: &[&str]| {
             let only: Vec<String> = only.iter().map(ToString::to_string).collect();
-            exporter.select(&only).len()
+            exporter.select(&[], &only).len()
         };
+        let running = COLLECTORS.iter().filter(|collector| collector.start == Start::On).count();
         assert_eq!(names(&["global_status"]), 1);
-        assert_eq!(names(&["nonsense"]), COLLECTORS.len());
-        assert_eq!(names(&[]), COLLECTORS.len());
-    }
-
-    #[test]
-    fn a_lost_connection_is_said_once() {
-        let cause = std::io::Error::other("reset by peer");
-        let err = mysql_async::Error::Io(mysql_async::IoError::Io(cause));
-        assert_eq!(describe(&err), "the connection was lost: reset by peer");
+        assert_eq!(names(&["nonsense"]), running);
+        assert_eq!(names(&["heartbeat"]), running, "it is not enabled");
+        assert_eq!(names(&[]), running);
     }
 
     #[test]

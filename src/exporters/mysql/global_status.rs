@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Row};
-
+use super::server::Server;
 use super::value::{metric_name, parse, text};
-use super::{Collecting, Collector, Families, Metric, On};
+use super::{Collect, Collecting, Collector, Families, Metric};
 use crate::model::MetricType;
 
 const STATUS: Metric = Metric::untyped(
@@ -73,10 +71,9 @@ const LATENCY_SAMPLES: Metric = Metric::gauge(
     "Messages the times in a Galera cluster were taken from.",
 );
 
-pub(super) const COLLECTOR: Collector = Collector {
-    name: "global_status",
-    start: On,
-    metrics: &[
+pub(super) const COLLECTOR: Collector = Collector::new(
+    "global_status",
+    &[
         STATUS,
         COMMANDS,
         HANDLERS,
@@ -93,12 +90,13 @@ pub(super) const COLLECTOR: Collector = Collector {
         LATENCY_DEVIATION,
         LATENCY_SAMPLES,
     ],
-    collect,
-};
+    Collect::Own(collect),
+)
+.on();
 
-fn collect<'a>(connection: &'a mut Conn, out: &'a mut Families) -> Collecting<'a> {
+fn collect<'a>(server: &'a mut Server, out: &'a mut Families) -> Collecting<'a> {
     Box::pin(async move {
-        let rows: Vec<Row> = connection.query("SHOW GLOBAL STATUS").await?;
+        let rows = server.rows("SHOW GLOBAL STATUS").await?;
         let lines = rows.iter().map(|row| (text(row, 0).to_ascii_lowercase(), text(row, 1)));
         show(lines, out);
         Ok(())

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Row};
-
+use super::server::Server;
 use super::value::{metric_name, parse, text};
-use super::{Collecting, Collector, Families, Metric, On};
+use super::{Collect, Collecting, Collector, Families, Metric};
 use crate::model::MetricType;
 
 const VARIABLE: Metric = Metric::gauge(
@@ -33,16 +31,16 @@ const ISOLATION: Metric = Metric::gauge(
 )
 .with(&["level"]);
 
-pub(super) const COLLECTOR: Collector = Collector {
-    name: "global_variables",
-    start: On,
-    metrics: &[VARIABLE, VERSION, GALERA, GCACHE, ISOLATION],
-    collect,
-};
+pub(super) const COLLECTOR: Collector = Collector::new(
+    "global_variables",
+    &[VARIABLE, VERSION, GALERA, GCACHE, ISOLATION],
+    Collect::Own(collect),
+)
+.on();
 
-fn collect<'a>(connection: &'a mut Conn, out: &'a mut Families) -> Collecting<'a> {
+fn collect<'a>(server: &'a mut Server, out: &'a mut Families) -> Collecting<'a> {
     Box::pin(async move {
-        let rows: Vec<Row> = connection.query("SHOW GLOBAL VARIABLES").await?;
+        let rows = server.rows("SHOW GLOBAL VARIABLES").await?;
         let lines = rows.iter().map(|row| (text(row, 0).to_ascii_lowercase(), text(row, 1)));
         show(lines, out);
         Ok(())

@@ -1,10 +1,7 @@
 //! Compression of InnoDB pages, from `information_schema.innodb_cmp`.
 
-use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Row};
-
-use super::value::{number, text};
-use super::{Collecting, Collector, Families, Metric, On};
+use super::table::{Column, Table};
+use super::{Collect, Collector, Metric};
 
 const SIZE: &[&str] = &["page_size"];
 const COMPRESS: Metric = Metric::counter(
@@ -33,27 +30,21 @@ const UNCOMPRESS_TIME: Metric = Metric::counter(
 )
 .with(SIZE);
 
-pub(super) const COLLECTOR: Collector = Collector {
-    name: "info_schema.innodb_cmp",
-    start: On,
-    metrics: &[COMPRESS, COMPRESS_OK, COMPRESS_TIME, UNCOMPRESS, UNCOMPRESS_TIME],
-    collect,
-};
-
-fn collect<'a>(connection: &'a mut Conn, out: &'a mut Families) -> Collecting<'a> {
-    Box::pin(async move {
-        let rows: Vec<Row> = connection
-            .query(
-                "SELECT page_size, compress_ops, compress_ops_ok, compress_time, uncompress_ops, \
-                 uncompress_time FROM information_schema.innodb_cmp",
-            )
-            .await?;
-        for row in &rows {
-            let size = text(row, 0);
-            for (column, metric) in COLLECTOR.metrics.iter().enumerate() {
-                out.put(metric, &[&size], number(row, column + 1));
-            }
-        }
-        Ok(())
-    })
-}
+pub(super) const COLLECTOR: Collector = Collector::new(
+    "info_schema.innodb_cmp",
+    &[COMPRESS, COMPRESS_OK, COMPRESS_TIME, UNCOMPRESS, UNCOMPRESS_TIME],
+    Collect::Table(Table {
+        sql: "SELECT page_size, compress_ops, compress_ops_ok, compress_time, uncompress_ops, \
+              uncompress_time FROM information_schema.innodb_cmp",
+        labels: 1,
+        columns: &[
+            Column::of(COMPRESS),
+            Column::of(COMPRESS_OK),
+            Column::of(COMPRESS_TIME),
+            Column::of(UNCOMPRESS),
+            Column::of(UNCOMPRESS_TIME),
+        ],
+    }),
+)
+.since(5, 5)
+.on();

@@ -24,9 +24,20 @@ pub enum ConfigError {
         /// Counted from 1.
         line: usize,
     },
+    /// The file of the user's own queries is wrong.
+    #[error("{}: {problem}", path.display())]
+    Queries {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong, with the query's name.
+        problem: String,
+    },
     /// An address without a port, or with one that is none.
     #[error("`{0}` is not an address such as `db:3306` or `unix:///run/mysqld.sock`")]
     Address(String),
+    /// A word for encryption that is none.
+    #[error("tls={0}: there are true, false, skip-verify and preferred")]
+    Tls(String),
     /// Nobody to log in as.
     #[error("section [{0}] names no user, and neither does --mysqld.username")]
     NoUser(String),
@@ -86,7 +97,33 @@ pub(super) struct Login {
     pub ca: String,
     pub certificate: String,
     pub key: String,
-    pub skip_verify: bool,
+    pub tls: Tls,
+}
+
+/// Whether the connection is encrypted; the option `tls` in the words of the reference.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Tls {
+    /// `false`: only when an authority or a certificate is given.
+    #[default]
+    Off,
+    /// `true`: yes, and the server's certificate is verified.
+    On,
+    /// `skip-verify`: yes, and anyone's certificate will do.
+    SkipVerify,
+    /// `preferred`: if the server can, and anyone's certificate will do.
+    Preferred,
+}
+
+impl Tls {
+    pub(super) fn parse(word: &str) -> Result<Self, ConfigError> {
+        match word {
+            "" | "false" => Ok(Self::Off),
+            "true" => Ok(Self::On),
+            "skip-verify" => Ok(Self::SkipVerify),
+            "preferred" => Ok(Self::Preferred),
+            _ => Err(ConfigError::Tls(word.to_owned())),
+        }
+    }
 }
 
 impl Login {

@@ -1,10 +1,8 @@
 //! How long statements take, from the plugin's tables `information_schema.query_response_time*`.
 
-use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Row};
-
+use super::server::Server;
 use super::value::{number, text};
-use super::{Collecting, Collector, Families, Metric, On};
+use super::{Collect, Collecting, Collector, Families, Metric};
 use crate::catalogue::write_go_float;
 use crate::model::MetricType;
 
@@ -23,12 +21,10 @@ const WRITE: Metric = histogram(
     "Writing statements by the time they took.",
 );
 
-pub(super) const COLLECTOR: Collector = Collector {
-    name: "info_schema.query_response_time",
-    start: On,
-    metrics: &[ALL, READ, WRITE],
-    collect,
-};
+pub(super) const COLLECTOR: Collector =
+    Collector::new("info_schema.query_response_time", &[ALL, READ, WRITE], Collect::Own(collect))
+        .since(5, 5)
+        .on();
 
 /// In capitals, since otherwise some servers answer with the whole for each part.
 const TABLES: [(&str, Metric); 3] = [
@@ -37,13 +33,12 @@ const TABLES: [(&str, Metric); 3] = [
     ("QUERY_RESPONSE_TIME_WRITE", WRITE),
 ];
 
-fn collect<'a>(connection: &'a mut Conn, out: &'a mut Families) -> Collecting<'a> {
+fn collect<'a>(server: &'a mut Server, out: &'a mut Families) -> Collecting<'a> {
     Box::pin(async move {
-        let on = connection.query_first::<Row, _>("SELECT @@query_response_time_stats").await;
         // Without the plugin there is no such variable.
-        let on = match on {
+        let on = match server.first("SELECT @@query_response_time_stats").await {
             Ok(row) => row.is_some_and(|row| number(&row, 0) != 0.0),
-            Err(mysql_async::Error::Server(_)) => false,
+            Err(err) if err.is_answer() => false,
             Err(err) => return Err(err),
         };
         if !on {
@@ -51,14 +46,14 @@ fn collect<'a>(connection: &'a mut Conn, out: &'a mut Families) -> Collecting<'a
         }
         for (table, metric) in &TABLES {
             let query = format!("SELECT TIME, COUNT, TOTAL FROM INFORMATION_SCHEMA.{table}");
-            match connection.query::<Row, _>(query).await {
+            match server.rows(query).await {
                 Ok(rows) => {
                     let rows =
                         rows.iter().map(|row| (text(row, 0), number(row, 1), number(row, 2)));
                     show(metric, rows, out);
                 }
                 // Only Percona Server tells reading and writing apart.
-                Err(mysql_async::Error::Server(_)) if metric.name != ALL.name => {}
+                Err(err) if err.is_answer() && metric.name != ALL.name => {}
                 Err(err) => return Err(err),
             }
         }

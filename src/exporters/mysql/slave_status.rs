@@ -3,12 +3,9 @@
 //! Newer servers speak of sources and replicas; their columns are shown under the known names, so
 //! that dashboards and rules work with either.
 
-use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Row};
-
+use super::server::Server;
 use super::value::{metric_name, parse, text};
-use super::{Collecting, Collector, Families, Metric, On};
-use crate::model::MetricType;
+use super::{Collect, Collecting, Collector, Families, Metric};
 
 const STATUS: Metric =
     Metric::untyped("mysql_slave_status_", "A column of SHOW SLAVE STATUS, under its older name.")
@@ -16,7 +13,7 @@ const STATUS: Metric =
         .open();
 
 pub(super) const COLLECTOR: Collector =
-    Collector { name: "slave_status", start: On, metrics: &[STATUS], collect };
+    Collector::new("slave_status", &[STATUS], Collect::Own(collect)).on();
 
 /// The first that the server understands: MariaDB, new MySQL, old MySQL (without waiting for locks).
 const QUERIES: [&str; 5] = [
@@ -27,43 +24,38 @@ const QUERIES: [&str; 5] = [
     "SHOW SLAVE STATUS",
 ];
 
-fn collect<'a>(connection: &'a mut Conn, out: &'a mut Families) -> Collecting<'a> {
+fn collect<'a>(server: &'a mut Server, out: &'a mut Families) -> Collecting<'a> {
     Box::pin(async move {
-        let mut refused = None;
-        for query in QUERIES {
-            let rows: Vec<Row> = match connection.query(query).await {
-                Ok(rows) => rows,
-                Err(mysql_async::Error::Server(err)) => {
-                    // A missing privilege says more than the syntax error of the next attempt.
-                    const NO_PRIVILEGE: u16 = 1227;
-                    let keep = refused
-                        .as_ref()
-                        .is_some_and(|known: &mysql_async::ServerError| known.code == NO_PRIVILEGE);
-                    if !keep {
-                        refused = Some(err);
-                    }
-                    continue;
+        const SYNTAX: u16 = 1064;
+        let queries = if server.version.maria { &QUERIES[..] } else { &QUERIES[1..] };
+        let (last, others) = queries.split_last().expect("there are several");
+        let mut rows = None;
+        for query in others {
+            match server.rows(query).await {
+                Err(err) if err.code() == SYNTAX => {}
+                answer => {
+                    rows = Some(answer?);
+                    break;
                 }
-                Err(err) => return Err(err),
-            };
-            for row in &rows {
-                let columns = row.columns_ref().iter().enumerate();
-                let columns: Vec<(String, String)> = columns
-                    .map(|(at, column)| (older_name(&column.name_str()), text(row, at)))
-                    .collect();
-                show(&columns, out);
             }
-            return Ok(());
         }
-        Err(refused.map_or_else(
-            || mysql_async::Error::Other("no form of SHOW SLAVE STATUS was tried".into()),
-            mysql_async::Error::Server,
-        ))
+        let rows = match rows {
+            Some(rows) => rows,
+            None => server.rows(last).await?,
+        };
+        for row in &rows {
+            let columns = row.columns_ref().iter().enumerate();
+            let columns: Vec<(String, String)> = columns
+                .map(|(at, column)| (older_name(&column.name_str()), text(row, at)))
+                .collect();
+            show(&columns, out);
+        }
+        Ok(())
     })
 }
 
 /// `Seconds_Behind_Source` is `seconds_behind_master`.
-fn older_name(column: &str) -> String {
+pub(super) fn older_name(column: &str) -> String {
     let name = column.to_ascii_lowercase();
     let words = name.split('_').map(|word| match word {
         "source" => "master",
@@ -86,7 +78,21 @@ fn show(columns: &[(String, String)], out: &mut Families) {
             out.put_dynamic(&name, STATUS.kind, STATUS.help, labels.iter().copied(), value);
         }
     }
-    debug_assert_eq!(STATUS.kind, MetricType::Unknown);
+    for name in ["gtid_io_pos", "gtid_slave_pos"] {
+        for (domain, server, number) in column(name).split(',').filter_map(gtid) {
+            let name = metric_name(STATUS.name, name);
+            let position = [("domain_id", domain), ("server_id", server)];
+            let labels = labels.iter().copied().chain(position);
+            out.put_dynamic(&name, STATUS.kind, STATUS.help, labels, number);
+        }
+    }
+}
+
+/// Domain, server and number of one of MariaDB's positions, `0-1-42`.
+fn gtid(position: &str) -> Option<(&str, &str, f64)> {
+    let mut parts = position.trim().split('-');
+    let (domain, server, number) = (parts.next()?, parts.next()?, parts.next()?.parse().ok()?);
+    parts.next().is_none().then_some((domain, server, number))
 }
 
 #[cfg(test)]
@@ -102,6 +108,7 @@ mod tests {
             ("Replica_IO_Running", "Connecting"),
             ("Seconds_Behind_Source", "4"),
             ("Channel_Name", ""),
+            ("Gtid_Slave_Pos", "0-1-42,3-7-9"),
             ("Replica_IO_State", "Reconnecting after a failed source event read"),
         ]
         .map(|(name, value)| (older_name(name), value.to_owned()));
@@ -117,5 +124,7 @@ mod tests {
         );
         assert!(text.contains(&format!("mysql_slave_status_seconds_behind_master{labels} 4\n")));
         assert!(!text.contains("io_state"));
+        assert!(text.contains("domain_id=\"3\",master_host=\"db-1\""), "{text}");
+        assert!(text.contains("server_id=\"7\"} 9\n"), "{text}");
     }
 }

@@ -19,6 +19,18 @@ pub(super) fn number(row: &Row, column: usize) -> f64 {
     text(row, column).trim().parse().unwrap_or(0.0)
 }
 
+/// Where a column of that name is; servers differ in how they write it.
+pub(super) fn column(row: &Row, name: &str) -> Option<usize> {
+    row.columns_ref().iter().position(|column| column.name_str().eq_ignore_ascii_case(name))
+}
+
+/// A time such as `2026-01-01 00:00:00.250000` in Unix time, taken as UTC.
+pub(super) fn timestamp(text: &str) -> Option<f64> {
+    let time = jiff::fmt::strtime::parse("%Y-%m-%d %H:%M:%S%.f", text).ok()?.to_datetime().ok()?;
+    let time = time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+    Some(time.as_microsecond() as f64 / 1e6)
+}
+
 /// A status or a setting as a number: numbers, the words for on and off, states of replication and of
 /// a cluster, and dates (in Unix time). `None` for other words.
 pub(super) fn parse(text: &str) -> Option<f64> {
@@ -66,6 +78,8 @@ mod tests {
         ] {
             assert_eq!(parse(text), expected, "{text}");
         }
+        assert_eq!(timestamp("2026-01-01 00:00:00.250000"), Some(1_767_225_600.25));
+        assert_eq!(timestamp("0000-00-00 00:00:00.000000"), None);
         assert_eq!(metric_name("mysql_", "Ssl-A.b"), "mysql_ssl_a_b");
     }
 }

@@ -5,6 +5,7 @@ use crate::manifest::address::{MYSQLD_EXPORTER_PORT, NODE_EXPORTER_PORT};
 use crate::manifest::block::{Block, DurationText, Map, Value};
 use crate::manifest::shape::settings;
 use crate::manifest::stack::{Expose, Metrics, Mount, Native};
+use crate::model::MetricType;
 
 settings! {
     /// An exporter: `node`, `mysql`, or one of your own with an image.
@@ -46,6 +47,8 @@ settings! {
         pub exposes as "expose": Vec<Block<Expose>>,
         /// Further arguments of the exporter's command line.
         pub args: Vec<Spanned<String>>,
+        /// Queries of your own whose rows are metrics, of a `mysql` exporter.
+        pub queries as "query": Vec<Block<CustomQuery>>,
         /// Labels to put on every series.
         pub labels: Map<String>,
         /// Networks to attach to; all declared ones when nothing is said.
@@ -75,6 +78,48 @@ impl Exporter {
             "mysql" | "mysqld" => Some(MYSQLD_EXPORTER_PORT),
             _ => None,
         }
+    }
+
+    /// Whether it watches a MySQL server.
+    pub fn is_mysql(&self) -> bool {
+        matches!(self.kind(), "mysql" | "mysqld")
+    }
+}
+
+settings! {
+    /// A query whose rows are metrics: each column that is a gauge or a counter is one, called
+    /// `QUERY_COLUMN`.
+    @named
+    pub struct CustomQuery {
+        /// Name of the query; the names of its metrics begin with it.
+        @argument pub name: Spanned<String>,
+        /// A statement that answers rows, such as `SELECT status, COUNT(*) AS open FROM …`.
+        pub sql: Spanned<String>,
+        /// Columns that are labels.
+        @set pub labels as "label": Vec<Spanned<String>>,
+        /// A column that goes up and down.
+        pub gauges as "gauge": Vec<Block<QueryColumn>>,
+        /// A column that only goes up.
+        pub counters as "counter": Vec<Block<QueryColumn>>,
+    }
+}
+
+impl CustomQuery {
+    /// The columns that are values, with their kind.
+    pub fn values(&self) -> impl Iterator<Item = (&Block<QueryColumn>, MetricType)> {
+        let gauges = self.gauges.iter().map(|column| (column, MetricType::Gauge));
+        gauges.chain(self.counters.iter().map(|column| (column, MetricType::Counter)))
+    }
+}
+
+settings! {
+    /// A column of a query that is a metric.
+    @named
+    pub struct QueryColumn {
+        /// Name of the column.
+        @argument pub name: Spanned<String>,
+        /// What it tells.
+        pub help: Option<Spanned<String>>,
     }
 }
 

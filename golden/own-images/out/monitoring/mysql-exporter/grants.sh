@@ -23,6 +23,6 @@ user=exporter
 MYSQL_PWD="$root_password" "$client" --protocol=socket --user=root <<SQL
 CREATE USER IF NOT EXISTS '$user'@'%' IDENTIFIED BY '$password' WITH MAX_USER_CONNECTIONS 3;
 ALTER USER '$user'@'%' IDENTIFIED BY '$password';
-GRANT PROCESS, REPLICATION CLIENT, SELECT ON *.* TO '$user'@'%';
+GRANT PROCESS, REPLICATION CLIENT, /*M!100509 SLAVE MONITOR, */ SELECT ON *.* TO '$user'@'%';
 SQL
 )

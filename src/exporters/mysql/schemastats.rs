@@ -1,0 +1,39 @@
+//! What happens to the rows of databases, from `information_schema.table_statistics`.
+
+use super::server::Server;
+use super::statistics::kept;
+use super::table::{self, Column};
+use super::{Collect, Collecting, Collector, Families, Metric};
+
+const LABELS: &[&str] = &["schema"];
+const READ: Metric = Metric::counter(
+    "mysql_info_schema_schema_statistics_rows_read_total",
+    "Rows read from a database.",
+)
+.with(LABELS);
+const CHANGED: Metric = Metric::counter(
+    "mysql_info_schema_schema_statistics_rows_changed_total",
+    "Rows changed in a database.",
+)
+.with(LABELS);
+const INDEXED: Metric = Metric::counter(
+    "mysql_info_schema_schema_statistics_rows_changed_x_indexes_total",
+    "Rows changed in a database, each as often as indexes changed with it.",
+)
+.with(LABELS);
+
+pub(super) const COLLECTOR: Collector =
+    Collector::new("info_schema.schemastats", &[READ, CHANGED, INDEXED], Collect::Own(collect));
+
+const SQL: &str = "SELECT table_schema, SUM(rows_read), SUM(rows_changed), \
+                   SUM(rows_changed_x_indexes) FROM information_schema.table_statistics GROUP BY table_schema";
+const COLUMNS: &[Column] = &[Column::of(READ), Column::of(CHANGED), Column::of(INDEXED)];
+
+fn collect<'a>(server: &'a mut Server, out: &'a mut Families) -> Collecting<'a> {
+    Box::pin(async move {
+        if kept(server).await? {
+            table::show(&server.rows(SQL).await?, LABELS.len(), COLUMNS, out);
+        }
+        Ok(())
+    })
+}
