@@ -20,7 +20,8 @@ pub(super) fn part(stack: &Stack, exporter: &Exporter) -> Part {
     part.argv = ["--path.procfs=/host/proc", "--path.sysfs=/host/sys", "--path.rootfs=/host"]
         .map(str::to_owned)
         .to_vec();
-    if inside != NODE_EXPORTER_PORT {
+    // Ours listens on the loopback unless it is told otherwise.
+    if inside != NODE_EXPORTER_PORT || part.own {
         part.argv.push(format!("--web.listen-address=:{inside}"));
     }
     if let Some(path) = &exporter.path {

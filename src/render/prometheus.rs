@@ -76,6 +76,10 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
         let features: Vec<&str> = prometheus.features.iter().map(|f| f.as_str()).collect();
         argv.push(format!("--enable-feature={}", features.join(",")));
     }
+    if part.own {
+        // Ours listens on the loopback unless it is told otherwise.
+        argv.push(format!("--web.listen-address=:{PROMETHEUS_PORT}"));
+    }
     part.argv = argv;
     add_web(&mut part, stack, WEB, &prometheus.web, prometheus.tls.as_deref());
 
