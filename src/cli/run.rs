@@ -1,5 +1,6 @@
 //! `run`: one part alone, with the flags of the reference program.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -12,6 +13,7 @@ use tracing::info;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::telemetry;
+use crate::exporters::serving::Serving;
 use crate::exporters::{footprint, http, mysql, node};
 use crate::runner::ports;
 use crate::runner::prometheus::{self, Flags, Reloader, Surroundings};
@@ -43,7 +45,7 @@ impl Run {
     pub fn run(self, verbose: u8) -> anyhow::Result<ExitCode> {
         match self {
             Self::Prometheus(flags) => {
-                start_logging(&flags.log_level, verbose)?;
+                start_logging(&flags.log_level, "logfmt", verbose)?;
                 tokio::runtime::Runtime::new()?.block_on(run_prometheus(*flags))
             }
             Self::NodeExporter(Rest { arguments }) => {
@@ -51,18 +53,18 @@ impl Run {
                     return Ok(ExitCode::SUCCESS);
                 };
                 let config = node::Config::from_matches(&matches)?;
-                start_logging(&config.log_level, verbose)?;
+                start_logging(&config.serving.log_level, &config.serving.log_format, verbose)?;
                 let exporter = node::Exporter::new(&config)?;
-                run_exporter(&exporter.router(), &config.listen, &config.web_config)
+                run_exporter(&exporter.router(), &config.serving)
             }
             Self::MysqldExporter(Rest { arguments }) => {
                 let Some(matches) = matches(mysql::command(), &arguments)? else {
                     return Ok(ExitCode::SUCCESS);
                 };
                 let config = mysql::Config::from_matches(&matches)?.with_environment();
-                start_logging(&config.log_level, verbose)?;
+                start_logging(&config.serving.log_level, &config.serving.log_format, verbose)?;
                 let exporter = mysql::Exporter::new(&config)?;
-                run_exporter(&exporter.router(), &config.listen, &config.web_config)
+                run_exporter(&exporter.router(), &config.serving)
             }
         }
     }
@@ -83,10 +85,14 @@ fn matches(
     }
 }
 
-fn start_logging(level: &str, verbose: u8) -> anyhow::Result<()> {
+fn start_logging(level: &str, format: &str, verbose: u8) -> anyhow::Result<()> {
     let level = LevelFilter::from_str(level)
         .with_context(|| format!("--log.level: `{level}` is none of debug, info, warn, error"))?;
-    telemetry::init(telemetry::level(level, verbose), None);
+    let format = match format {
+        "json" => telemetry::Format::Json,
+        _ => telemetry::Format::Text,
+    };
+    telemetry::init(telemetry::level(level, verbose), format, None);
     Ok(())
 }
 
@@ -116,19 +122,15 @@ async fn run_prometheus(flags: Flags) -> anyhow::Result<ExitCode> {
 
 /// Serves an exporter from one thread: it answers a scrape now and then, and collects on threads of
 /// its own where it has to wait.
-fn run_exporter(
-    router: &axum::Router,
-    addresses: &[String],
-    web_config: &Path,
-) -> anyhow::Result<ExitCode> {
-    let guard = web::Guard::from_flag(web_config).map_err(anyhow::Error::msg)?;
+fn run_exporter(router: &axum::Router, serving: &Serving) -> anyhow::Result<ExitCode> {
+    let guard = web::Guard::from_flag(&serving.config_file).map_err(anyhow::Error::msg)?;
+    let listeners = listeners(serving)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let stop = stop_on_signals()?;
         let mut servers = tokio::task::JoinSet::new();
-        for address in addresses {
-            let listener =
-                http::bind(address).with_context(|| format!("listening on {address}"))?;
+        for listener in listeners {
+            listener.set_nonblocking(true)?;
             let listener = tokio::net::TcpListener::from_std(listener)?;
             info!(address = %listener.local_addr()?, "ready");
             servers.spawn(web::serve(listener, router.clone(), guard.clone(), stop.clone()));
@@ -137,6 +139,28 @@ fn run_exporter(
         servers.join_all().await;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Binds the addresses, or takes the sockets that systemd hands over (sd_listen_fds(3)).
+fn listeners(serving: &Serving) -> anyhow::Result<Vec<TcpListener>> {
+    if !serving.systemd_socket {
+        let bind = |address: &String| {
+            http::bind(address).with_context(|| format!("listening on {address}"))
+        };
+        return serving.listen.iter().map(bind).collect();
+    }
+    let mut handed = listenfd::ListenFd::from_env();
+    let mut listeners = Vec::new();
+    for index in 0..handed.len() {
+        let listener = handed.take_tcp_listener(index).with_context(|| {
+            format!("--web.systemd-socket: socket {index} is not a TCP socket that listens")
+        })?;
+        listeners.extend(listener);
+    }
+    if listeners.is_empty() {
+        bail!("--web.systemd-socket: no socket was handed over; is this started by a socket unit?");
+    }
+    Ok(listeners)
 }
 
 /// Cancelled by SIGTERM or Ctrl-C.

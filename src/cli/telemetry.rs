@@ -9,8 +9,17 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::runner::logs::{Logs, LogsLayer};
 
+/// How events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A line for people, with `key=value` pairs.
+    Text,
+    /// A JSON object on each line.
+    Json,
+}
+
 /// Sets up logging once for the process. `RUST_LOG` wins over `level`; events also go into `logs`.
-pub fn init(level: LevelFilter, logs: Option<&Logs>) {
+pub fn init(level: LevelFilter, format: Format, logs: Option<&Logs>) {
     let filter = || {
         EnvFilter::builder()
             .with_default_directive(level.into())
@@ -23,8 +32,11 @@ pub fn init(level: LevelFilter, logs: Option<&Logs>) {
     let stderr = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(super::color(std::io::stderr().is_terminal()))
-        .with_target(false)
-        .with_filter(filter());
+        .with_target(false);
+    let stderr = match format {
+        Format::Text => stderr.with_filter(filter()).boxed(),
+        Format::Json => stderr.json().flatten_event(true).with_filter(filter()).boxed(),
+    };
     let kept = logs.map(|logs| LogsLayer(logs.clone()).with_filter(filter()));
     // A second call (a test) keeps the first.
     let _ = tracing_subscriber::registry().with(stderr).with(kept).try_init();

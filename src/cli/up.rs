@@ -68,7 +68,8 @@ impl Up {
             return detach(&self.source.manifest, &place);
         }
         let logs = Logs::default();
-        telemetry::init(telemetry::level(LevelFilter::INFO, verbose), Some(&logs));
+        let level = telemetry::level(LevelFilter::INFO, verbose);
+        telemetry::init(level, telemetry::Format::Text, Some(&logs));
         let source = self.source.clone();
         let settings = Settings {
             manifest: self.source.manifest,

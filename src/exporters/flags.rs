@@ -3,6 +3,9 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+/// Whose version it is: the names of the programs are those of the reference.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (stackctl)");
+
 /// What a flag takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Takes {
@@ -69,7 +72,7 @@ pub enum FlagError {
 
 /// Makes the command that reads these flags; `stackctl run` hangs it in as it is.
 pub fn command(name: &'static str, about: &'static str, flags: Vec<Flag>) -> Command {
-    let mut command = Command::new(name).about(about).disable_version_flag(true);
+    let mut command = Command::new(name).about(about).version(VERSION);
     for Flag { name, takes, default, help } in flags {
         let arg = Arg::new(name.clone()).long(name.clone()).help(help);
         command = match takes {

@@ -9,6 +9,7 @@ pub mod http;
 pub mod mysql;
 pub mod node;
 pub mod process;
+pub mod serving;
 pub mod watched;
 
 /// Whether a collector runs when no flag says otherwise.

@@ -1,4 +1,4 @@
-//! `stackctl run prometheus`: flags, foreign configurations, and alerts on their way to Alertmanagers.
+//! `stackctl run`: flags, foreign configurations, and alerts on their way to Alertmanagers.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -19,6 +19,8 @@ pub const TESTS: &[Test] = &[
     ("alerts_are_posted_to_every_alertmanager_and_resolved", Needs::Nothing, alerts),
     ("the_real_alertmanager_takes_alerts", Needs::Program("prometheus-alertmanager"), alertmanager),
     ("pages_and_api_lie_under_the_route_prefix", Needs::Nothing, route_prefix),
+    ("exporters_serve_on_sockets_that_are_handed_over", Needs::Nothing, handed_over),
+    ("exporters_tell_their_version_and_log_in_json", Needs::Nothing, version_and_json),
 ];
 
 /// Longest time that anything may take here; far above what is expected.
@@ -369,4 +371,50 @@ fn route_prefix() {
     });
     assert_eq!(support::get(server.port, "/prom/api/v1/query?query=1").expect("an answer").0, 200);
     assert_eq!(support::get(server.port, "/-/ready").expect("an answer").0, 404);
+}
+
+/// As systemd does: the socket is descriptor 3, and two variables say so.
+fn handed_over() {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = socket.local_addr().expect("bound").port();
+    let run = "exec 3<&0 </dev/null; export LISTEN_PID=$$ LISTEN_FDS=1; exec \"$0\" \"$@\"";
+    let arguments = ["run", "node-exporter", "--web.systemd-socket", "--log.level=error"];
+    let mut child = Command::new("sh")
+        .args(["-c", run, env!("CARGO_BIN_EXE_stackctl")])
+        .args(arguments)
+        .stdin(Stdio::from(std::os::fd::OwnedFd::from(socket)))
+        .spawn()
+        .expect("a shell");
+    let answer = support::get(port, "/metrics");
+    let _ = child.kill();
+    let _ = child.wait();
+    assert_eq!(answer.map(|(status, _)| status), Some(200));
+
+    let refused = stackctl().args(arguments).output().expect("it ends by itself");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("no socket was handed over"), "{said}");
+}
+
+fn version_and_json() {
+    for part in ["node-exporter", "mysqld-exporter"] {
+        let output = stackctl().args(["run", part, "--version"]).output().expect("it ends");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains(env!("CARGO_PKG_VERSION")), "{text}");
+    }
+    let port = support::free_port();
+    let mut child = stackctl()
+        .args(["run", "node-exporter", "--log.format=json"])
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let ready = lines
+        .map_while(Result::ok)
+        .map(|line| serde_json::from_str::<Value>(&line).expect("JSON on each line"))
+        .find(|event| event["message"] == "ready")
+        .expect("it gets ready");
+    let _ = child.kill();
+    let _ = child.wait();
+    assert_eq!(ready["address"], format!("127.0.0.1:{port}"));
 }

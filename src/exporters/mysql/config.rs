@@ -14,6 +14,7 @@ use super::my_cnf::{self, ConfigError, Login, Sections, Tls};
 use super::settings::{Setting, Settings};
 use crate::exporters::Start;
 use crate::exporters::flags::{self, Flag, FlagError, Values, bad};
+use crate::exporters::serving::Serving;
 
 /// The environment variable that holds the password where the option file has none.
 pub const PASSWORD_VARIABLE: &str = "MYSQLD_EXPORTER_PASSWORD";
@@ -31,16 +32,8 @@ impl fmt::Debug for Secret {
 /// How the MySQL exporter is set up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// `--web.listen-address`: addresses as `127.0.0.1:9104` or `:9104`.
-    pub listen: Vec<String>,
-    /// `--web.config.file`: certificate and users; empty for none.
-    pub web_config: PathBuf,
-    /// `--web.telemetry-path`.
-    pub telemetry_path: String,
-    /// `--log.level`: debug, info, warn or error.
-    pub log_level: String,
-    /// `--log.format`: logfmt or json.
-    pub log_format: String,
+    /// Where and how it serves, and how it logs.
+    pub serving: Serving,
     /// `--config.my-cnf`: option file; it need not exist.
     pub my_cnf: PathBuf,
     /// `--mysqld.address`: host and port where the option file names none.
@@ -86,20 +79,8 @@ fn collector_settings() -> impl Iterator<Item = &'static Setting> {
 }
 
 fn all_flags() -> Vec<Flag> {
-    let mut all = vec![
-        Flag::values(
-            "web.listen-address",
-            "127.0.0.1:9104",
-            "Address to serve on; may be given again.",
-        ),
-        Flag::value(
-            "web.config.file",
-            "",
-            "File with the certificate and the users of the server.",
-        ),
-        Flag::value("web.telemetry-path", "/metrics", "Path of the metrics."),
-        Flag::value("log.level", "info", "Least severity to log: debug, info, warn or error."),
-        Flag::value("log.format", "logfmt", "How to log: logfmt or json."),
+    let mut all = Serving::flags("127.0.0.1:9104");
+    all.extend([
         Flag::value("config.my-cnf", ".my.cnf", "Option file with the login."),
         Flag::value(
             "mysqld.address",
@@ -115,7 +96,7 @@ fn all_flags() -> Vec<Flag> {
         Flag::value("timeout-offset", "0.25", "Seconds taken off the scraper's own timeout."),
         Flag::value("exporter.deadline", "10s", "How long a scrape may take by itself."),
         Flag::value("exporter.custom-queries", "", "File with queries of your own, YAML."),
-    ];
+    ]);
     all.extend(COLLECTORS.iter().map(|collector| {
         let on = collector.start == Start::On;
         let default = if on { "on" } else { "off" };
@@ -152,17 +133,9 @@ impl Config {
         let address = text("mysqld.address");
         my_cnf::split_address(&address)
             .map_err(|err| bad("mysqld.address", &address, &err.to_string()))?;
-        let telemetry_path = text("web.telemetry-path");
-        if !telemetry_path.starts_with('/') || telemetry_path.contains(['{', '}', '*']) {
-            return Err(bad("web.telemetry-path", &telemetry_path, "a path such as `/metrics`"));
-        }
         let path = |name: &str| Some(text(name)).filter(|text| !text.is_empty()).map(PathBuf::from);
         Ok(Self {
-            listen: values.list("web.listen-address"),
-            web_config: text("web.config.file").into(),
-            telemetry_path,
-            log_level: text("log.level"),
-            log_format: text("log.format"),
+            serving: Serving::read(values)?,
             my_cnf: PathBuf::from(text("config.my-cnf")),
             address,
             user: text("mysqld.username"),

@@ -179,10 +179,10 @@ impl Exporter {
     /// The pages: the exposition, `/probe` for other servers, `/-/reload`, the landing page at `/`.
     pub fn router(&self) -> Router {
         let mut router = Router::new()
-            .route(&self.inner.config.telemetry_path, get(metrics))
+            .route(&self.inner.config.serving.telemetry_path, get(metrics))
             .route("/probe", get(probe))
             .route("/-/reload", get(reload).post(reload));
-        if self.inner.config.telemetry_path != "/" {
+        if self.inner.config.serving.telemetry_path != "/" {
             router = router.route("/", get(landing));
         }
         router.with_state(self.clone())
@@ -381,7 +381,7 @@ async fn landing(State(exporter): State<Exporter>) -> Html<String> {
         state,
         format!("Collectors: {}.", names.join(", ")),
     ];
-    let path = &exporter.inner.config.telemetry_path;
+    let path = &exporter.inner.config.serving.telemetry_path;
     http::landing("MySQL Exporter", &lines, &[(path, "Metrics")])
 }
 

@@ -13,6 +13,7 @@ use super::COLLECTORS;
 use super::opt_in::{self, OptIn};
 use crate::exporters::Start;
 use crate::exporters::flags::{self, Flag, FlagError, Values, bad};
+use crate::exporters::serving::Serving;
 
 const DISKS: &str = r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$";
 const MOUNT_POINTS: &str =
@@ -33,20 +34,12 @@ const VMSTAT: &str = "^(oom_kill|pgpg|pswp|pg.*fault).*";
 /// How the node exporter is set up. Regular expressions are text and empty when there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// `--web.listen-address`: addresses as `127.0.0.1:9100` or `:9100`.
-    pub listen: Vec<String>,
-    /// `--web.config.file`: certificate and users; empty for none.
-    pub web_config: PathBuf,
-    /// `--web.telemetry-path`.
-    pub telemetry_path: String,
+    /// Where and how it serves, and how it logs.
+    pub serving: Serving,
     /// False with `--web.disable-exporter-metrics`.
     pub exporter_metrics: bool,
     /// `--web.max-requests`; 0 for no limit.
     pub max_requests: u64,
-    /// `--log.level`: debug, info, warn or error.
-    pub log_level: String,
-    /// `--log.format`: logfmt or json.
-    pub log_format: String,
     /// `--path.procfs`.
     pub procfs: PathBuf,
     /// `--path.sysfs`.
@@ -179,18 +172,8 @@ const FORMER_NAMES: &[(&str, &str)] = &[
 ];
 
 fn all_flags() -> Vec<Flag> {
-    let mut all = vec![
-        Flag::values(
-            "web.listen-address",
-            "127.0.0.1:9100",
-            "Address to serve on; may be given again.",
-        ),
-        Flag::value(
-            "web.config.file",
-            "",
-            "File with the certificate and the users of the server.",
-        ),
-        Flag::value("web.telemetry-path", "/metrics", "Path of the metrics."),
+    let mut all = Serving::flags("127.0.0.1:9100");
+    all.extend([
         Flag::switch(
             "web.disable-exporter-metrics",
             false,
@@ -198,8 +181,6 @@ fn all_flags() -> Vec<Flag> {
         ),
         Flag::value("web.max-requests", "40", "How many scrapes run at once; 0 for any number."),
         Flag::value("runtime.gomaxprocs", "1", "Understood and without effect."),
-        Flag::value("log.level", "info", "Least severity to log: debug, info, warn or error."),
-        Flag::value("log.format", "logfmt", "How to log: logfmt or json."),
         Flag::value("path.procfs", "/proc", "Where procfs is mounted."),
         Flag::value("path.sysfs", "/sys", "Where sysfs is mounted."),
         Flag::value("path.rootfs", "/", "Where the host's root file system is mounted."),
@@ -260,7 +241,7 @@ fn all_flags() -> Vec<Flag> {
             "",
             "Folder of *.prom files; may be repeated.",
         ),
-    ];
+    ]);
     let help = |text: &str| format!("{text} A regular expression.");
     all.extend(FILTERS.iter().map(|(name, default, text)| Flag::value(name, default, &help(text))));
     all.extend(opt_in::flags());
@@ -312,27 +293,10 @@ impl Config {
             let exclude = if narrowed { String::new() } else { text(&exclude) };
             Ok(Devices { include: text(&include), exclude })
         };
-        for (name, choices) in [
-            ("log.level", &["debug", "info", "warn", "error"][..]),
-            ("log.format", &["logfmt", "json"]),
-        ] {
-            if !choices.contains(&values.text(name)) {
-                let problem = format!("one of {}", choices.join(", "));
-                return Err(bad(name, values.text(name), &problem));
-            }
-        }
-        let telemetry_path = text("web.telemetry-path");
-        if !telemetry_path.starts_with('/') || telemetry_path.contains(['{', '}', '*']) {
-            return Err(bad("web.telemetry-path", &telemetry_path, "a path such as `/metrics`"));
-        }
         let config = Self {
-            listen: values.list("web.listen-address"),
-            web_config: text("web.config.file").into(),
-            telemetry_path,
+            serving: Serving::read(values)?,
             exporter_metrics: !values.on("web.disable-exporter-metrics", false),
             max_requests: values.parsed("web.max-requests")?,
-            log_level: text("log.level"),
-            log_format: text("log.format"),
             procfs: path("path.procfs"),
             sysfs: path("path.sysfs"),
             rootfs: path("path.rootfs"),

@@ -75,7 +75,7 @@ impl Exporter {
             host,
             enabled,
             patience: Patience { slow: Duration::from_millis(250), deadline: config.deadline },
-            telemetry_path: config.telemetry_path.clone(),
+            telemetry_path: config.serving.telemetry_path.clone(),
             scrapes: Scrapes::new(config.max_requests, config.exporter_metrics),
         };
         Ok(Self { inner: Arc::new(inner) })
