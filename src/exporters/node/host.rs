@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::ops::Deref;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use parking_lot::Mutex;
@@ -78,6 +78,11 @@ pub struct Host {
 }
 
 impl Host {
+    /// Where sysfs is read.
+    pub(super) fn sysfs(&self) -> &Path {
+        &self.sysfs
+    }
+
     /// A host below the configured roots; fails on a regular expression that does not parse and on
     /// filters that exclude each other.
     pub fn new(config: &Config) -> Result<Self, FlagError> {

@@ -45,6 +45,7 @@ mod meminfo_numa;
 mod mountstats;
 mod netclass;
 mod netclass_netlink;
+mod netclass_told;
 mod netdev;
 mod netlink;
 mod netstat;

@@ -1,7 +1,7 @@
 //! Attributes of network devices, from `/sys/class/net`; on request from netlink.
 
 use super::netclass_netlink::{self, OTHER_NAME};
-use super::{CollectError, Collector, Families, Host, Metric, On};
+use super::{CollectError, Collector, Families, Host, Metric, On, netclass_told};
 
 const DEVICE: &[&str] = &["device"];
 pub(super) const UP: Metric =
@@ -103,7 +103,7 @@ pub(super) const COLLECTOR: Collector = Collector {
 };
 
 /// Attributes that are a number. Those that make no sense for a device cannot be read.
-const NUMBERS: [(&str, Metric); 16] = [
+pub(super) const NUMBERS: [(&str, Metric); 16] = [
     ("addr_assign_type", ADDRESS_ASSIGN),
     ("carrier", CARRIER),
     ("carrier_changes", CARRIER_CHANGES),
@@ -127,6 +127,7 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
     if host.settings.netclass_netlink {
         return netclass_netlink::collect(host, out);
     }
+    let told = netclass_told::ask(host);
     for device in host.list("sys/class/net")? {
         if !host.settings.netclass.takes(&device) {
             continue;
@@ -134,26 +135,29 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
         // `bonding_masters` is a file among the devices.
         let Some(folder) = host.folder(&format!("sys/class/net/{device}")) else { continue };
         let text = |file: &str| folder.line(file).unwrap_or_default();
+        let told = told.get(&device);
         let mut admin = "unknown";
         for (file, metric) in &NUMBERS {
-            if let Some(value) = folder.number(file) {
+            let number = told.and_then(|told| told.number(file));
+            if let Some(value) = number.unwrap_or_else(|| folder.number(file)) {
                 if *file == "flags" {
                     admin = if value as u64 & FLAG_UP == 0 { "down" } else { "up" };
                 }
                 out.put(metric, &[&device], value);
             }
         }
-        let state = text("operstate");
+        let [address, broadcast, state, alias] = match told {
+            Some(told) => [
+                told.address.clone(),
+                told.broadcast.clone(),
+                told.state.to_owned(),
+                told.alias.clone(),
+            ],
+            None => ["address", "broadcast", "operstate", "ifalias"].map(text),
+        };
         out.put(&UP, &[&device], f64::from(u8::from(state == "up")));
-        let labels = [
-            &*device,
-            &text("address"),
-            &text("broadcast"),
-            &text("duplex"),
-            &state,
-            admin,
-            &text("ifalias"),
-        ];
+        let duplex = text("duplex");
+        let labels = [&*device, &address, &broadcast, &duplex, &state, admin, &alias];
         out.put(&INFO, &labels, 1.0);
         if let Some(megabits) = folder.number("speed") {
             // Devices that do not know their speed say -1.

@@ -36,7 +36,7 @@ const PROPERTIES: u16 = 52;
 const ALTERNATIVE_NAME: u16 = 53;
 
 /// States of operation by their numbers (RFC 2863).
-const STATES: [&str; 7] =
+pub(super) const STATES: [&str; 7] =
     ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"];
 
 pub(super) fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
@@ -116,7 +116,7 @@ fn show(host: &Host, message: &[u8], link: &Link, out: &mut Families) {
 }
 
 /// A hardware address as it is usually written.
-fn hardware(bytes: &[u8]) -> String {
+pub(super) fn hardware(bytes: &[u8]) -> String {
     let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     bytes.join(":")
 }
