@@ -138,8 +138,8 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
         let told = told.get(&device);
         let mut admin = "unknown";
         for (file, metric) in &NUMBERS {
-            let number = told.and_then(|told| told.number(file));
-            if let Some(value) = number.unwrap_or_else(|| folder.number(file)) {
+            let read = || folder.number(file);
+            if let Some(value) = told.map_or_else(read, |told| told.number(file, read)) {
                 if *file == "flags" {
                     admin = if value as u64 & FLAG_UP == 0 { "down" } else { "up" };
                 }

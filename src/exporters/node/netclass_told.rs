@@ -82,28 +82,31 @@ impl Told {
         told
     }
 
-    /// The number in a file of the device's folder, where netlink tells it: `Some(None)` for a file
-    /// that could not be read.
-    pub(super) fn number(&self, file: &str) -> Option<Option<f64>> {
-        let attribute = |kind: u16| self.numbers.get(&kind).map(|value| Some(*value as f64));
-        // Some files of a device that is down cannot be read.
-        let while_up = |value| Some(if self.flags & IS_UP == 0 { None } else { value });
-        match file {
-            "carrier" => while_up(attribute(33)?),
+    /// The number in a file of the device's folder, which `read` is asked for where netlink does not
+    /// tell it. `None` for a file that cannot be read.
+    pub(super) fn number(&self, file: &str, read: impl FnOnce() -> Option<f64>) -> Option<f64> {
+        let is_up = self.flags & IS_UP != 0;
+        let index = f64::from(self.index);
+        let attribute = |kind: u16| self.numbers.get(&kind).map(|value| *value as f64);
+        let told = match file {
+            // These two cannot be read while the device is down.
+            "carrier" | "dormant" if !is_up => return None,
+            "carrier" => attribute(33),
             "carrier_changes" => attribute(35),
             "carrier_down_count" => attribute(48),
             "carrier_up_count" => attribute(47),
-            "dormant" => while_up(Some(f64::from(u8::from(self.flags & IS_DORMANT != 0)))),
-            "ifindex" => Some(Some(f64::from(self.index))),
+            "dormant" => Some(f64::from(u8::from(self.flags & IS_DORMANT != 0))),
+            "ifindex" => Some(index),
             // A device that is built on no other has no such attribute; sysfs shows its own number.
-            "iflink" => attribute(LINKED).or(Some(Some(f64::from(self.index)))),
+            "iflink" => attribute(LINKED).or(Some(index)),
             "link_mode" => attribute(17),
             "mtu" => attribute(4),
             "netdev_group" => attribute(27),
             "tx_queue_len" => attribute(13),
-            "type" => Some(Some(f64::from(self.kind))),
+            "type" => Some(f64::from(self.kind)),
             _ => None,
-        }
+        };
+        told.or_else(read)
     }
 }
 
@@ -122,9 +125,8 @@ mod tests {
         for (name, told) in told {
             let Some(folder) = host.folder(&format!("sys/class/net/{name}")) else { continue };
             for (file, _) in &NUMBERS {
-                if let Some(number) = told.number(file) {
-                    assert_eq!(number, folder.number(file), "{name}/{file}");
-                }
+                let read = || folder.number(file);
+                assert_eq!(told.number(file, read), read(), "{name}/{file}");
             }
             let text = |file: &str| folder.line(file).unwrap_or_default();
             assert_eq!(told.address, text("address"), "{name}");
