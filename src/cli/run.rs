@@ -135,7 +135,7 @@ fn run_exporter(router: &axum::Router, serving: &Serving) -> anyhow::Result<Exit
             info!(address = %listener.local_addr()?, "ready");
             servers.spawn(web::serve(listener, router.clone(), guard.clone(), stop.clone()));
         }
-        footprint::give_back_start();
+        tokio::spawn(footprint::settle());
         servers.join_all().await;
         Ok(ExitCode::SUCCESS)
     })
