@@ -1,7 +1,6 @@
 //! The MySQL exporter against real servers and the installed reference program.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -655,18 +654,7 @@ fn promtool_is_content() {
 }
 
 fn complaints(page: &str) -> Vec<String> {
-    let program = crate::support::find_program("promtool").expect("installed");
-    let mut child = std::process::Command::new(program)
-        .args(["check", "metrics"])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    child.stdin.take().expect("a pipe").write_all(page.as_bytes()).expect("written");
-    let output = child.wait_with_output().expect("it ends");
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(!said.contains("error while linting"), "{said}");
+    let said = crate::support::check_metrics(page);
     said.lines().filter(|line| line.starts_with("mysql")).map(str::to_owned).collect()
 }
 

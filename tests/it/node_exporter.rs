@@ -3,7 +3,7 @@
 //! Of the recording there is one trial for each collector, so that a report says whose families differ.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -765,17 +765,6 @@ fn promtool_finds_no_more_than_in_the_recording() {
 
 /// What `promtool check metrics` has to say.
 fn complaints(page: &str) -> BTreeSet<String> {
-    let program = find_program("promtool").expect("installed");
-    let mut child = std::process::Command::new(program)
-        .args(["check", "metrics"])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    child.stdin.take().expect("a pipe").write_all(page.as_bytes()).expect("written");
-    let output = child.wait_with_output().expect("it ends");
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(!said.contains("error while linting"), "{said}");
+    let said = crate::support::check_metrics(page);
     said.lines().filter(|line| line.starts_with("node_")).map(str::to_owned).collect()
 }

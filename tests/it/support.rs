@@ -103,3 +103,22 @@ pub fn get(port: u16, path: &str) -> Option<(u16, String)> {
 pub fn get_json(port: u16, path: &str) -> Option<serde_json::Value> {
     serde_json::from_str(&get(port, path)?.1).ok()
 }
+
+/// What `promtool check metrics` says of a page, a complaint on each line.
+pub fn check_metrics(page: &str) -> String {
+    use std::io::Write as _;
+    use std::process::Stdio;
+    let program = find_program("promtool").expect("it was looked for");
+    let mut child = std::process::Command::new(program)
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    child.stdin.take().expect("a pipe").write_all(page.as_bytes()).expect("written");
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(!said.contains("error while linting"), "{said}");
+    said
+}
