@@ -1,7 +1,11 @@
-//! Every rule has a folder `golden/RULE-NAME/` with manifests that break it, in KDL and in YAML, and
-//! `findings.txt` with what `validate` says of them.
+//! Every rule has a folder `golden/rules/RULE-NAME/`:
+//!
+//! - `stack.kdl` and `stack.yaml` break it, and `findings.txt` is what `validate` says: the findings of
+//!   this rule, and the errors of others, so that a mistake is seen to make one finding and not five;
+//! - `quiet.kdl` and `quiet.yaml` come close to it and are well: the rule says nothing.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use libtest_mimic::{Failed, Trial};
 
@@ -9,24 +13,28 @@ use crate::support::{repository, stackctl};
 
 /// One trial for each folder, and one that asks whether every rule has one.
 pub fn trials() -> Vec<Trial> {
-    let folders: Vec<PathBuf> = std::fs::read_dir(repository("golden"))
-        .expect("golden/ is part of the repository")
+    let folders: Vec<PathBuf> = std::fs::read_dir(repository("golden/rules"))
+        .expect("golden/rules/ is part of the repository")
         .flatten()
         .map(|entry| entry.path())
-        // Folders without it belong to the renderers.
-        .filter(|folder| folder.join("findings.txt").is_file())
         .collect();
     let mut trials: Vec<Trial> = folders
         .into_iter()
-        .map(|folder| {
+        .flat_map(|folder| {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            Trial::test(format!("rules::{name}"), move || check(&folder, &name))
+            let (quiet, quiet_name) = (folder.clone(), name.clone());
+            [
+                Trial::test(format!("rules::{name}"), move || fires(&folder, &name)),
+                Trial::test(format!("rules::{quiet_name}::quiet"), move || {
+                    stays_silent(&quiet, &quiet_name)
+                }),
+            ]
         })
         .collect();
     trials.push(Trial::test("rules::every_rule_has_a_golden_case", || {
-        let missing: Vec<String> = rules()
-            .into_iter()
-            .filter(|(_, name)| !repository("golden").join(name).join("findings.txt").is_file())
+        let missing: Vec<String> = RULES
+            .iter()
+            .filter(|(_, name)| !repository("golden/rules").join(name).is_dir())
             .map(|(code, name)| format!("{code} {name}"))
             .collect();
         if missing.is_empty() { Ok(()) } else { Err(format!("no case for {missing:?}").into()) }
@@ -35,7 +43,7 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// Codes and names as `stackctl explain` lists them.
-fn rules() -> Vec<(String, String)> {
+static RULES: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
     let output = stackctl().arg("explain").output().expect("the binary runs");
     String::from_utf8_lossy(&output.stdout)
         .lines()
@@ -44,34 +52,43 @@ fn rules() -> Vec<(String, String)> {
             Some((words.next()?.to_owned(), words.nth(1)?.to_owned()))
         })
         .collect()
+});
+
+/// The code of the rule that the folder is named after; `None` for a case that is no rule's own.
+fn code_of(name: &str) -> Option<&'static str> {
+    RULES.iter().find(|(_, rule)| rule == name).map(|(code, _)| code.as_str())
 }
 
-fn manifests(folder: &Path) -> impl Iterator<Item = PathBuf> {
-    let names = ["stack.kdl", "stack.yaml"].map(|name| folder.join(name));
-    names.into_iter().filter(|path| path.is_file())
+fn validate(folder: &Path, manifest: &str) -> Result<String, Failed> {
+    let output = stackctl()
+        .args(["--quiet", "validate", "--format", "concise", manifest])
+        .current_dir(folder)
+        .output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let errors = text.contains(": error[");
+    if output.status.code() != Some(i32::from(errors)) {
+        return Err(format!("exit code {:?} with\n{text}", output.status.code()).into());
+    }
+    Ok(text)
 }
 
-fn check(folder: &Path, name: &str) -> Result<(), Failed> {
+fn fires(folder: &Path, name: &str) -> Result<(), Failed> {
+    let code = code_of(name);
+    let own = |line: &str| code.is_none_or(|code| line.contains(&format!("[{code}]")));
     let mut found = String::new();
-    for manifest in manifests(folder) {
-        let file = manifest.file_name().unwrap_or_default();
-        let output = stackctl()
-            .args(["--quiet", "validate", "--format", "concise"])
-            .arg(file)
-            .current_dir(folder)
-            .output()?;
-        let text = String::from_utf8(output.stdout)?;
+    for manifest in ["stack.kdl", "stack.yaml"] {
+        if code.is_none() && !folder.join(manifest).is_file() {
+            continue;
+        }
+        let text = validate(folder, manifest)?;
         // A blessed mistake must not pass: the rule of the folder's name has to be among them.
-        if let Some((code, _)) = rules().iter().find(|(_, rule)| rule == name)
-            && !text.contains(&format!("[{code}]"))
-        {
-            return Err(format!("{code} is not found in {}:\n{text}", manifest.display()).into());
+        if !text.lines().any(own) {
+            return Err(format!("{code:?} is not found in {manifest}:\n{text}").into());
         }
-        let errors = text.contains(": error[");
-        if output.status.code() != Some(i32::from(errors)) {
-            return Err(format!("exit code {:?} with\n{text}", output.status.code()).into());
+        for line in text.lines().filter(|line| own(line) || line.contains(": error[")) {
+            found.push_str(line);
+            found.push('\n');
         }
-        found.push_str(&text);
     }
     let golden = folder.join("findings.txt");
     if std::env::var_os("BLESS").is_some() {
@@ -84,4 +101,18 @@ fn check(folder: &Path, name: &str) -> Result<(), Failed> {
     }
     let diff = similar::TextDiff::from_lines(&expected, &found);
     Err(format!("{}\n{}", golden.display(), diff.unified_diff()).into())
+}
+
+fn stays_silent(folder: &Path, name: &str) -> Result<(), Failed> {
+    let Some(code) = code_of(name) else { return Ok(()) };
+    for manifest in ["quiet.kdl", "quiet.yaml"] {
+        if !folder.join("quiet.kdl").is_file() {
+            continue;
+        }
+        let text = validate(folder, manifest)?;
+        if text.contains(": error[") || text.contains(&format!("[{code}]")) {
+            return Err(format!("{manifest} is not quiet:\n{text}").into());
+        }
+    }
+    Ok(())
 }
