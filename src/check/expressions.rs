@@ -1,67 +1,126 @@
-//! Every PromQL expression of a stack, in one list.
+//! Every PromQL expression of a stack, parsed once, in one list.
 
-use crate::diag::Spanned;
-use crate::manifest::{Grafana, PanelKind, Stack};
-use crate::promql::{ParseError, ParseOptions, parse_recovering};
+use std::ops::Range;
+
+use crate::diag::{Files, Span, Spanned};
+use crate::manifest::{
+    Alert, Block, Dashboard, Federate, Grafana, Panel, PanelKind, Query, Record, Rule, RuleGroup,
+    Slo, Stack, Test, place_in,
+};
+use crate::promql::{self, Expr, ParseError, ParseOptions, parse_recovering};
 
 /// A piece of PromQL and what it belongs to.
 pub struct Expression<'a> {
     /// As written.
     pub text: &'a Spanned<String>,
-    /// ``alert `X` ``, for messages.
-    pub owner: String,
+    /// What it is for.
+    pub site: Site<'a>,
+    /// What could be read of it; whole if there are no [`errors`](Self::errors).
+    pub tree: Option<Expr>,
     /// Mistakes; offsets fit the text as written.
     pub errors: Vec<ParseError>,
 }
 
-/// Parses every expression of rules, tests, objectives, federation and dashboards.
-pub fn all<'a>(stack: &'a Stack) -> Vec<Expression<'a>> {
-    let mut found = Vec::new();
-    let mut add = |text: &'a Spanned<String>, owner: String| {
-        let (_, errors) = parse_recovering(text, ParseOptions::default());
-        found.push(Expression { text, owner, errors });
-    };
-    for record in stack.records() {
-        add(&record.expr, format!("recording rule `{}`", record.name));
+/// What an expression is for.
+#[derive(Clone, Copy)]
+pub enum Site<'a> {
+    /// A recording rule.
+    Record(&'a RuleGroup, &'a Block<Record>),
+    /// An alert.
+    Alert(&'a RuleGroup, &'a Block<Alert>),
+    /// A query of a unit test.
+    Test(&'a Block<Test>),
+    /// The counter of all events of an objective.
+    SloTotal(&'a Block<Slo>),
+    /// The counter of bad events of an objective.
+    SloErrors(&'a Block<Slo>),
+    /// A selector of a federation job.
+    Federate(&'a Block<Federate>),
+    /// A query of a panel. Variables are replaced by something of the same length before it is parsed:
+    /// by `1m` where a duration belongs, else by letters `v`.
+    Panel(&'a Dashboard, &'a Panel, &'a Block<Query>),
+}
+
+impl Site<'_> {
+    /// What it is, for messages: ``alert `X` ``.
+    pub fn what(&self) -> String {
+        match self {
+            Self::Record(_, record) => format!("recording rule `{}`", record.name),
+            Self::Alert(_, alert) => format!("alert `{}`", alert.name),
+            Self::Test(test) => format!("test `{}`", test.name),
+            Self::SloTotal(slo) => format!("total of slo `{}`", slo.name),
+            Self::SloErrors(slo) => format!("errors of slo `{}`", slo.name),
+            Self::Federate(federate) => format!("federation job `{}`", federate.job),
+            Self::Panel(_, panel, _) => format!("panel `{}`", panel.title),
+        }
     }
-    for alert in stack.alerts() {
-        add(&alert.expr, format!("alert `{}`", alert.name));
+}
+
+impl Expression<'_> {
+    /// The tree, if the expression is without a mistake: what rules about its meaning look at.
+    pub fn sound(&self) -> Option<&Expr> {
+        self.tree.as_ref().filter(|_| self.errors.is_empty())
+    }
+
+    /// The place in the manifest of a part of the expression.
+    pub fn place(&self, files: &Files, part: promql::Span) -> Span {
+        self.range(files, part.start..part.end)
+    }
+
+    /// The same for a range of bytes of the text.
+    pub fn range(&self, files: &Files, range: Range<usize>) -> Span {
+        place_in(files, self.text, range)
+    }
+}
+
+/// Parses every expression of rules, tests, objectives, federation and dashboards.
+pub fn all(stack: &Stack) -> Vec<Expression<'_>> {
+    let mut found = Vec::new();
+    let mut add = |text, site| found.push(parsed(text, text, site));
+    for group in &stack.rules {
+        for rule in &group.rules {
+            match rule {
+                Rule::Record(record) => add(&record.expr, Site::Record(group, record)),
+                Rule::Alert(alert) => add(&alert.expr, Site::Alert(group, alert)),
+            }
+        }
     }
     for test in &stack.tests {
         for expectation in test.at.iter().flat_map(|at| &at.query) {
-            add(&expectation.expr, format!("test `{}`", test.name));
+            add(&expectation.expr, Site::Test(test));
         }
     }
     for slo in &stack.slos {
-        add(&slo.total, format!("total of slo `{}`", slo.name));
-        add(&slo.errors, format!("errors of slo `{}`", slo.name));
+        add(&slo.total, Site::SloTotal(slo));
+        add(&slo.errors, Site::SloErrors(slo));
     }
     for federate in stack.prometheus.iter().flat_map(|prometheus| &prometheus.federate) {
         for selector in &federate.matches {
-            add(selector, format!("federation job `{}`", federate.job));
+            add(selector, Site::Federate(federate));
         }
     }
-    let dashboards = stack
-        .grafana
-        .iter()
-        .flat_map(|grafana| grafana.dashboards.iter().map(move |dashboard| (grafana, dashboard)));
-    for (grafana, dashboard) in dashboards {
-        for panel in dashboard.panels() {
-            let source = panel.datasource.as_ref().or(dashboard.datasource.as_ref());
-            for query in &panel.queries {
-                match query.datasource.as_ref().or(source) {
-                    Some(source) if !speaks_promql(grafana, source) => continue,
-                    None if panel.kind.value == PanelKind::Logs => continue,
-                    _ => {}
+    if let Some(grafana) = &stack.grafana {
+        for dashboard in &grafana.dashboards {
+            for panel in dashboard.panels() {
+                let source = panel.datasource.as_ref().or(dashboard.datasource.as_ref());
+                for query in &panel.queries {
+                    match query.datasource.as_ref().or(source) {
+                        Some(source) if !speaks_promql(grafana, source) => continue,
+                        None if panel.kind.value == PanelKind::Logs => continue,
+                        _ => {}
+                    }
+                    let site = Site::Panel(dashboard, panel, query);
+                    found.push(parsed(&query.expr, &without_variables(&query.expr), site));
                 }
-                let (_, errors) =
-                    parse_recovering(&without_variables(&query.expr), ParseOptions::default());
-                let owner = format!("panel `{}`", panel.title);
-                found.push(Expression { text: &query.expr, owner, errors });
             }
         }
     }
     found
+}
+
+fn parsed<'a>(text: &'a Spanned<String>, read: &str, site: Site<'a>) -> Expression<'a> {
+    let (tree, errors) = parse_recovering(read, ParseOptions::default());
+    Expression { text, site, tree, errors }
 }
 
 /// Whether queries to the source are PromQL; nothing is known of variables.

@@ -53,6 +53,7 @@ pub use levels::{Levels, UnknownRule};
 
 use crate::diag::{Code, Files, Finding, Findings, Severity, most_similar, quoted_list};
 use crate::manifest::{Stack, codes};
+use expressions::Expression;
 use topology::Topology;
 
 /// A kind of mistake and how it is found.
@@ -85,6 +86,8 @@ struct Input<'a> {
     stack: &'a Stack,
     /// Hosts, ports and connections of the stack.
     topology: Topology<'a>,
+    /// Every PromQL expression, parsed.
+    expressions: Vec<Expression<'a>>,
     /// The text of all files, to point inside of strings.
     files: &'a Files,
 }
@@ -146,7 +149,8 @@ pub fn rules() -> impl Iterator<Item = Code> {
 /// Adds the findings of all rules to those of reading, applies the levels that the manifest and the
 /// command line ask for, and sorts.
 pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Levels) {
-    let input = Input { stack, topology: Topology::of(stack), files };
+    let input =
+        Input { stack, topology: Topology::of(stack), expressions: expressions::all(stack), files };
     for rule in RULES {
         (rule.check)(&input, findings);
     }

@@ -1,9 +1,7 @@
 //! An expression is no PromQL.
 
-use super::expressions;
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity};
-use crate::manifest::place_in;
 use crate::promql::ParseErrorKind;
 
 pub(super) const RULE: Rule = Rule {
@@ -22,10 +20,10 @@ fn check(input: &Input<'_>, findings: &mut Findings) {
 pub(super) fn report(
     rule: &Rule,
     kind: ParseErrorKind,
-    Input { stack, files, .. }: &Input<'_>,
+    Input { expressions, files, .. }: &Input<'_>,
     findings: &mut Findings,
 ) {
-    for expression in expressions::all(stack) {
+    for expression in expressions {
         let broken = expression.errors.iter().any(|e| e.kind == ParseErrorKind::Syntax);
         if broken && kind != ParseErrorKind::Syntax {
             continue;
@@ -33,12 +31,12 @@ pub(super) fn report(
         // After a mistake of syntax the parser guesses: what follows may only follow from it.
         let told = if broken { 1 } else { usize::MAX };
         for error in expression.errors.iter().filter(|error| error.kind == kind).take(told) {
-            let span = place_in(files, expression.text, error.span.start..error.span.end);
+            let span = expression.place(files, error.span);
             let mut finding = rule
-                .says(format!("{}: {}", expression.owner, error.message))
+                .says(format!("{}: {}", expression.site.what(), error.message))
                 .at(span, if kind == ParseErrorKind::Syntax { "here" } else { "this" });
             if let Some(opened) = error.opened {
-                let span = place_in(files, expression.text, opened.start..opened.end);
+                let span = expression.place(files, opened);
                 finding = finding.also(span, "opened here");
             }
             findings.push(finding);
