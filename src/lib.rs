@@ -8,6 +8,7 @@ pub mod check;
 pub mod cli;
 pub mod diag;
 pub mod exporters;
+pub mod import;
 pub mod manifest;
 pub mod model;
 pub mod notify;

@@ -7,7 +7,7 @@ use anyhow::bail;
 use clap::Args;
 
 use super::printer::out;
-use crate::check;
+use crate::{check, import};
 
 /// Explains a rule; lists all rules if none is named.
 #[derive(Debug, Args)]
@@ -25,7 +25,9 @@ impl Explain {
             }
             return Ok(ExitCode::SUCCESS);
         };
+        // What an import says is no rule of manifests, and not listed with them.
         let found = check::rules()
+            .chain([import::NOT_CARRIED])
             .find(|rule| rule.code.eq_ignore_ascii_case(&wanted) || rule.name == wanted);
         let Some(rule) = found else {
             let names = check::rules().flat_map(|rule| [rule.code, rule.name]);

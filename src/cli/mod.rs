@@ -3,6 +3,7 @@
 mod control;
 mod explain;
 mod hash_password;
+mod import;
 mod printer;
 mod query;
 mod render;
@@ -82,6 +83,8 @@ enum Command {
     },
     /// Ask a running Prometheus-compatible server.
     Query(query::Query),
+    /// Make a manifest out of configuration that exists.
+    Import(import::Import),
     /// Explain a rule: what it finds, why it matters, how to mend it.
     Explain(explain::Explain),
     /// Print the JSON Schema of the manifest's YAML form.
@@ -171,6 +174,7 @@ fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Query(query) => small_runtime()?.block_on(query.run()),
+        Command::Import(import) => import.run(),
         Command::Explain(explain) => explain.run(),
         Command::Schema => schema::run(),
         Command::HashPassword(hash) => hash.run(),

@@ -17,7 +17,7 @@ pub mod stack;
 mod tests;
 pub mod text;
 pub mod tree;
-mod yaml;
+pub mod yaml;
 
 pub use block::{Block, DurationText, Map, Ordered, SizeText, Value};
 pub use load::{Format, Loaded, ManifestError, load, load_with, parse};

@@ -35,6 +35,16 @@ pub fn glob(pattern: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Whether a path, with `/`, matches a pattern part by part; what is no pattern matches nothing.
+pub fn glob_matches(pattern: &str, path: &str) -> bool {
+    let (pattern, path): (Vec<&str>, Vec<&str>) =
+        (pattern.split('/').collect(), path.split('/').collect());
+    let fits = |(pattern, part): (&&str, &&str)| {
+        part_regex(pattern).is_some_and(|regex| regex.is_match(part))
+    };
+    pattern.len() == path.len() && pattern.iter().zip(&path).all(fits)
+}
+
 fn part_regex(part: &str) -> Option<regex::Regex> {
     let mut pattern = String::from("^(?s:");
     let mut chars = part.chars();

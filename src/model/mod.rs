@@ -12,7 +12,7 @@ mod slug;
 
 pub use alert::Alert;
 pub use duration::{DurationError, PromDuration, format_duration, parse_duration};
-pub use glob::glob;
+pub use glob::{glob, glob_matches};
 pub use histogram::{BucketSpan, CounterReset, Histogram};
 pub use labels::{Labels, LabelsBuilder};
 pub use matcher::{MatchOp, Matcher, MatcherError};

@@ -7,6 +7,7 @@ mod bad_input;
 mod exporters;
 mod exposition;
 mod guard;
+mod import;
 mod mariadb;
 mod mysql;
 mod mysql_wire;
@@ -31,6 +32,7 @@ use std::process::ExitCode;
 const PARTS: &[(&str, &[support::Test])] = &[
     ("bad_input", bad_input::TESTS),
     ("guard", guard::TESTS),
+    ("import", import::TESTS),
     ("mysql", mysql::TESTS),
     ("mysql_wire", mysql_wire::TESTS),
     ("promql", promql::TESTS),

@@ -22,11 +22,18 @@ pub fn read(text: &str, file: FileId, findings: &mut Findings) -> Vec<Node> {
     convert::stack(root, file, findings)
 }
 
+/// Reads the first document as it is, for what is no manifest.
+pub fn read_tree(text: &str, file: FileId, findings: &mut Findings) -> Option<Yaml> {
+    Reader::new(text, file, findings).document()
+}
+
 /// A value of YAML with its place.
 #[derive(Clone, Debug)]
-struct Yaml {
-    data: Data,
-    span: Span,
+pub struct Yaml {
+    /// What it is.
+    pub data: Data,
+    /// Where it stands.
+    pub span: Span,
     /// Its first character, to point at when it is long.
     head: Span,
     /// A tag of the user's own: `secret` of `!secret x`.
@@ -35,10 +42,19 @@ struct Yaml {
     damaged: bool,
 }
 
+/// What a value is.
 #[derive(Clone, Debug)]
-enum Data {
-    Scalar { text: String, plain: bool },
+pub enum Data {
+    /// A single value.
+    Scalar {
+        /// The text, without quotes.
+        text: String,
+        /// Whether it was written without quotes.
+        plain: bool,
+    },
+    /// A list.
     List(Vec<Yaml>),
+    /// A map in the order written; each key once.
     Map(Vec<(Spanned<String>, Yaml)>),
 }
 

@@ -1,0 +1,402 @@
+//! `import`: a classic folder of prometheus.yml, rules, alertmanager.yml, compose and Grafana becomes a
+//! manifest, and what is rendered from that means the same. The comparison knows nothing of the
+//! importer: both sides are read as YAML and brought into one form by the rules of their formats.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Map, Value as Json, json};
+use tempfile::TempDir;
+
+use crate::support::{Needs, Test, find_program, repository, stackctl};
+
+pub const TESTS: &[Test] = &[
+    ("a_classic_folder_means_the_same_afterwards", Needs::Nothing, classic),
+    ("what_is_lost_is_named_at_its_place", Needs::Nothing, lost),
+    ("importing_twice_gives_the_same_bytes", Needs::Nothing, twice),
+    ("promtool_accepts_what_was_imported", Needs::Program("promtool"), promtool),
+    ("amtool_accepts_what_was_imported", Needs::Program("amtool"), amtool),
+    ("what_was_rendered_can_be_imported", Needs::Nothing, rendered),
+    ("a_machine_without_containers", Needs::Nothing, bare),
+    ("nothing_to_import_and_files_in_the_way", Needs::Nothing, refusals),
+];
+
+/// A copy of the classic folder, imported and rendered into `out`.
+fn imported() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&repository("tests/fixtures/classic"), dir.path());
+    run(dir.path(), &["import"], 0);
+    run(dir.path(), &["validate"], 0);
+    run(dir.path(), &["render", "-o", "out"], 0);
+    dir
+}
+
+#[track_caller]
+fn run(dir: &Path, arguments: &[&str], code: i32) -> (String, String) {
+    let ran = stackctl().args(arguments).current_dir(dir).output().unwrap();
+    let (out, err) =
+        (String::from_utf8(ran.stdout).unwrap(), String::from_utf8(ran.stderr).unwrap());
+    assert_eq!(ran.status.code(), Some(code), "{arguments:?}\n{out}{err}");
+    (out, err)
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            fs::create_dir(&target).unwrap();
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn read(dir: &Path, path: &str) -> Json {
+    let text = fs::read_to_string(dir.join(path)).unwrap_or_else(|err| panic!("{path}: {err}"));
+    serde_yaml::from_str(&text).unwrap_or_else(|err| panic!("{path}: {err}"))
+}
+
+/// One form for what means the same: single values as text, durations in milliseconds, paths without
+/// their folders, defaults left out.
+fn settled(key: &str, value: &Json) -> Json {
+    match value {
+        Json::Object(map) => {
+            let entries = map.iter().map(|(key, value)| (key.clone(), settled(key, value)));
+            let kept = entries.filter(|(key, value)| !is_usual(key, value));
+            Json::Object(kept.collect::<Map<String, Json>>())
+        }
+        Json::Array(list) => list.iter().map(|value| settled(key, value)).collect(),
+        Json::Null => Json::Null,
+        other => {
+            let text = other.as_str().map_or_else(|| other.to_string(), str::to_owned);
+            let path = key.ends_with("_file") || ["files", "templates"].contains(&key);
+            let times = ["interval", "timeout", "for", "wait", "deadline"];
+            if path {
+                // A file keeps its name, below what the folder was called.
+                let name = text.rsplit(['/', '-']).next().unwrap_or(&text);
+                json!(name.split('.').next())
+            } else if times.iter().any(|word| key.ends_with(word)) {
+                stackctl::model::parse_duration(&text)
+                    .map_or(json!(text), |d| json!(d.as_millis() as u64))
+            } else if key == "expr" {
+                json!(text.trim())
+            } else {
+                json!(text)
+            }
+        }
+    }
+}
+
+fn is_usual(key: &str, value: &Json) -> bool {
+    let usual: &[(&str, Json)] = &[
+        ("metrics_path", json!("/metrics")),
+        ("scheme", json!("http")),
+        ("honor_labels", json!("false")),
+        ("continue", json!("false")),
+        ("limit", json!("0")),
+    ];
+    let empty = value.is_null() || *value == json!([]) || *value == json!({});
+    empty || usual.iter().any(|(name, usual)| *name == key && value == usual)
+}
+
+/// A list of maps by one of their keys.
+fn keyed(list: &Json, key: &str) -> BTreeMap<String, Json> {
+    let items = list.as_array().map_or(&[][..], Vec::as_slice);
+    let named = |item: &Json| (item[key].as_str().unwrap_or_default().to_owned(), item.clone());
+    items.iter().map(named).collect()
+}
+
+fn classic() {
+    let dir = imported();
+    let at = |path: &str| settled("", &read(dir.path(), path));
+
+    // prometheus.yml: jobs whatever their order; one of them finds its targets in Kubernetes.
+    let (before, after) = (at("prometheus/prometheus.yml"), at("out/monitoring/prometheus.yml"));
+    assert_eq!(before["global"], after["global"]);
+    assert_eq!(before["remote_write"], after["remote_write"]);
+    assert_eq!(before["alerting"], after["alerting"]);
+    let mut jobs = keyed(&before["scrape_configs"], "job_name");
+    assert!(jobs.remove("pods").is_some());
+    let rendered = keyed(&after["scrape_configs"], "job_name");
+    assert_eq!(jobs.keys().collect::<Vec<_>>(), rendered.keys().collect::<Vec<_>>());
+    for (name, job) in &jobs {
+        assert_eq!(job, &rendered[name], "job {name}");
+    }
+    assert_eq!(jobs.len(), 6);
+
+    // Rules: one file instead of two, and so another name for the second group of a name.
+    let mut before = keyed(&at("prometheus/rules/node.yml")["groups"], "name");
+    let shop = keyed(&at("prometheus/rules/shop.yml")["groups"], "name");
+    for (name, mut group) in shop {
+        let name = if name == "node" { "node-2".to_owned() } else { name };
+        group["name"] = json!(name);
+        before.insert(name, group);
+    }
+    let after = keyed(&at("out/monitoring/alerts.yml")["groups"], "name");
+    assert_eq!(before, after);
+    assert_eq!(after.len(), 3);
+
+    // alertmanager.yml: the old kinds of matchers say the same.
+    let (mut before, after) =
+        (at("alertmanager/config.yml"), at("out/monitoring/alertmanager.yml"));
+    for route in before["route"]["routes"].as_array_mut().unwrap() {
+        new_matchers(route, ["match", "match_re", "matchers"]);
+    }
+    for inhibit in before["inhibit_rules"].as_array_mut().unwrap() {
+        new_matchers(inhibit, ["source_match", "", "source_matchers"]);
+        new_matchers(inhibit, ["", "target_match_re", "target_matchers"]);
+    }
+    // Named as lost: a receiver of a kind that there is not, a span of time that nobody uses.
+    before["receivers"][2].as_object_mut().unwrap().remove("opsgenie_configs").unwrap();
+    before["time_intervals"].as_array_mut().unwrap().pop().unwrap();
+    assert_eq!(before, after);
+
+    // Compose: services and their volumes, networks and secrets, from another folder.
+    let (before, after) =
+        (read(dir.path(), "docker-compose.yml"), read(dir.path(), "out/compose.yaml"));
+    for name in ["web", "db", "cache"] {
+        let (mut before, after) =
+            (service(&before["services"][name], ""), service(&after["services"][name], "."));
+        match name {
+            "web" => {
+                before["environment"]["LOG_LEVEL"] = json!("info");
+                before.as_object_mut().unwrap().remove("container_name").unwrap();
+            }
+            "cache" => drop(before.as_object_mut().unwrap().remove("sysctls").unwrap()),
+            // The exporter's user is made by a script of ours, with its password.
+            _ => {}
+        }
+        assert_eq!(before, after, "service {name}");
+    }
+    assert_eq!(settled("", &before["networks"]), settled("", &after["networks"]));
+    let names = |compose: &Json, key: &str| {
+        compose[key].as_object().unwrap().keys().cloned().collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(names(&before, "volumes"), names(&after, "volumes"));
+    assert_eq!(names(&before, "services"), names(&after, "services"));
+    for (name, service) in before["services"].as_object().unwrap() {
+        assert_eq!(service["image"], after["services"][name]["image"], "image of {name}");
+        let ports = |compose: &Json| ports(&compose["services"][name]);
+        assert_eq!(ports(&before), ports(&after), "ports of {name}");
+    }
+
+    // Grafana.
+    let sources = |path: &str| keyed(&read(dir.path(), path)["datasources"], "name");
+    let before = sources("grafana/provisioning/datasources/prometheus.yml");
+    let after = sources("out/monitoring/grafana-datasources.yml");
+    assert_eq!(before.len(), after.len());
+    for (name, before) in before {
+        for key in ["type", "url"] {
+            assert_eq!(before[key], after[&name][key], "{key} of {name}");
+        }
+        let default = |source: &Json| source["isDefault"] == json!(true);
+        assert_eq!(default(&before), default(&after[&name]));
+        for (key, value) in before["jsonData"].as_object().into_iter().flatten() {
+            assert_eq!(value, &after[&name]["jsonData"][key]);
+        }
+    }
+    let dashboard = |path: &str| settled("", &read(dir.path(), path));
+    assert_eq!(
+        dashboard("grafana/dashboards/hosts.json"),
+        dashboard("out/monitoring/dashboards/hosts.json")
+    );
+    assert_eq!(
+        dashboard("grafana/dashboards/shop/orders.json"),
+        dashboard("out/monitoring/dashboard-folders/shop/orders.json")
+    );
+}
+
+/// Matchers of the old two maps, and those of today without the blanks around the operator.
+fn new_matchers(holder: &mut Json, [equal, regex, name]: [&str; 3]) {
+    let mut all: Vec<Json> = Vec::new();
+    for (key, op) in [(equal, "="), (regex, "=~")] {
+        for (label, value) in holder[key].as_object().cloned().into_iter().flatten() {
+            all.push(json!(format!("{label}{op}{value}")));
+        }
+        holder.as_object_mut().unwrap().remove(key);
+    }
+    if !all.is_empty() {
+        holder[name] = Json::Array(all);
+    }
+}
+
+/// A service of compose in one form; `up` is what its paths begin with.
+fn service(service: &Json, up: &str) -> Json {
+    let mut service = settled("", service);
+    let all = service.as_object_mut().unwrap();
+    if let Some(list) = all.get("environment").and_then(Json::as_array) {
+        let pairs = list.iter().filter_map(|pair| pair.as_str()?.split_once('='));
+        let map: Map<String, Json> =
+            pairs.map(|(name, value)| (name.to_owned(), json!(value))).collect();
+        all.insert("environment".to_owned(), Json::Object(map));
+    }
+    for value in all
+        .get_mut("environment")
+        .and_then(Json::as_object_mut)
+        .into_iter()
+        .flat_map(Map::values_mut)
+    {
+        // `${X:?a message}`
+        let text = value.as_str().unwrap().to_owned();
+        *value = json!(text.split(":?").next().unwrap().trim_end_matches('}'));
+    }
+    let words = |value: &Json| match value.as_str() {
+        Some(text) => json!(text.split(' ').collect::<Vec<_>>()),
+        None => value.clone(),
+    };
+    for key in ["command", "healthcheck"] {
+        match all.get_mut(key) {
+            Some(Json::Object(check)) => {
+                let test: Vec<&str> = check["test"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .skip(1)
+                    .filter_map(Json::as_str)
+                    .collect();
+                check["test"] = json!(test.join(" "));
+            }
+            Some(value) => *value = words(value),
+            None => {}
+        }
+    }
+    if let Some(ports) = all.get_mut("ports") {
+        *ports = json!(self::ports(&json!({"ports": ports.clone()})));
+    }
+    for value in all.get_mut("volumes").and_then(Json::as_array_mut).into_iter().flatten() {
+        *value = json!(value.as_str().unwrap().replace(&format!("{up}./"), "./"));
+    }
+    let mut own = |key: &str, ours: &str| {
+        if let Some(list) = all.get_mut(key).and_then(Json::as_array_mut) {
+            list.retain(|item| !item.as_str().unwrap().contains(ours));
+        }
+    };
+    own("volumes", "grants.sh");
+    own("secrets", "exporter_password");
+    if let Some(build) = all.get_mut("build") {
+        build["context"] = json!(build["context"].as_str().unwrap().replace("../", "./"));
+    }
+    let restart = all.get("restart").and_then(Json::as_str).unwrap_or("no").to_owned();
+    all.insert("restart".to_owned(), json!(restart));
+    service
+}
+
+/// Published ports as `address:outside:inside`.
+fn ports(service: &Json) -> Vec<String> {
+    let list = service["ports"].as_array().map_or(&[][..], Vec::as_slice);
+    let text = |port: &Json| port.as_str().unwrap().to_owned();
+    list.iter()
+        .map(|port| match text(port).matches(':').count() {
+            1 => format!("0.0.0.0:{}", text(port)),
+            _ => text(port),
+        })
+        .collect()
+}
+
+fn lost() {
+    let (_, err) = run(&repository("tests/fixtures/classic"), &["import", "-o", "-"], 0);
+    for (place, what) in [
+        ("docker-compose.yml:10:5", "`container_name` of service `web`"),
+        ("docker-compose.yml:20:9", "`LOG_LEVEL` of service `web` is no variable any more"),
+        ("docker-compose.yml:52:5", "`sysctls` of service `cache`"),
+        ("docker-compose.yml:62:9", "the flag `--web.console.libraries"),
+        ("prometheus/prometheus.yml:58:5", "`kubernetes_sd_configs` of job `pods`"),
+        ("prometheus/prometheus.yml:57:5", "job `pods`, for which nothing here finds targets,"),
+        ("prometheus/rules/shop.yml:15:5", "this one is called `node-2`"),
+        ("alertmanager/config.yml:48:5", "`opsgenie_configs`"),
+        ("alertmanager/config.yml:67:5", "the time interval `unused`"),
+    ] {
+        let at = err.find(what).unwrap_or_else(|| panic!("{what} is not named:\n{err}"));
+        assert!(
+            err[at..].lines().take(4).any(|line| line.contains(place)),
+            "{what} at {place}:\n{err}"
+        );
+    }
+    assert_eq!(err.matches("S890").count(), 9, "{err}");
+}
+
+fn twice() {
+    let once = || run(&repository("tests/fixtures/classic"), &["import", "-o", "-"], 0).0;
+    let text = once();
+    assert_eq!(text, once());
+    assert!(text.starts_with("stack \"shop\" manifest=1\n"), "{text}");
+}
+
+fn promtool() {
+    let dir = imported();
+    // What a job's files are found by exists inside of the container only; promtool warns.
+    let ran = Command::new(find_program("promtool").unwrap())
+        .args(["check", "config", "out/monitoring/prometheus.yml"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(String::from_utf8_lossy(&ran.stdout).contains("6 rules found"));
+}
+
+fn amtool() {
+    let dir = imported();
+    let ran = Command::new(find_program("amtool").unwrap())
+        .args(["check-config", "out/monitoring/alertmanager.yml"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+/// What we render ourselves comes back: the same jobs, rules and routes.
+fn rendered() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&repository("golden/skincare/out"), dir.path());
+    run(dir.path(), &["import"], 0);
+    run(dir.path(), &["validate"], 0);
+    run(dir.path(), &["render", "-o", "again"], 0);
+    for file in ["prometheus.yml", "alerts.yml", "alertmanager.yml"] {
+        let path = format!("monitoring/{file}");
+        let (before, after) = (read(dir.path(), &path), read(dir.path(), &format!("again/{path}")));
+        match file {
+            "prometheus.yml" => {
+                let jobs = |file: &Json| keyed(&settled("", file)["scrape_configs"], "job_name");
+                assert_eq!(jobs(&before), jobs(&after));
+            }
+            _ => assert_eq!(settled("", &before), settled("", &after), "{file}"),
+        }
+    }
+}
+
+fn bare() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(
+        dir.path().join("prometheus.yml"),
+        "scrape_configs:\n- job_name: prometheus\n  static_configs: [{targets: ['localhost:9090']}]\n\
+         - job_name: node\n  scrape_interval: 1m\n  static_configs:\n  - targets: ['localhost:9100', 'h2:9100']\n",
+    )
+    .unwrap();
+    run(dir.path(), &["import"], 0);
+    let (out, _) = run(dir.path(), &["render", "--stdout", "monitoring/prometheus.yml"], 0);
+    let jobs = |text: &str| {
+        let file: Json = serde_yaml::from_str(text).unwrap();
+        keyed(&settled("", &file)["scrape_configs"], "job_name")
+    };
+    let before = fs::read_to_string(dir.path().join("prometheus.yml")).unwrap();
+    assert_eq!(jobs(&out), jobs(&before));
+}
+
+fn refusals() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, err) = run(dir.path(), &["import"], 2);
+    assert!(err.contains("has no prometheus.yml"), "{err}");
+    fs::write(dir.path().join("rules.yml"), "groups: []\n").unwrap();
+    fs::write(dir.path().join("stack.kdl"), "mine").unwrap();
+    let (_, err) = run(dir.path(), &["import"], 2);
+    assert!(err.contains("is there already; `--force` replaces it"), "{err}");
+    assert_eq!(fs::read_to_string(dir.path().join("stack.kdl")).unwrap(), "mine");
+    run(dir.path(), &["import", "--force"], 0);
+    assert!(fs::read_to_string(dir.path().join("stack.kdl")).unwrap().starts_with("stack "));
+    let (_, err) = run(dir.path(), &["import", "nowhere"], 2);
+    assert!(err.contains("cannot read `nowhere"), "{err}");
+}
