@@ -1,6 +1,7 @@
 //! Btrfs file systems, from `/sys/fs/btrfs`, and what is told of their devices where they are mounted.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::os::fd::AsFd;
 
 use super::btrfs_ioctl::{self, Device, ERRORS};
@@ -136,9 +137,8 @@ fn ask(host: &Host) -> BTreeMap<String, Vec<Device>> {
     };
     for point in points {
         let answer = btrfs_ioctl::file_system(&point).and_then(|(system, folder)| {
-            if !told.contains_key(&system.id) {
-                let devices = btrfs_ioctl::devices(folder.as_fd(), &system)?;
-                told.insert(system.id, devices);
+            if let Entry::Vacant(place) = told.entry(system.id.clone()) {
+                place.insert(btrfs_ioctl::devices(folder.as_fd(), &system)?);
             }
             Ok(())
         });

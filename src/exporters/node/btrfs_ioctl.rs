@@ -118,14 +118,9 @@ fn number(bytes: &[u8], at: usize) -> u64 {
 }
 
 fn uuid(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(36);
-    for (at, byte) in bytes.iter().enumerate() {
-        if [4, 6, 8, 10].contains(&at) {
-            text.push('-');
-        }
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text
+    let number = bytes.try_into().map_or(0, u128::from_be_bytes);
+    let hex = format!("{number:032x}");
+    [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &hex[part]).join("-")
 }
 
 #[cfg(test)]

@@ -100,6 +100,7 @@ impl Exporter {
         let answers = watched::run("node-collector", wanted.len(), inner.patience, move |job| {
             inner.enabled[jobs[job]].run(&inner.host, inner.patience.deadline)
         });
+        self.inner.host.end_of_scrape();
         let mut families = Families::default();
         for (at, answer) in wanted.into_iter().zip(answers) {
             let enabled = &self.inner.enabled[at];

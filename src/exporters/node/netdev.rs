@@ -88,7 +88,9 @@ const SUMMED: [(&str, &[usize]); 17] = [
 fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
     let settings = &host.settings;
     let links = if settings.netdev_netlink || settings.netdev_addresses {
-        netlink::links().map_err(|source| CollectError::Call { call: "netlink", source })?
+        let messages =
+            host.links().map_err(|source| CollectError::Call { call: "netlink", source })?;
+        messages.iter().filter_map(|message| Link::read(message)).collect()
     } else {
         Vec::new()
     };
