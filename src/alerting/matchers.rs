@@ -235,9 +235,10 @@ impl Tokens<'_> {
             let range = start..start + close + 1;
             self.at = range.end;
             let literal = &self.text[range.clone()];
-            let read = match literal.contains('\n') {
-                true => Err("a line break is written `\\n`".to_owned()),
-                false => unquote(literal),
+            let read = if literal.contains('\n') {
+                Err("a line break is written `\\n`".to_owned())
+            } else {
+                unquote(literal)
             };
             return match read {
                 Ok(text) => Ok((text, range)),

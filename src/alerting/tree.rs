@@ -12,8 +12,8 @@ use crate::wire::alertmanager as wire;
 
 /// What holds where no route says otherwise.
 const GROUP_WAIT: Duration = Duration::from_secs(30);
-const GROUP_INTERVAL: Duration = Duration::from_mins(5);
-const REPEAT_INTERVAL: Duration = Duration::from_hours(4);
+const GROUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
+const REPEAT_INTERVAL: Duration = Duration::from_secs(4 * 3600);
 
 /// A tree that Alertmanager would not take.
 #[derive(Debug, thiserror::Error)]
