@@ -65,10 +65,13 @@ fn route(rng: &mut Rng, depth: u8, receivers: &mut Vec<Receiver>) -> Route {
 }
 
 fn labels(rng: &mut Rng) -> Labels {
-    let pairs = NAMES
-        .iter()
-        .filter_map(|name| rng.bool().then(|| (*name, VALUES[rng.usize(..VALUES.len())])));
-    Labels::from_pairs(pairs.collect::<Vec<_>>())
+    let mut pairs = Vec::new();
+    for name in NAMES {
+        if rng.bool() {
+            pairs.push((name, VALUES[rng.usize(..VALUES.len())]));
+        }
+    }
+    Labels::from_pairs(pairs)
 }
 
 fn amtool_routes_alike() {
