@@ -1,5 +1,7 @@
 //! `Stack` → findings. One file per rule; a new rule is its file and a line in [`RULES`].
 
+mod absent_of_undeclared;
+mod collector_disabled_but_used;
 mod default_password;
 mod dependency_cycle;
 mod duplicate_alert;
@@ -11,6 +13,7 @@ mod duplicate_record;
 mod empty_name;
 mod exporter_settings_unknown;
 mod expressions;
+mod histogram_misuse;
 mod host_port_clash;
 mod host_port_used_inside;
 mod incomplete_receiver;
@@ -25,8 +28,10 @@ mod invalid_route;
 mod invalid_scrape;
 mod invalid_target;
 mod known;
+mod label_lost_by_aggregation;
 mod levels;
 mod localhost_in_container;
+mod metric_from_two_jobs;
 mod missing_credentials;
 mod names;
 mod native_port_clash;
@@ -37,19 +42,26 @@ mod privileged_port_native;
 mod promql_syntax;
 mod promql_type;
 mod published_to_all_interfaces;
+mod rate_after_sum;
+mod rate_of_gauge;
+mod raw_counter_compare;
 mod target_port_not_exposed;
 mod template_syntax;
+mod template_unknown_label;
 mod timeout_exceeds_interval;
 mod topology;
 mod undefined_receiver;
 mod undefined_secret;
 mod undefined_service;
 mod undefined_volume;
+mod unknown_label;
+mod unknown_label_value;
 mod unknown_metric;
 mod unnamed_stack;
 mod unreadable_page;
 mod unused_declaration;
 mod values;
+mod vector_matching_mismatch;
 mod wrong_database;
 
 pub use levels::{Levels, UnknownRule};
@@ -140,6 +152,7 @@ const RULES: &[Rule] = &[
     exporter_settings_unknown::RULE,
     invalid_target::RULE,
     invalid_label_name::RULE,
+    collector_disabled_but_used::RULE,
     duplicate_job::RULE,
     invalid_relabel::RULE,
     wrong_database::RULE,
@@ -149,11 +162,22 @@ const RULES: &[Rule] = &[
     promql_syntax::RULE,
     promql_type::RULE,
     unknown_metric::RULE,
+    unknown_label::RULE,
+    unknown_label_value::RULE,
+    rate_of_gauge::RULE,
+    raw_counter_compare::RULE,
+    rate_after_sum::RULE,
+    label_lost_by_aggregation::RULE,
+    vector_matching_mismatch::RULE,
+    histogram_misuse::RULE,
+    metric_from_two_jobs::RULE,
     invalid_metric_name::RULE,
     duplicate_record::RULE,
     duplicate_group::RULE,
     invalid_objective::RULE,
+    template_unknown_label::RULE,
     template_syntax::RULE,
+    absent_of_undeclared::RULE,
     duplicate_alert::RULE,
     undefined_receiver::RULE,
     invalid_route::RULE,

@@ -86,10 +86,11 @@ pub(super) fn unknown(known: &Known<'_>, name: &str, reads: &Reads<'_>) -> Optio
     if known.is_blind() {
         return None;
     }
+    let open = reads.open();
     let history = renamed(name).filter(|rename| !known.named(rename.new).named.is_empty());
     let owner = || known.owner_of(name).and_then(|page| page.place);
     if let Some(Rename { new, program, since, .. }) = history {
-        let open = reads.named.is_empty() && reads.open();
+        let open = reads.named.is_empty() && open;
         let message = if since.is_empty() {
             format!("{program} has no `{name}`; it shows that as `{new}`")
         } else {
@@ -110,7 +111,9 @@ pub(super) fn unknown(known: &Known<'_>, name: &str, reads: &Reads<'_>) -> Optio
     }
     let near = known.nearest(name);
     let page = known.owner_of(name);
-    if reads.open() && (near.is_none() || page.is_none()) {
+    // Of several whose names begin so, the one that has what was meant.
+    let page = page.map(|page| near.and_then(|near| known.page_of(near)).unwrap_or(page));
+    if open && (near.is_none() || page.is_none()) {
         return None;
     }
     let message = match &page {
@@ -141,7 +144,7 @@ pub(super) fn unknown(known: &Known<'_>, name: &str, reads: &Reads<'_>) -> Optio
         help: Some(help),
         meant: near.map(str::to_owned),
         owner: page.and_then(|page| page.place),
-        doubtful: reads.open() || page.is_none() && near.is_none(),
+        doubtful: open || page.is_none() && near.is_none(),
     })
 }
 

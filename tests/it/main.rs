@@ -7,6 +7,7 @@ mod bad_input;
 mod exporters;
 mod exposition;
 mod guard;
+mod known;
 mod mariadb;
 mod mysql;
 mod mysql_wire;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))
         .collect();
+    trials.extend(known::trials());
     trials.extend(node_exporter::trials());
     trials.extend(rules::trials());
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::page::Nature;
-use super::{Known, Reads};
+use super::{Known, Reads, Series};
 use crate::model::{METRIC_NAME, MatchOp};
 use crate::promql::ast::{
     Aggregate, AggregateOp, Binary, BinaryOp, Call, Cardinality, VectorSelector,
@@ -38,6 +38,8 @@ pub struct Loss {
     pub how: Lost,
     /// The labels that were there before.
     pub labels: BTreeSet<String>,
+    /// The recording rule in whose expression it stands; `None` where it is this expression.
+    pub record: Option<crate::diag::Span>,
 }
 
 /// How labels get lost.
@@ -91,7 +93,7 @@ impl Flow {
         }
         self.may.retain(|name| !lost.contains(name));
         self.must.retain(|name| !lost.contains(name));
-        self.losses.push(Loss { at, how, labels: lost });
+        self.losses.push(Loss { at, how, labels: lost, record: None });
     }
 }
 
@@ -242,7 +244,7 @@ impl Walker<'_, '_> {
         let mut flow = Flow::exactly(kept).with(Nature::Gauge, false);
         let mut labels = self.selector(selector).may;
         labels.retain(|label| !flow.may.contains(label));
-        flow.losses.push(Loss { at: call.name_span, how: Lost::Function, labels });
+        flow.losses.push(Loss { at: call.name_span, how: Lost::Function, labels, record: None });
         flow
     }
 
@@ -408,7 +410,13 @@ fn of_reads(reads: &Reads<'_>) -> Flow {
             flow.must.clear();
         } else {
             flow.may.extend(job.target_labels().map(str::to_owned));
-            flow.must.retain(|label| label == "job" || label == "instance");
+            let on_page = |label: &String| {
+                reads.series.iter().all(|series| match series {
+                    Series::Scraped(_, metric) => metric.labels.iter().any(|own| own == label),
+                    Series::Recorded(_) | Series::Alerts(..) => false,
+                })
+            };
+            flow.must.retain(|label| job.always_has(label) || on_page(label));
         }
     }
     flow

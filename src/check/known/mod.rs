@@ -17,7 +17,7 @@ mod saved;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-pub use flow::{Flow, Flows};
+pub use flow::{Flow, Flows, Loss, Lost, grouping_span};
 pub use job::{Job, Values};
 pub use page::{Exposed, Nature, Page, Role};
 
@@ -167,8 +167,13 @@ impl<'k> Series<'k> {
         match self {
             Self::Scraped(job, metric) => scraped_labels(job, metric),
             Self::Recorded(recorded) => {
-                Flow { losses: recorded.flow.losses.clone(), ..recorded.flow.clone() }
+                let mut flow = recorded.flow.clone();
+                for loss in &mut flow.losses {
+                    loss.record = loss.record.or(recorded.place);
+                }
+                flow
             }
+
             Self::Alerts(..) => {
                 Flow { open: true, nature: Nature::Gauge, ..Flow::exactly(["alertname"]) }
             }
@@ -492,15 +497,34 @@ impl<'a> Known<'a> {
             labels.iter().all(|matcher| series.values(&matcher.name).pass(matcher))
         };
         reads.series = reads.named.iter().copied().filter(passes).collect();
-        // A page of which nothing is known still has its target's labels.
+        // A page of which nothing is known still has its target's labels, and if it has a metric that
+        // others have, that has the same labels as there.
+        let named = std::mem::take(&mut reads.named);
+        let metrics = || {
+            named.iter().filter_map(|series| match series {
+                Series::Scraped(_, metric) => Some(*metric),
+                Series::Recorded(_) | Series::Alerts(..) => None,
+            })
+        };
         reads.maybe.retain(|job| {
-            job.federated.is_some()
-                || job.honor_labels
-                || labels.iter().all(|matcher| match job.target_values(&matcher.name) {
-                    Values::Absent => true,
-                    known => known.pass(matcher),
-                })
+            if job.federated.is_some() || job.honor_labels || labels.is_empty() {
+                return true;
+            }
+            let of_target = |matcher: &&Matcher| match job.target_values(&matcher.name) {
+                Values::Absent => true,
+                known => known.pass(matcher),
+            };
+            let mut same = metrics().peekable();
+            if same.peek().is_none() {
+                return labels.iter().all(of_target);
+            }
+            same.any(|metric| {
+                labels
+                    .iter()
+                    .all(|matcher| scraped_values(job, metric, &matcher.name).pass(matcher))
+            })
         });
+        reads.named = named;
         reads
     }
 
@@ -570,9 +594,12 @@ impl<'a> Known<'a> {
         let synthetic = name.is_some_and(|name| {
             self.names.get(name).is_some_and(|all| all.iter().any(|(page, _)| *page == 0))
         });
+        // No page has names with a colon: those are for recording rules, and come by federation.
+        let recorded = name.is_some_and(|name| name.contains(':'));
         let open = |job: &&Job| {
             job.federates(name)
                 || !synthetic
+                    && !recorded
                     && (job.renames || job.pages.iter().any(|page| self.pages[*page].open))
         };
         self.jobs.iter().filter(open).collect()
@@ -584,6 +611,11 @@ impl<'a> Known<'a> {
         let mut owners = self.beginnings.get(beginning(name)?)?.iter();
         let page = &self.pages[*owners.clone().next()?];
         owners.all(|owner| !self.pages[*owner].open).then_some(page)
+    }
+
+    /// The page that has a series of exactly this name; the first of several.
+    pub fn page_of(&self, name: &str) -> Option<&Page<'a>> {
+        self.names.get(name)?.first().map(|(page, _)| &self.pages[*page])
     }
 
     /// The known name that is meant by an unknown one; `None` if none is near.
