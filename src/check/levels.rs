@@ -5,17 +5,19 @@ use super::{did_you_mean, rules};
 use crate::diag::{Findings, Severity};
 use crate::manifest::Lint;
 
-/// Groups of rules: a word, and the beginning of their codes.
-const GROUPS: [(&str, &str); 9] = [
-    ("structure", "S0"),
-    ("network", "S1"),
-    ("scrape", "S2"),
-    ("promql", "S3"),
-    ("alerts", "S4"),
-    ("dashboards", "S5"),
-    ("security", "S6"),
-    ("storage", "S7"),
-    ("scale", "S9"),
+/// Groups of rules: a word, and the beginnings of their codes.
+const GROUPS: [(&str, &[&str]); 10] = [
+    ("structure", &["S0"]),
+    ("network", &["S1"]),
+    ("scrape", &["S2"]),
+    ("promql", &["S3"]),
+    ("alerts", &["S4"]),
+    ("dashboards", &["S5"]),
+    // Ports that are open to everybody and images that change by themselves are a matter of it, too.
+    ("security", &["S6", "S108", "S801"]),
+    ("storage", &["S7"]),
+    ("compose", &["S8"]),
+    ("scale", &["S9"]),
 ];
 
 /// No rule has that code, name or group.
@@ -66,19 +68,25 @@ impl Levels {
         Self(own.chain(self.0.iter().cloned()).collect())
     }
 
+    /// Whether a rule is denied or made a warning.
+    pub(super) fn ask_for(&self, code: &str, name: &str) -> bool {
+        matches!(self.of(code, name), Some(Level::Deny | Level::Warn))
+    }
+
+    fn of(&self, code: &str, name: &str) -> Option<Level> {
+        let fits = |(word, _): &&(String, Level)| matches(word, code, name);
+        self.0.iter().rev().find(fits).map(|(_, level)| *level)
+    }
+
     /// Takes out what is allowed and sets the severities. Errors of reading stay whatever is allowed:
     /// without them the rest means nothing.
     pub(super) fn apply(&self, findings: &mut Findings) {
-        let level = |code: &str, name: &str| {
-            let fits = |(word, _): &&(String, Level)| matches(word, code, name);
-            self.0.iter().rev().find(fits).map(|(_, level)| *level)
-        };
         findings.retain(|finding| {
             let essential = finding.severity == Severity::Error && finding.code < "S100";
-            essential || level(finding.code, finding.name) != Some(Level::Allow)
+            essential || self.of(finding.code, finding.name) != Some(Level::Allow)
         });
         for finding in findings.iter_mut() {
-            match level(finding.code, finding.name) {
+            match self.of(finding.code, finding.name) {
                 Some(Level::Deny) => finding.severity = Severity::Error,
                 Some(Level::Warn) if finding.code >= "S100" => finding.severity = Severity::Warning,
                 _ => {}
@@ -90,7 +98,9 @@ impl Levels {
 fn matches(word: &str, code: &str, name: &str) -> bool {
     word == name
         || word.eq_ignore_ascii_case(code)
-        || GROUPS.iter().any(|(group, prefix)| *group == word && code.starts_with(prefix))
+        || GROUPS.iter().any(|(group, prefixes)| {
+            *group == word && prefixes.iter().any(|prefix| code.starts_with(prefix))
+        })
 }
 
 fn is_known(word: &str) -> bool {

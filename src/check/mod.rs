@@ -4,16 +4,24 @@ mod absent_of_undeclared;
 mod collector_disabled_but_used;
 mod default_password;
 mod dependency_cycle;
+mod depends_on_unhealthy;
 mod duplicate_alert;
 mod duplicate_datasource;
 mod duplicate_group;
 mod duplicate_host;
 mod duplicate_job;
 mod duplicate_record;
+mod duplicate_target;
 mod empty_name;
 mod exporter_settings_unknown;
 mod expressions;
 mod histogram_misuse;
+mod federate_everything;
+mod federation_label_clash;
+mod file_bind_mount;
+mod floating_tag;
+mod generated_file_edited;
+mod honor_labels_missing;
 mod host_port_clash;
 mod host_port_used_inside;
 mod incomplete_receiver;
@@ -30,14 +38,20 @@ mod invalid_target;
 mod known;
 mod label_lost_by_aggregation;
 mod levels;
+mod lifecycle_or_admin_api_open;
 mod localhost_in_container;
 mod metric_from_two_jobs;
 mod missing_credentials;
 mod names;
 mod native_port_clash;
+mod no_native_command;
+mod no_volume_for_state;
 mod non_http_scrape_target;
 mod not_same_network;
 mod notation;
+mod open_endpoint;
+mod password_hash_interpolated;
+mod plain_http_remote_write;
 mod privileged_port_native;
 mod promql_syntax;
 mod promql_type;
@@ -45,10 +59,15 @@ mod published_to_all_interfaces;
 mod rate_after_sum;
 mod rate_of_gauge;
 mod raw_counter_compare;
+mod remote_write_loop;
+mod rule_label_vs_external;
+mod secret_env_collision;
+mod slo_window_beyond_retention;
 mod target_port_not_exposed;
 mod template_syntax;
 mod template_unknown_label;
 mod timeout_exceeds_interval;
+mod tls_skip_verify;
 mod topology;
 mod undefined_receiver;
 mod undefined_secret;
@@ -62,8 +81,13 @@ mod unreadable_page;
 mod unused_declaration;
 mod values;
 mod vector_matching_mismatch;
+mod unscraped_exporter;
+mod unused_declaration;
+mod values;
+mod version_capability;
 mod wrong_database;
 
+pub use generated_file_edited::CODE as GENERATED_FILE_EDITED;
 pub use levels::{Levels, UnknownRule};
 
 use std::path::Path;
@@ -149,7 +173,10 @@ const RULES: &[Rule] = &[
     duplicate_host::RULE,
     timeout_exceeds_interval::RULE,
     interval_beyond_lookback::RULE,
+    unscraped_exporter::RULE,
+    duplicate_target::RULE,
     exporter_settings_unknown::RULE,
+    honor_labels_missing::RULE,
     invalid_target::RULE,
     invalid_label_name::RULE,
     collector_disabled_but_used::RULE,
@@ -185,13 +212,36 @@ const RULES: &[Rule] = &[
     duplicate_datasource::RULE,
     inline_secret::RULE,
     default_password::RULE,
+    open_endpoint::RULE,
+    lifecycle_or_admin_api_open::RULE,
+    tls_skip_verify::RULE,
+    plain_http_remote_write::RULE,
+    secret_env_collision::RULE,
+    password_hash_interpolated::RULE,
     missing_credentials::RULE,
+    no_volume_for_state::RULE,
+    slo_window_beyond_retention::RULE,
+    floating_tag::RULE,
+    depends_on_unhealthy::RULE,
+    file_bind_mount::RULE,
+    version_capability::RULE,
+    federate_everything::RULE,
+    federation_label_clash::RULE,
+    remote_write_loop::RULE,
+    rule_label_vs_external::RULE,
 ];
+
+/// Rules that speak only when `deny` or `warn` asks for them, by code, name or group: what they ask for
+/// is right for a production stack and a nuisance on a laptop.
+const ON_REQUEST: &[Rule] = &[no_native_command::RULE];
+
+/// Kinds of findings that other commands make.
+const ELSEWHERE: &[Code] = &[GENERATED_FILE_EDITED];
 
 /// Every kind of finding there is, by code.
 pub fn rules() -> impl Iterator<Item = Code> {
-    let mut all: Vec<Code> =
-        codes::ALL.iter().copied().chain(RULES.iter().map(Rule::kind)).collect();
+    let own = RULES.iter().chain(ON_REQUEST).map(Rule::kind);
+    let mut all: Vec<Code> = codes::ALL.iter().chain(ELSEWHERE).copied().chain(own).collect();
     all.sort_by_key(|code| code.code);
     all.into_iter()
 }
@@ -203,10 +253,15 @@ pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Level
     let known = Known::of(stack, &expressions, &|path| read(files, path));
     let input = Input { stack, topology: Topology::of(stack), expressions, known, files };
     for rule in RULES {
+    let input =
+        Input { stack, topology: Topology::of(stack), expressions: expressions::all(stack), files };
+    let levels = levels.with_manifest(stack.lint.as_deref());
+    let asked_for = |rule: &&Rule| levels.ask_for(rule.code, rule.name);
+    for rule in RULES.iter().chain(ON_REQUEST.iter().filter(asked_for)) {
         (rule.check)(&input, findings);
     }
     notation::speak(files, findings);
-    levels.with_manifest(stack.lint.as_deref()).apply(findings);
+    levels.apply(findings);
     findings.settle();
 }
 
@@ -245,12 +300,14 @@ mod tests {
         let codes: HashSet<&str> = all.iter().map(|rule| rule.code).collect();
         let names: HashSet<&str> = all.iter().map(|rule| rule.name).collect();
         assert_eq!((codes.len(), names.len()), (all.len(), all.len()));
-        assert!(RULES.windows(2).all(|pair| pair[0].code < pair[1].code));
+        for rules in [RULES, ON_REQUEST] {
+            assert!(rules.windows(2).all(|pair| pair[0].code < pair[1].code));
+        }
     }
 
     #[test]
     fn every_rule_explains_itself_with_an_example() {
-        for rule in RULES {
+        for rule in rules().filter(|rule| !codes::ALL.iter().any(|code| code.code == rule.code)) {
             assert!(rule.explain.contains("\n    "), "{} has no example", rule.code);
         }
     }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use crate::diag::{Files, Findings};
+use crate::diag::{Files, Findings, Span};
 use crate::manifest::Format;
 
 /// A setting or a reference: `bind="::1"`, `modulus=4`, `password=(secret)"x"`, `(secret)"x"`.
@@ -28,6 +28,17 @@ pub(super) fn speak(files: &Files, findings: &mut Findings) {
         };
         finding.message = turned(&finding.message, json);
         finding.help = finding.help.as_ref().map(|help| turned(help, json));
+    }
+}
+
+/// Yes or no as it is written in the file that a span lies in: what a fix puts there.
+pub(super) fn switch(files: &Files, span: Span, on: bool) -> &'static str {
+    let name = files.name(span.file);
+    match (Format::of(Path::new(name)), on) {
+        (Some(Format::Yaml | Format::Json), true) => "true",
+        (Some(Format::Yaml | Format::Json), false) => "false",
+        (_, true) => "#true",
+        (_, false) => "#false",
     }
 }
 

@@ -276,6 +276,12 @@ impl<'a> Topology<'a> {
     }
 }
 
+/// Whether others than this machine reach what is published at an address of the host.
+pub fn beyond_loopback(bind: &str) -> bool {
+    let bind = bind.trim_start_matches('[').trim_end_matches(']');
+    !(bind == "localhost" || bind == "::1" || bind.starts_with("127."))
+}
+
 /// The networks a part is attached to: its own, or all that are declared.
 fn networks<'a>(stack: &'a Stack, own: &'a [Spanned<String>]) -> Vec<&'a str> {
     if own.is_empty() {

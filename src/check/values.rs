@@ -13,6 +13,9 @@ pub struct Site<'a> {
     pub what: String,
     /// Whether it should not be readable: a password, a token, the address of a hook.
     pub sensitive: bool,
+    /// Whether containers read it from a file, whatever it refers to; what others refer to is filled in
+    /// from the caller's environment.
+    pub in_file: bool,
 }
 
 /// All such settings in the order of the manifest's parts.
@@ -27,7 +30,7 @@ pub fn sites(stack: &Stack) -> Vec<Site<'_>> {
     }
     for exporter in &stack.exporters {
         let owner = format!("exporter `{}`", exporter.name);
-        sites.secret(exporter.password.as_ref(), "password", &owner);
+        sites.filled_in(exporter.password.as_ref(), "password", &owner);
         sites.env(&exporter.env, &owner);
     }
     if let Some(prometheus) = &stack.prometheus {
@@ -54,7 +57,7 @@ pub fn sites(stack: &Stack) -> Vec<Site<'_>> {
     }
     if let Some(grafana) = &stack.grafana {
         if let Some(admin) = &grafana.admin {
-            sites.secret(admin.password.as_ref(), "admin password", "grafana");
+            sites.filled_in(admin.password.as_ref(), "admin password", "grafana");
         }
         sites.env(&grafana.env, "grafana");
         for datasource in &grafana.datasources {
@@ -82,19 +85,29 @@ struct Sites<'a>(Vec<Site<'a>>);
 impl<'a> Sites<'a> {
     fn secret(&mut self, value: Option<&'a Spanned<Value>>, what: &str, owner: &str) {
         if let Some(value) = value {
-            self.0.push(Site { value, what: format!("{what} of {owner}"), sensitive: true });
+            let what = format!("{what} of {owner}");
+            self.0.push(Site { value, what, sensitive: true, in_file: true });
+        }
+    }
+
+    /// A secret that a program takes from a variable.
+    fn filled_in(&mut self, value: Option<&'a Spanned<Value>>, what: &str, owner: &str) {
+        if let Some(value) = value {
+            let what = format!("{what} of {owner}");
+            self.0.push(Site { value, what, sensitive: true, in_file: false });
         }
     }
 
     /// A setting that names a secret but whose literal text gives nothing away.
     fn reference(&mut self, value: &'a Spanned<Value>, what: &str) {
-        self.0.push(Site { value, what: what.to_owned(), sensitive: false });
+        self.0.push(Site { value, what: what.to_owned(), sensitive: false, in_file: true });
     }
 
     fn env(&mut self, env: &'a Map<Value>, owner: &str) {
         for (name, value) in env {
             let what = format!("environment variable `{name}` of {owner}");
-            self.0.push(Site { value, what, sensitive: is_sensitive_name(name) });
+            let sensitive = is_sensitive_name(name);
+            self.0.push(Site { value, what, sensitive, in_file: false });
         }
     }
 

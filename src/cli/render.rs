@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::printer::{self, out};
 use super::validate::{self, Source};
+use crate::check::GENERATED_FILE_EDITED;
 use crate::diag::Severity;
 use crate::manifest::Loaded;
 use crate::render::{self, Beside, HandEdits, Output, RenderError, Setting, WriteOptions};
@@ -85,10 +86,11 @@ impl Render {
             // Nothing is out of order; the user has to decide.
             Err(err @ RenderError::HandEdited { .. }) => {
                 printer::error(&err.to_string());
-                printer::note(
+                printer::note(&format!(
                     "nothing was written; `--diff` shows what would change, `--adopt` keeps these \
-                     files, `--overwrite` replaces them",
-                );
+                     files, `--overwrite` replaces them; see `stackctl explain {}`",
+                    GENERATED_FILE_EDITED.code
+                ));
                 return Ok(ExitCode::from(1));
             }
             report => report?,

@@ -17,6 +17,7 @@ pub mod stack;
 mod tests;
 pub mod text;
 pub mod tree;
+pub mod versions;
 mod yaml;
 
 pub use block::{Block, DurationText, Map, Ordered, SizeText, Value};

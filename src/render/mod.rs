@@ -38,7 +38,6 @@ mod pushgateway;
 mod secrets;
 mod slo;
 mod template;
-pub mod versions;
 mod web;
 mod write;
 mod yaml;
@@ -46,6 +45,7 @@ mod yaml;
 use std::path::{Component, Path, PathBuf};
 
 use crate::manifest::Stack;
+pub use crate::manifest::versions;
 
 pub use alertmanager::config as alertmanager_config;
 pub use alerts::rule_file;

@@ -14,6 +14,9 @@ use crate::support::{repository, stackctl};
 /// Mistakes that one notation alone allows.
 const ONE_NOTATION: [&str; 1] = ["bare-duration"];
 
+/// What another command than `validate` says.
+const ELSEWHERE: [&str; 1] = ["generated-file-edited"];
+
 /// One trial for each folder, and one that asks whether every rule has one.
 pub fn trials() -> Vec<Trial> {
     let folders: Vec<PathBuf> = std::fs::read_dir(repository("golden/rules"))
@@ -37,6 +40,7 @@ pub fn trials() -> Vec<Trial> {
     trials.push(Trial::test("rules::every_rule_has_a_golden_case", || {
         let missing: Vec<String> = RULES
             .iter()
+            .filter(|(_, name)| !ELSEWHERE.contains(&name.as_str()))
             .filter(|(_, name)| !repository("golden/rules").join(name).is_dir())
             .map(|(code, name)| format!("{code} {name}"))
             .collect();

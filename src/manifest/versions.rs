@@ -1,6 +1,9 @@
 //! Which version of a product knows what: the default versions, and the fields that are younger than
 //! the oracles (promtool 2.42, amtool 0.25, docker-compose 1.29).
 
+use std::fmt;
+
+use crate::diag::{Span, Spanned};
 use crate::manifest::Stack;
 
 /// A version of a product; what was not said is zero.
@@ -14,6 +17,16 @@ impl Version {
         let mut parts = number.split(['.', '-', '+']).map_while(|part| part.parse().ok());
         let major = parts.next()?;
         Some(Self(major, parts.next().unwrap_or(0), parts.next().unwrap_or(0)))
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(major, minor, patch) = self;
+        match patch {
+            0 => write!(f, "{major}.{minor}"),
+            patch => write!(f, "{major}.{minor}.{patch}"),
+        }
     }
 }
 
@@ -37,6 +50,17 @@ pub enum Product {
 }
 
 impl Product {
+    /// Every product.
+    pub const ALL: [Self; 7] = [
+        Self::Prometheus,
+        Self::Alertmanager,
+        Self::Grafana,
+        Self::Pushgateway,
+        Self::NodeExporter,
+        Self::MysqldExporter,
+        Self::Compose,
+    ];
+
     /// Repository of the reference image, and the version that is rendered for where none is named.
     pub fn reference(self) -> (&'static str, &'static str) {
         match self {
@@ -149,22 +173,28 @@ pub const FEATURES: &[Feature] = &[
 impl Feature {
     /// Whether the version that the stack asks for knows the field.
     pub fn known_to(&self, stack: &Stack) -> bool {
-        let text = |value: &Option<crate::diag::Spanned<String>>| {
-            value.as_ref().map(|value| value.value.clone())
-        };
-        let (said, image) = match self.product {
-            Product::Prometheus => stack
-                .prometheus
-                .as_ref()
-                .map_or((None, None), |part| (text(&part.version), text(&part.image))),
-            Product::Alertmanager => stack
-                .alertmanager
-                .as_ref()
-                .map_or((None, None), |part| (text(&part.version), text(&part.image))),
-            _ => (None, None),
-        };
-        self.product.version(said.as_deref(), image.as_deref()) >= self.since
+        pinned(stack, self.product).is_none_or(|(version, _)| version >= self.since)
     }
+}
+
+/// The version of a part that the manifest names, by `version` or in the tag of its image, and where.
+/// Files are rendered for [`Product::reference`] where none is named, which knows everything.
+pub fn pinned(stack: &Stack, product: Product) -> Option<(Version, Span)> {
+    let (said, image) = match product {
+        Product::Prometheus => {
+            stack.prometheus.as_ref().map(|part| (part.version.as_ref(), part.image.as_ref()))
+        }
+        Product::Alertmanager => {
+            stack.alertmanager.as_ref().map(|part| (part.version.as_ref(), part.image.as_ref()))
+        }
+        _ => None,
+    }?;
+    let in_tag = |image: &Spanned<String>| {
+        let (_, tag) = image.rsplit_once(':')?;
+        Some((Version::parse(tag)?, image.span))
+    };
+    said.and_then(|said| Some((Version::parse(said)?, said.span)))
+        .or_else(|| image.and_then(in_tag))
 }
 
 #[cfg(test)]

@@ -1,0 +1,96 @@
+//! What a part writes would be gone with its container.
+
+use super::{Input, Rule};
+use crate::diag::{Findings, Severity};
+use crate::manifest::Service;
+
+pub(super) const RULE: Rule = Rule {
+    code: "S702",
+    name: "no-volume-for-state",
+    severity: Severity::Warning,
+    explain: EXPLAIN,
+    check,
+};
+
+/// Databases by their image, and where they write.
+const DATABASES: [(&str, &str); 9] = [
+    ("mysql", "/var/lib/mysql"),
+    ("mariadb", "/var/lib/mysql"),
+    ("percona", "/var/lib/mysql"),
+    ("postgres", "/var/lib/postgresql"),
+    ("mongo", "/data/db"),
+    ("influxdb", "/var/lib/influxdb"),
+    ("elasticsearch", "/usr/share/elasticsearch/data"),
+    ("rabbitmq", "/var/lib/rabbitmq"),
+    ("victoria-metrics", "/victoria-metrics-data"),
+];
+
+fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
+    if let Some(prometheus) = stack.prometheus.as_ref().filter(|part| part.data.is_none()) {
+        findings.push(
+            RULE.says("the samples of prometheus are gone whenever its container is made anew")
+                .at(prometheus.span(), "no `data`")
+                .help("keep them in a volume: `volumes \"prometheus_data\"` and `data \"prometheus_data\"`"),
+        );
+    }
+    for service in &stack.services {
+        let Some((image, path)) = database(service) else { continue };
+        let kept = service.volumes.iter().any(|mount| holds(mount.to.as_str(), path));
+        // Memory is a choice, too.
+        let memory = service.tmpfs.iter().any(|mount| holds(mount.as_str(), path));
+        if !kept && !memory {
+            let name = service.name.replace(['-', '.'], "_");
+            findings.push(
+                RULE.says(format!(
+                    "the data of service `{}` are gone whenever its container is made anew",
+                    service.name
+                ))
+                .at(image, format!("nothing is mounted at {path}"))
+                .help(format!("keep them in a volume: `volume \"{name}_data\" to=\"{path}\"`")),
+            );
+        }
+    }
+}
+
+fn database(service: &Service) -> Option<(crate::diag::Span, &'static str)> {
+    let image = service.image.as_ref()?;
+    let name = image.rsplit('/').next().unwrap_or(image);
+    let name = name.split([':', '@']).next().unwrap_or(name);
+    let (_, path) = DATABASES.iter().find(|(known, _)| *known == name)?;
+    // A command of its own may write elsewhere.
+    service.command.is_empty().then_some((image.span, *path))
+}
+
+/// Whether a mount at `to` has `path` in it, or the other way round.
+fn holds(to: &str, path: &str) -> bool {
+    let to = to.split(':').next().unwrap_or(to).trim_end_matches('/');
+    let below =
+        |a: &str, b: &str| a == b || a.strip_prefix(b).is_some_and(|rest| rest.starts_with('/'));
+    below(to, path) || below(path, to)
+}
+
+const EXPLAIN: &str = r##"A container that is made anew (after a new image, a changed setting, `docker compose down`) starts with the files of
+its image. Whatever it wrote is gone, unless it wrote into a volume.
+
+    prometheus { retention time="30d" }
+
+Keep it:
+
+    volumes "prometheus_data"
+    prometheus { data "prometheus_data"; retention time="30d" }
+
+The rule looks at Prometheus and at services with the image of a known database; `tmpfs` at their data folder says that
+they are meant to forget."##;
+
+#[cfg(test)]
+mod tests {
+    use super::holds;
+
+    #[test]
+    fn mounts_above_and_below_the_data_count() {
+        assert!(holds("/var/lib/postgresql/data", "/var/lib/postgresql"));
+        assert!(holds("/var/lib/", "/var/lib/mysql"));
+        assert!(holds("/var/lib/mysql:size=1g", "/var/lib/mysql"));
+        assert!(!holds("/var/lib/mysql-files", "/var/lib/mysql"));
+    }
+}
