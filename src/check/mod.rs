@@ -15,12 +15,12 @@ mod duplicate_target;
 mod empty_name;
 mod exporter_settings_unknown;
 mod expressions;
-mod histogram_misuse;
 mod federate_everything;
 mod federation_label_clash;
 mod file_bind_mount;
 mod floating_tag;
 mod generated_file_edited;
+mod histogram_misuse;
 mod honor_labels_missing;
 mod host_port_clash;
 mod host_port_used_inside;
@@ -78,12 +78,10 @@ mod unknown_label_value;
 mod unknown_metric;
 mod unnamed_stack;
 mod unreadable_page;
-mod unused_declaration;
-mod values;
-mod vector_matching_mismatch;
 mod unscraped_exporter;
 mod unused_declaration;
 mod values;
+mod vector_matching_mismatch;
 mod version_capability;
 mod wrong_database;
 
@@ -252,9 +250,6 @@ pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Level
     let expressions = expressions::all(stack);
     let known = Known::of(stack, &expressions, &|path| read(files, path));
     let input = Input { stack, topology: Topology::of(stack), expressions, known, files };
-    for rule in RULES {
-    let input =
-        Input { stack, topology: Topology::of(stack), expressions: expressions::all(stack), files };
     let levels = levels.with_manifest(stack.lint.as_deref());
     let asked_for = |rule: &&Rule| levels.ask_for(rule.code, rule.name);
     for rule in RULES.iter().chain(ON_REQUEST.iter().filter(asked_for)) {

@@ -6,9 +6,9 @@ use crate::catalogue::parts::{LIBRARIES, PROCESS, PartMetrics};
 use crate::catalogue::{self, query_metric};
 use crate::diag::{Span, Spanned};
 use crate::exporters::{Start, mysql, node};
+use crate::manifest::versions::{Product, Version};
 use crate::manifest::{Block, Declared, Exporter, Metrics};
 use crate::model::MetricType;
-use crate::render::versions::{Product, Version};
 
 /// Everything that one kind of page shows. Several jobs may show the same page.
 #[derive(Debug, Default)]
