@@ -1,5 +1,7 @@
 //! `Stack` → findings. One file per rule; a new rule is its file and a line in [`RULES`].
 
+mod absent_of_undeclared;
+mod collector_disabled_but_used;
 mod default_password;
 mod dependency_cycle;
 mod depends_on_unhealthy;
@@ -18,6 +20,7 @@ mod federation_label_clash;
 mod file_bind_mount;
 mod floating_tag;
 mod generated_file_edited;
+mod histogram_misuse;
 mod honor_labels_missing;
 mod host_port_clash;
 mod host_port_used_inside;
@@ -32,9 +35,12 @@ mod invalid_relabel;
 mod invalid_route;
 mod invalid_scrape;
 mod invalid_target;
+mod known;
+mod label_lost_by_aggregation;
 mod levels;
 mod lifecycle_or_admin_api_open;
 mod localhost_in_container;
+mod metric_from_two_jobs;
 mod missing_credentials;
 mod names;
 mod native_port_clash;
@@ -50,12 +56,16 @@ mod privileged_port_native;
 mod promql_syntax;
 mod promql_type;
 mod published_to_all_interfaces;
+mod rate_after_sum;
+mod rate_of_gauge;
+mod raw_counter_compare;
 mod remote_write_loop;
 mod rule_label_vs_external;
 mod secret_env_collision;
 mod slo_window_beyond_retention;
 mod target_port_not_exposed;
 mod template_syntax;
+mod template_unknown_label;
 mod timeout_exceeds_interval;
 mod tls_skip_verify;
 mod topology;
@@ -63,19 +73,27 @@ mod undefined_receiver;
 mod undefined_secret;
 mod undefined_service;
 mod undefined_volume;
+mod unknown_label;
+mod unknown_label_value;
+mod unknown_metric;
 mod unnamed_stack;
+mod unreadable_page;
 mod unscraped_exporter;
 mod unused_declaration;
 mod values;
+mod vector_matching_mismatch;
 mod version_capability;
 mod wrong_database;
 
 pub use generated_file_edited::CODE as GENERATED_FILE_EDITED;
 pub use levels::{Levels, UnknownRule};
 
-use crate::diag::{Code, Files, Finding, Findings, Severity, most_similar, quoted_list};
+use std::path::Path;
+
+use crate::diag::{Code, FileId, Files, Finding, Findings, Severity, most_similar, quoted_list};
 use crate::manifest::{Stack, codes};
 use expressions::Expression;
+use known::Known;
 use topology::Topology;
 
 /// A kind of mistake and how it is found.
@@ -110,8 +128,26 @@ struct Input<'a> {
     topology: Topology<'a>,
     /// Every PromQL expression, parsed.
     expressions: Vec<Expression<'a>>,
+    /// Which metrics exist, with their labels.
+    known: Known<'a>,
     /// The text of all files, to point inside of strings.
     files: &'a Files,
+}
+
+impl<'a> Input<'a> {
+    /// The expressions of rules and objectives that are without mistakes: what they read comes from
+    /// this stack. Tests bring their own series, federation reads others', panels have rules of their
+    /// own.
+    fn judged(&self) -> impl Iterator<Item = &Expression<'a>> {
+        use expressions::Site;
+        self.expressions.iter().filter(|expression| {
+            let own = matches!(
+                expression.site,
+                Site::Record(..) | Site::Alert(..) | Site::SloTotal(_) | Site::SloErrors(_)
+            );
+            own && expression.sound().is_some()
+        })
+    }
 }
 
 /// All rules, by code. Those that reading a manifest finds by itself are in [`codes::ALL`].
@@ -141,18 +177,32 @@ const RULES: &[Rule] = &[
     honor_labels_missing::RULE,
     invalid_target::RULE,
     invalid_label_name::RULE,
+    collector_disabled_but_used::RULE,
     duplicate_job::RULE,
     invalid_relabel::RULE,
     wrong_database::RULE,
     invalid_scrape::RULE,
     invalid_query::RULE,
+    unreadable_page::RULE,
     promql_syntax::RULE,
     promql_type::RULE,
+    unknown_metric::RULE,
+    unknown_label::RULE,
+    unknown_label_value::RULE,
+    rate_of_gauge::RULE,
+    raw_counter_compare::RULE,
+    rate_after_sum::RULE,
+    label_lost_by_aggregation::RULE,
+    vector_matching_mismatch::RULE,
+    histogram_misuse::RULE,
+    metric_from_two_jobs::RULE,
     invalid_metric_name::RULE,
     duplicate_record::RULE,
     duplicate_group::RULE,
     invalid_objective::RULE,
+    template_unknown_label::RULE,
     template_syntax::RULE,
+    absent_of_undeclared::RULE,
     duplicate_alert::RULE,
     undefined_receiver::RULE,
     invalid_route::RULE,
@@ -197,8 +247,9 @@ pub fn rules() -> impl Iterator<Item = Code> {
 /// Adds the findings of all rules to those of reading, applies the levels that the manifest and the
 /// command line ask for, and sorts.
 pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Levels) {
-    let input =
-        Input { stack, topology: Topology::of(stack), expressions: expressions::all(stack), files };
+    let expressions = expressions::all(stack);
+    let known = Known::of(stack, &expressions, &|path| read(files, path));
+    let input = Input { stack, topology: Topology::of(stack), expressions, known, files };
     let levels = levels.with_manifest(stack.lint.as_deref());
     let asked_for = |rule: &&Rule| levels.ask_for(rule.code, rule.name);
     for rule in RULES.iter().chain(ON_REQUEST.iter().filter(asked_for)) {
@@ -207,6 +258,12 @@ pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Level
     notation::speak(files, findings);
     levels.apply(findings);
     findings.settle();
+}
+
+/// Reads a file that the manifest names: paths are relative to the folder of its first file.
+fn read(files: &Files, path: &str) -> std::io::Result<String> {
+    let folder = Path::new(files.name(FileId(0))).parent().unwrap_or(Path::new(""));
+    std::fs::read_to_string(folder.join(path))
 }
 
 /// What could have been written instead: `hosts here: `a`, `b`; did you mean `a`?`

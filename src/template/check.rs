@@ -32,6 +32,7 @@ pub fn check_syntax(text: &str) -> Result<Option<TemplateError>, TemplateError> 
         error: None,
         doubt: None,
         references: Vec::new(),
+        testing: false,
     };
     walk.list(&tree);
     for define in &defines {
@@ -64,6 +65,8 @@ pub struct Reference {
     pub offset: usize,
     /// How many bytes.
     pub len: usize,
+    /// Whether the template asks somewhere if it is there: `{{ if $labels.x }}`.
+    pub tested: bool,
 }
 
 /// All places where a template reads labels or the value of its alert; none if it is broken. Inside
@@ -80,8 +83,14 @@ pub fn references(text: &str) -> Vec<Reference> {
         error: None,
         doubt: None,
         references: Vec::new(),
+        testing: false,
     };
     walk.list(&tree);
+    let tested: Vec<ReferenceKind> =
+        walk.references.iter().filter(|r| r.tested).map(|r| r.kind.clone()).collect();
+    for reference in &mut walk.references {
+        reference.tested |= tested.contains(&reference.kind);
+    }
     walk.references
 }
 
@@ -125,6 +134,11 @@ fn offset_of(text: &str, line: usize, column: usize) -> usize {
         .map_or(text.len(), |(offset, _)| start + offset)
 }
 
+/// `.Labels` and nothing behind.
+fn is_labels<T: std::ops::Deref<Target = str>>(fields: &[T]) -> bool {
+    matches!(fields, [field] if &**field == "Labels")
+}
+
 struct Walk<'t> {
     text: &'t str,
     /// Variables that are known here.
@@ -142,6 +156,8 @@ struct Walk<'t> {
     /// The first of those that its expansion meets.
     doubt: Option<TemplateError>,
     references: Vec<Reference>,
+    /// Whether this is the condition of an `if` or `with`.
+    testing: bool,
 }
 
 impl Walk<'_> {
@@ -158,11 +174,11 @@ impl Walk<'_> {
             Node::Continue(pos) => self.leaves_range(*pos, "continue"),
             Node::List(list) => self.list(list),
             Node::Action(action) => self.pipe(&action.pipe),
-            Node::If(branch) => self.branch(branch, self.dot_is_alert),
-            Node::With(branch) => self.branch(branch, false),
+            Node::If(branch) => self.branch(branch, self.dot_is_alert, true),
+            Node::With(branch) => self.branch(branch, false, true),
             Node::Range(branch) => {
                 self.ranges += 1;
-                self.branch(branch, false);
+                self.branch(branch, false, false);
                 self.ranges -= 1;
             }
             Node::Template(call) => {
@@ -184,9 +200,11 @@ impl Walk<'_> {
     }
 
     /// What a pipeline declares is known in its own block alone.
-    fn branch(&mut self, branch: &BranchNode, dot_is_alert: bool) {
+    fn branch(&mut self, branch: &BranchNode, dot_is_alert: bool, tests: bool) {
         let outside = self.scope.len();
+        let before = std::mem::replace(&mut self.testing, tests);
         self.pipe(&branch.pipe);
+        self.testing = before;
         let inside = self.scope.len();
         let before = std::mem::replace(&mut self.dot_is_alert, dot_is_alert);
         self.list(&branch.body);
@@ -214,6 +232,27 @@ impl Walk<'_> {
     fn command(&mut self, command: &CommandNode) {
         for expr in &command.args {
             self.expr(expr);
+        }
+        // `index $labels "x"`
+        if let [Expr::Identifier(_, function), labels, Expr::String(pos, name, ..), ..] =
+            &command.args[..]
+            && &**function == "index"
+        {
+            let of_alert = match labels {
+                Expr::Variable(_, variable, fields) => {
+                    &**variable == "$labels" && fields.is_empty()
+                        || &**variable == "$" && is_labels(fields)
+                }
+                Expr::Field(_, fields) => self.dot_is_alert && is_labels(fields),
+                _ => false,
+            };
+            if of_alert {
+                let end = self.text.get(pos.offset..).unwrap_or_default();
+                let len = end.find(&**name).map_or(0, |at| at + name.len());
+                let kind = ReferenceKind::Label(name.to_string());
+                let tested = self.testing;
+                self.references.push(Reference { kind, offset: pos.offset, len, tested });
+            }
         }
     }
 
@@ -282,7 +321,7 @@ impl Walk<'_> {
         let len = rest
             .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '$')))
             .unwrap_or(rest.len());
-        self.references.push(Reference { kind, offset, len });
+        self.references.push(Reference { kind, offset, len, tested: self.testing });
     }
 
     fn fail(&mut self, pos: Pos, name: &str, message: String) {

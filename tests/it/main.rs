@@ -8,6 +8,7 @@ mod exporters;
 mod exposition;
 mod guard;
 mod import;
+mod known;
 mod mariadb;
 mod mysql;
 mod mysql_wire;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         .iter()
         .flat_map(|(part, tests)| tests.iter().map(|test| support::trial(part, *test)))
         .collect();
+    trials.extend(known::trials());
     trials.extend(node_exporter::trials());
     trials.extend(rules::trials());
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -1,0 +1,122 @@
+//! Something further out needs a label that an aggregation has dropped.
+
+use super::expressions::Expression;
+use super::known::{Flow, Loss, Lost};
+use super::{Input, Rule};
+use crate::diag::{Finding, Findings, Severity};
+use crate::promql::Expr;
+use crate::promql::ast::{BinaryOp, Cardinality, LabelName};
+
+pub(super) const RULE: Rule = Rule {
+    code: "S310",
+    name: "label-lost-by-aggregation",
+    severity: Severity::Error,
+    explain: EXPLAIN,
+    check,
+};
+
+fn check(input: &Input<'_>, findings: &mut Findings) {
+    for expression in input.judged() {
+        report(&RULE, input, expression, findings);
+    }
+}
+
+/// Findings of `rule` for one expression; nothing where it has a mistake.
+pub(super) fn report(
+    rule: &Rule,
+    input: &Input<'_>,
+    expression: &Expression<'_>,
+    findings: &mut Findings,
+) {
+    let Some(tree) = expression.sound() else { return };
+    let flows = expression.flows(&input.known);
+    tree.walk(&mut |node, _| match node {
+        Expr::Aggregate(aggregate) if !aggregate.grouping.without => {
+            let inner = flows.at(&aggregate.expr);
+            for label in &aggregate.grouping.labels {
+                findings_of(rule, input, expression, &inner, label, "what is grouped", findings);
+            }
+        }
+        Expr::Binary(binary) => {
+            let Some(matching) = &binary.matching else { return };
+            let (left, right) = (flows.at(&binary.lhs), flows.at(&binary.rhs));
+            // `or` and `unless` give something where nothing matches.
+            if matching.on && !matches!(binary.op, BinaryOp::Or | BinaryOp::Unless) {
+                for label in &matching.labels {
+                    let name = label.name.as_str();
+                    if right.surely_has(name) {
+                        let side = "the left side";
+                        findings_of(rule, input, expression, &left, label, side, findings);
+                    } else if left.surely_has(name) {
+                        let side = "the right side";
+                        findings_of(rule, input, expression, &right, label, side, findings);
+                    }
+                }
+            }
+            let one = match matching.cardinality {
+                Cardinality::ManyToOne => &right,
+                Cardinality::OneToMany => &left,
+                Cardinality::OneToOne | Cardinality::ManyToMany => return,
+            };
+            for label in &matching.include {
+                findings_of(
+                    rule,
+                    input,
+                    expression,
+                    one,
+                    label,
+                    "the side it comes from",
+                    findings,
+                );
+            }
+        }
+        _ => {}
+    });
+}
+
+fn findings_of(
+    rule: &Rule,
+    input: &Input<'_>,
+    expression: &Expression<'_>,
+    flow: &Flow,
+    label: &LabelName,
+    side: &str,
+    findings: &mut Findings,
+) {
+    let name = label.name.as_str();
+    if flow.can_have(name) {
+        return;
+    }
+    let Some(loss) = flow.lost(name) else { return };
+    let what = expression.site.what();
+    let place = expression.place(input.files, label.span);
+    let finding = rule
+        .says(format!("{what}: {side} has no label `{name}` any more"))
+        .at(place, "needed here");
+    findings.push(dropped(finding, input, expression, name, loss));
+}
+
+/// Says where a label got lost, and how to keep it.
+pub(super) fn dropped(
+    finding: Finding,
+    input: &Input<'_>,
+    expression: &Expression<'_>,
+    name: &str,
+    loss: &Loss,
+) -> Finding {
+    let place = loss.record.unwrap_or_else(|| expression.place(input.files, loss.at));
+    let finding = finding.also(place, "dropped here");
+    match loss.how {
+        Lost::Aggregation => finding.help(format!("keep it: `by ({name}, …)` in the aggregation")),
+        Lost::Matching => finding
+            .help(format!("keep it: `group_left` or `{name}` among the labels that are matched")),
+        Lost::Function => finding,
+    }
+}
+
+const EXPLAIN: &str = r##"An aggregation keeps the labels in `by (…)` and drops all others. Further out something asks for one of
+those that are gone: `on (…)` then matches nothing, and a grouping puts everything into one group.
+
+    expr "sum by (job) (rate(errors_total[5m])) / on (instance) up"
+
+Keep the label in the aggregation, or do without it outside."##;
