@@ -1,5 +1,8 @@
 //! `Stack` → findings. One file per rule; a new rule is its file and a line in [`RULES`].
 
+mod absent_without_for;
+mod always_true;
+mod bounds;
 mod default_password;
 mod dependency_cycle;
 mod duplicate_alert;
@@ -29,6 +32,9 @@ mod localhost_in_container;
 mod missing_credentials;
 mod names;
 mod native_port_clash;
+mod never_true;
+mod no_comparison;
+mod no_vector;
 mod non_http_scrape_target;
 mod not_same_network;
 mod notation;
@@ -36,6 +42,7 @@ mod privileged_port_native;
 mod promql_syntax;
 mod promql_type;
 mod published_to_all_interfaces;
+mod range_beyond_retention;
 mod target_port_not_exposed;
 mod template_syntax;
 mod timeout_exceeds_interval;
@@ -46,8 +53,11 @@ mod undefined_service;
 mod undefined_volume;
 mod unnamed_stack;
 mod unused_declaration;
+mod useless_regexp;
+mod value_in_label;
 mod values;
 mod wrong_database;
+mod wrong_moment;
 
 pub use levels::{Levels, UnknownRule};
 
@@ -123,11 +133,20 @@ const RULES: &[Rule] = &[
     invalid_query::RULE,
     promql_syntax::RULE,
     promql_type::RULE,
+    never_true::RULE,
+    always_true::RULE,
+    useless_regexp::RULE,
+    range_beyond_retention::RULE,
     invalid_metric_name::RULE,
     duplicate_record::RULE,
     duplicate_group::RULE,
     invalid_objective::RULE,
+    no_vector::RULE,
+    wrong_moment::RULE,
+    no_comparison::RULE,
+    value_in_label::RULE,
     template_syntax::RULE,
+    absent_without_for::RULE,
     duplicate_alert::RULE,
     undefined_receiver::RULE,
     invalid_route::RULE,
