@@ -121,12 +121,24 @@ impl Bounds {
             _ if low == high => format!("always {low}"),
             (true, true) if self.whole && low == 0.0 && high == 1.0 => "0 or 1".to_owned(),
             (true, true) => format!("never below {low} or above {high}"),
+            // What a comparison left ends beside the number that was written.
+            (true, false) if shorter(low.next_down(), low) => {
+                format!("always above {}", low.next_down())
+            }
+            (false, true) if shorter(high.next_up(), high) => {
+                format!("always below {}", high.next_up())
+            }
             (true, false) => format!("never below {low}"),
             (false, true) => format!("never above {high}"),
             (false, false) if self.whole => "a whole number".to_owned(),
             (false, false) => return None,
         })
     }
+}
+
+/// Whether the first number takes far fewer digits.
+fn shorter(first: f64, second: f64) -> bool {
+    first.to_string().len() + 8 < second.to_string().len()
 }
 
 /// Whether a comparison between two sides with these values is decided.
