@@ -2,6 +2,9 @@
 
 mod absent_of_undeclared;
 mod collector_disabled_but_used;
+mod absent_without_for;
+mod always_true;
+mod bounds;
 mod default_password;
 mod dependency_cycle;
 mod depends_on_unhealthy;
@@ -46,6 +49,9 @@ mod names;
 mod native_port_clash;
 mod no_native_command;
 mod no_volume_for_state;
+mod never_true;
+mod no_comparison;
+mod no_vector;
 mod non_http_scrape_target;
 mod not_same_network;
 mod notation;
@@ -63,6 +69,7 @@ mod remote_write_loop;
 mod rule_label_vs_external;
 mod secret_env_collision;
 mod slo_window_beyond_retention;
+mod range_beyond_retention;
 mod target_port_not_exposed;
 mod template_syntax;
 mod template_unknown_label;
@@ -80,10 +87,13 @@ mod unnamed_stack;
 mod unreadable_page;
 mod unscraped_exporter;
 mod unused_declaration;
+mod useless_regexp;
+mod value_in_label;
 mod values;
 mod vector_matching_mismatch;
 mod version_capability;
 mod wrong_database;
+mod wrong_moment;
 
 pub use generated_file_edited::CODE as GENERATED_FILE_EDITED;
 pub use levels::{Levels, UnknownRule};
@@ -196,6 +206,10 @@ const RULES: &[Rule] = &[
     vector_matching_mismatch::RULE,
     histogram_misuse::RULE,
     metric_from_two_jobs::RULE,
+    never_true::RULE,
+    always_true::RULE,
+    useless_regexp::RULE,
+    range_beyond_retention::RULE,
     invalid_metric_name::RULE,
     duplicate_record::RULE,
     duplicate_group::RULE,
@@ -203,6 +217,12 @@ const RULES: &[Rule] = &[
     template_unknown_label::RULE,
     template_syntax::RULE,
     absent_of_undeclared::RULE,
+    no_vector::RULE,
+    wrong_moment::RULE,
+    no_comparison::RULE,
+    value_in_label::RULE,
+    template_syntax::RULE,
+    absent_without_for::RULE,
     duplicate_alert::RULE,
     undefined_receiver::RULE,
     invalid_route::RULE,

@@ -13,6 +13,7 @@ mod lexer;
 pub mod number;
 mod parser;
 pub mod quote;
+mod same;
 pub mod series_notation;
 mod tree_json;
 mod walk;
