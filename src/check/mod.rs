@@ -1,5 +1,8 @@
 //! `Stack` → findings. One file per rule; a new rule is its file and a line in [`RULES`].
 
+mod alert_reaches_no_one;
+mod alertmanager_missing;
+mod continue_without_sibling;
 mod default_password;
 mod dependency_cycle;
 mod duplicate_alert;
@@ -14,6 +17,7 @@ mod expressions;
 mod host_port_clash;
 mod host_port_used_inside;
 mod incomplete_receiver;
+mod inhibit_never;
 mod inline_secret;
 mod interval_beyond_lookback;
 mod invalid_label_name;
@@ -27,6 +31,7 @@ mod invalid_target;
 mod levels;
 mod localhost_in_container;
 mod missing_credentials;
+mod missing_severity;
 mod names;
 mod native_port_clash;
 mod non_http_scrape_target;
@@ -36,6 +41,11 @@ mod privileged_port_native;
 mod promql_syntax;
 mod promql_type;
 mod published_to_all_interfaces;
+mod repeat_under_group_interval;
+mod route_matches_no_alert;
+pub mod routing;
+mod self_inhibit;
+mod shadowed_route;
 mod target_port_not_exposed;
 mod template_syntax;
 mod timeout_exceeds_interval;
@@ -45,7 +55,9 @@ mod undefined_secret;
 mod undefined_service;
 mod undefined_volume;
 mod unnamed_stack;
+mod untested_alert;
 mod unused_declaration;
+mod unused_receiver;
 mod values;
 mod wrong_database;
 
@@ -54,6 +66,7 @@ pub use levels::{Levels, UnknownRule};
 use crate::diag::{Code, Files, Finding, Findings, Severity, most_similar, quoted_list};
 use crate::manifest::{Stack, codes};
 use expressions::Expression;
+use routing::Routing;
 use topology::Topology;
 
 /// A kind of mistake and how it is found.
@@ -88,6 +101,8 @@ struct Input<'a> {
     topology: Topology<'a>,
     /// Every PromQL expression, parsed.
     expressions: Vec<Expression<'a>>,
+    /// Routes, and the alerts that go along them.
+    routing: Routing<'a>,
     /// The text of all files, to point inside of strings.
     files: &'a Files,
 }
@@ -127,11 +142,22 @@ const RULES: &[Rule] = &[
     duplicate_record::RULE,
     duplicate_group::RULE,
     invalid_objective::RULE,
+    missing_severity::RULE,
     template_syntax::RULE,
     duplicate_alert::RULE,
     undefined_receiver::RULE,
+    unused_receiver::RULE,
+    shadowed_route::RULE,
+    route_matches_no_alert::RULE,
+    alert_reaches_no_one::RULE,
+    inhibit_never::RULE,
+    self_inhibit::RULE,
+    repeat_under_group_interval::RULE,
+    continue_without_sibling::RULE,
     invalid_route::RULE,
     incomplete_receiver::RULE,
+    alertmanager_missing::RULE,
+    untested_alert::RULE,
     duplicate_datasource::RULE,
     inline_secret::RULE,
     default_password::RULE,
@@ -149,8 +175,13 @@ pub fn rules() -> impl Iterator<Item = Code> {
 /// Adds the findings of all rules to those of reading, applies the levels that the manifest and the
 /// command line ask for, and sorts.
 pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Levels) {
-    let input =
-        Input { stack, topology: Topology::of(stack), expressions: expressions::all(stack), files };
+    let input = Input {
+        stack,
+        topology: Topology::of(stack),
+        expressions: expressions::all(stack),
+        routing: Routing::of(stack),
+        files,
+    };
     for rule in RULES {
         (rule.check)(&input, findings);
     }
