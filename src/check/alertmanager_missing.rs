@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(Input { stack, routing, .. }: &Input<'_>, findings: &mut Findings) {
-    if stack.alertmanager.is_some() || stack.prometheus.is_none() {
+    if stack.alertmanager.is_some() || stack.prometheus.is_none() || !routing.sound {
         return;
     }
     let Some(first) = routing.alerts.first() else { return };

@@ -175,11 +175,14 @@ pub fn rules() -> impl Iterator<Item = Code> {
 /// Adds the findings of all rules to those of reading, applies the levels that the manifest and the
 /// command line ask for, and sorts.
 pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Levels) {
+    let mut routing = Routing::of(stack);
+    // What a mistake in the text took away must not be missed as well.
+    routing.sound &= findings.iter().all(|finding| !matches!(finding.code, "S001" | "S003"));
     let input = Input {
         stack,
         topology: Topology::of(stack),
         expressions: expressions::all(stack),
-        routing: Routing::of(stack),
+        routing,
         files,
     };
     for rule in RULES {

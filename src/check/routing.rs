@@ -147,8 +147,8 @@ pub struct Routing<'a> {
     pub routes: Vec<Route<'a>>,
     /// All alerts: those of rule groups in their order, then those of objectives.
     pub alerts: Vec<Declared<'a>>,
-    /// Whether every matcher of every route could be read and every receiver is defined; else nothing
-    /// should be said about where alerts go.
+    /// Whether every matcher of every route could be read, every receiver is defined, and nothing got
+    /// lost in reading; else nothing should be said about where alerts go.
     pub sound: bool,
 }
 

@@ -12,8 +12,8 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
-    if stack.tests.is_empty() {
+fn check(Input { stack, routing, .. }: &Input<'_>, findings: &mut Findings) {
+    if stack.tests.is_empty() || !routing.sound {
         return;
     }
     let tested = names(stack);
