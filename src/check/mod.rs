@@ -5,6 +5,9 @@ mod collector_disabled_but_used;
 mod absent_without_for;
 mod always_true;
 mod bounds;
+mod alert_reaches_no_one;
+mod alertmanager_missing;
+mod continue_without_sibling;
 mod default_password;
 mod dependency_cycle;
 mod depends_on_unhealthy;
@@ -28,6 +31,7 @@ mod honor_labels_missing;
 mod host_port_clash;
 mod host_port_used_inside;
 mod incomplete_receiver;
+mod inhibit_never;
 mod inline_secret;
 mod interval_beyond_lookback;
 mod invalid_label_name;
@@ -45,6 +49,7 @@ mod lifecycle_or_admin_api_open;
 mod localhost_in_container;
 mod metric_from_two_jobs;
 mod missing_credentials;
+mod missing_severity;
 mod names;
 mod native_port_clash;
 mod no_native_command;
@@ -70,6 +75,11 @@ mod rule_label_vs_external;
 mod secret_env_collision;
 mod slo_window_beyond_retention;
 mod range_beyond_retention;
+mod repeat_under_group_interval;
+mod route_matches_no_alert;
+pub mod routing;
+mod self_inhibit;
+mod shadowed_route;
 mod target_port_not_exposed;
 mod template_syntax;
 mod template_unknown_label;
@@ -89,6 +99,9 @@ mod unscraped_exporter;
 mod unused_declaration;
 mod useless_regexp;
 mod value_in_label;
+mod untested_alert;
+mod unused_declaration;
+mod unused_receiver;
 mod values;
 mod vector_matching_mismatch;
 mod version_capability;
@@ -104,6 +117,7 @@ use crate::diag::{Code, FileId, Files, Finding, Findings, Severity, most_similar
 use crate::manifest::{Stack, codes};
 use expressions::Expression;
 use known::Known;
+use routing::Routing;
 use topology::Topology;
 
 /// A kind of mistake and how it is found.
@@ -140,6 +154,8 @@ struct Input<'a> {
     expressions: Vec<Expression<'a>>,
     /// Which metrics exist, with their labels.
     known: Known<'a>,
+    /// Routes, and the alerts that go along them.
+    routing: Routing<'a>,
     /// The text of all files, to point inside of strings.
     files: &'a Files,
 }
@@ -215,6 +231,7 @@ const RULES: &[Rule] = &[
     duplicate_group::RULE,
     invalid_objective::RULE,
     template_unknown_label::RULE,
+    missing_severity::RULE,
     template_syntax::RULE,
     absent_of_undeclared::RULE,
     no_vector::RULE,
@@ -225,8 +242,18 @@ const RULES: &[Rule] = &[
     absent_without_for::RULE,
     duplicate_alert::RULE,
     undefined_receiver::RULE,
+    unused_receiver::RULE,
+    shadowed_route::RULE,
+    route_matches_no_alert::RULE,
+    alert_reaches_no_one::RULE,
+    inhibit_never::RULE,
+    self_inhibit::RULE,
+    repeat_under_group_interval::RULE,
+    continue_without_sibling::RULE,
     invalid_route::RULE,
     incomplete_receiver::RULE,
+    alertmanager_missing::RULE,
+    untested_alert::RULE,
     duplicate_datasource::RULE,
     inline_secret::RULE,
     default_password::RULE,
@@ -273,6 +300,17 @@ pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Level
     let levels = levels.with_manifest(stack.lint.as_deref());
     let asked_for = |rule: &&Rule| levels.ask_for(rule.code, rule.name);
     for rule in RULES.iter().chain(ON_REQUEST.iter().filter(asked_for)) {
+    let mut routing = Routing::of(stack);
+    // What a mistake in the text took away must not be missed as well.
+    routing.sound &= findings.iter().all(|finding| !matches!(finding.code, "S001" | "S003"));
+    let input = Input {
+        stack,
+        topology: Topology::of(stack),
+        expressions: expressions::all(stack),
+        routing,
+        files,
+    };
+    for rule in RULES {
         (rule.check)(&input, findings);
     }
     notation::speak(files, findings);

@@ -7,6 +7,7 @@ mod import;
 mod printer;
 mod query;
 mod render;
+mod routes;
 mod run;
 mod schema;
 mod telemetry;
@@ -62,6 +63,8 @@ enum Command {
     Validate(validate::Validate),
     /// Write the configuration files of every product.
     Render(render::Render),
+    /// Show where alerts go: the routes, with the alerts that end at each receiver.
+    Routes(routes::Routes),
     /// Validate, render and run the whole stack natively, in one process.
     Up(up::Up),
     /// Show the parts of the running stacks.
@@ -163,6 +166,7 @@ fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
     match command {
         Command::Validate(validate) => validate.run(),
         Command::Render(render) => render.run(),
+        Command::Routes(routes) => routes.run(),
         Command::Up(up) => up.run(verbose),
         Command::Ps(ps) => small_runtime()?.block_on(ps.run()),
         Command::Logs(logs) => small_runtime()?.block_on(logs.run()),

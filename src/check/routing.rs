@@ -1,0 +1,447 @@
+//! Where the alerts of a stack go: its routes and its alerts, and what is known of their labels before
+//! any of them fires.
+//!
+//! An alert's labels are those of its rule, the external ones, and those of whatever series its
+//! expression gives. Nothing is known of the last here, so a question about a label that the rule does
+//! not set has the answer "perhaps".
+
+use crate::alerting::matchers::{self, Placed};
+use crate::diag::{Files, Span, Spanned};
+use crate::manifest::{Block, Receiver, Rule, Stack, When, place_in};
+use crate::model::{MatchOp, Matcher};
+use crate::render;
+
+/// Whether something holds of an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Answer {
+    /// Never.
+    No,
+    /// It depends on what is not known.
+    Perhaps,
+    /// Always.
+    Yes,
+}
+
+impl Answer {
+    /// Both.
+    pub fn and(self, other: Self) -> Self {
+        self.min(other)
+    }
+}
+
+/// A text with matchers, read.
+pub struct Conditions<'a> {
+    /// As written.
+    pub text: &'a Spanned<String>,
+    /// One by one; all must hold.
+    pub matchers: Vec<Placed>,
+}
+
+impl<'a> Conditions<'a> {
+    /// `None` if the text is no list of matchers.
+    pub fn of(text: &'a Spanned<String>) -> Option<Self> {
+        matchers::parse(text).ok().map(|matchers| Self { text, matchers })
+    }
+
+    /// The place of a matcher in the manifest.
+    pub fn place(&self, files: &Files, matcher: &Placed) -> Span {
+        place_in(files, self.text, matcher.range.clone())
+    }
+
+    /// Whether whatever meets these meets the others as well; `false` where that is not seen.
+    pub fn lies_within(&self, others: &Conditions<'_>) -> bool {
+        others.matchers.iter().all(|wide| {
+            let same = self.matchers.iter().map(|placed| &placed.matcher);
+            let same: Vec<&Matcher> =
+                same.filter(|matcher| matcher.name == wide.matcher.name).collect();
+            implies(&same, &wide.matcher)
+        })
+    }
+
+    /// Whether an alert meets all of them.
+    pub fn meets(&self, alert: &Declared<'_>) -> Answer {
+        let all = self.matchers.iter().map(|placed| alert.meets(&placed.matcher));
+        all.min().unwrap_or(Answer::Yes)
+    }
+}
+
+/// A route as written. The first one is that of the `route` node.
+pub struct Route<'a> {
+    /// The route above.
+    pub parent: Option<usize>,
+    /// The routes below, in the order in which they are tried.
+    pub children: Vec<usize>,
+    /// The node; `None` for the first route.
+    pub when: Option<&'a Block<When>>,
+    /// What it asks for; `None` for the first route.
+    pub conditions: Option<Conditions<'a>>,
+    /// The receiver that hears of what ends here; `None` where the stack has none at all.
+    pub receiver: Option<&'a Spanned<String>>,
+}
+
+impl Route<'_> {
+    /// Whether later siblings are tried as well.
+    pub fn goes_on(&self) -> bool {
+        self.when.and_then(|when| when.go_on.as_ref()).is_some_and(|flag| flag.value)
+    }
+}
+
+/// An alert that the stack declares.
+pub struct Declared<'a> {
+    /// Its name.
+    pub name: String,
+    /// Where it is declared.
+    pub span: Span,
+    /// The manifest's node; `None` for an alert of an objective.
+    pub node: Option<&'a Block<crate::manifest::Alert>>,
+    /// Labels that are known: by the rule, or from outside.
+    labels: Vec<(String, String)>,
+    /// Labels that templates make.
+    made: Vec<String>,
+    /// Whether there may be further labels, from the series.
+    open: bool,
+}
+
+impl Declared<'_> {
+    /// The value of a label, the empty one if the alert surely has none; `None` if it is not known.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        if self.made.iter().any(|made| made == name) {
+            return None;
+        }
+        match self.labels.iter().find(|(known, _)| known == name) {
+            Some((_, value)) => Some(value),
+            None if self.open => None,
+            None => Some(""),
+        }
+    }
+
+    /// Whether a single matcher holds.
+    pub fn meets(&self, matcher: &Matcher) -> Answer {
+        match self.label(&matcher.name) {
+            Some(value) if matcher.matches(value) => Answer::Yes,
+            Some(_) => Answer::No,
+            None if is_anything(matcher) => Answer::Yes,
+            None => Answer::Perhaps,
+        }
+    }
+
+    /// Whether the rule or the outside sets a label, to whatever value.
+    pub fn sets(&self, name: &str) -> bool {
+        self.made.iter().any(|made| made == name) || self.label_names().any(|known| known == name)
+    }
+
+    /// Names of the labels that it surely has.
+    pub fn label_names(&self) -> impl Iterator<Item = &str> {
+        self.labels.iter().map(|(name, _)| name.as_str())
+    }
+}
+
+/// Whether any value passes.
+fn is_anything(matcher: &Matcher) -> bool {
+    matcher.op == MatchOp::Regex && matcher.value == ".*"
+}
+
+/// Routes and alerts of a stack.
+pub struct Routing<'a> {
+    /// All routes, each before those below it; none where there is no Alertmanager.
+    pub routes: Vec<Route<'a>>,
+    /// All alerts: those of rule groups in their order, then those of objectives.
+    pub alerts: Vec<Declared<'a>>,
+    /// Whether every matcher of every route could be read, every receiver is defined, and nothing got
+    /// lost in reading; else nothing should be said about where alerts go.
+    pub sound: bool,
+}
+
+impl<'a> Routing<'a> {
+    /// What the manifest says.
+    pub fn of(stack: &'a Stack) -> Self {
+        let mut routing = Self { routes: Vec::new(), alerts: alerts(stack), sound: true };
+        if let Some(alertmanager) = &stack.alertmanager {
+            let (receiver, whens) = match &alertmanager.route {
+                Some(route) => (Some(&route.receiver), &route.when[..]),
+                None => (alertmanager.receivers.first().map(|first| &first.name), &[][..]),
+            };
+            let first = Route {
+                parent: None,
+                children: Vec::new(),
+                when: None,
+                conditions: None,
+                receiver,
+            };
+            routing.routes.push(first);
+            routing.add(whens, 0);
+            let known = |name: &Spanned<String>| {
+                alertmanager.receivers.iter().any(|receiver| receiver.name == *name)
+            };
+            let defined = routing.routes.iter().filter_map(|route| route.receiver).all(known);
+            routing.sound &= defined;
+        }
+        routing
+    }
+
+    fn add(&mut self, whens: &'a [Block<When>], parent: usize) {
+        for when in whens {
+            let index = self.routes.len();
+            let conditions = Conditions::of(&when.matchers);
+            self.sound &= conditions.is_some();
+            let receiver = when.to.as_ref().or(self.routes[parent].receiver);
+            self.routes.push(Route {
+                parent: Some(parent),
+                children: Vec::new(),
+                when: Some(when),
+                conditions,
+                receiver,
+            });
+            self.routes[parent].children.push(index);
+            self.add(&when.when, index);
+        }
+    }
+
+    /// The routes from below the first one to this one, this one last.
+    pub fn path(&self, index: usize) -> Vec<usize> {
+        let up = std::iter::successors(Some(index), |at| self.routes[*at].parent);
+        let mut path: Vec<usize> = up.filter(|at| *at != 0).collect();
+        path.reverse();
+        path
+    }
+
+    /// Whether a route's own conditions hold.
+    pub fn meets(&self, index: usize, alert: &Declared<'_>) -> Answer {
+        let conditions = self.routes[index].conditions.as_ref();
+        conditions.map_or(Answer::Yes, |conditions| conditions.meets(alert))
+    }
+
+    /// The routes that an alert may end in, and whether it surely does.
+    pub fn ends(&self, alert: &Declared<'_>) -> Vec<(usize, Answer)> {
+        let mut ends = Vec::new();
+        if !self.routes.is_empty() {
+            self.walk(0, Answer::Yes, alert, &mut ends);
+        }
+        ends
+    }
+
+    fn walk(
+        &self,
+        index: usize,
+        reached: Answer,
+        alert: &Declared<'_>,
+        ends: &mut Vec<(usize, Answer)>,
+    ) {
+        // Whether the next child is tried, and whether some child has taken the alert.
+        let (mut tried, mut taken) = (reached, Answer::No);
+        for child in &self.routes[index].children {
+            let meets = self.meets(*child, alert);
+            if meets == Answer::No {
+                continue;
+            }
+            self.walk(*child, tried.and(meets), alert, ends);
+            taken = taken.max(meets);
+            if !self.routes[*child].goes_on() {
+                if meets == Answer::Yes {
+                    break;
+                }
+                tried = Answer::Perhaps;
+            }
+        }
+        match taken {
+            Answer::No => ends.push((index, reached)),
+            Answer::Perhaps => ends.push((index, Answer::Perhaps)),
+            Answer::Yes => {}
+        }
+    }
+
+    /// The receiver of a route.
+    pub fn receiver(&self, stack: &'a Stack, index: usize) -> Option<&'a Block<Receiver>> {
+        let name = self.routes[index].receiver?;
+        stack.alertmanager.as_ref()?.receivers.iter().find(|receiver| receiver.name == *name)
+    }
+}
+
+fn alerts(stack: &Stack) -> Vec<Declared<'_>> {
+    let external = stack.prometheus.iter().flat_map(|prometheus| &prometheus.external_labels);
+    let external: Vec<(&str, &str)> =
+        external.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let file = render::rule_file(stack);
+    let mut alerts = Vec::new();
+    for (group, settled) in stack.rules.iter().zip(&file.groups) {
+        for (rule, settled) in group.rules.iter().zip(&settled.rules) {
+            if let Rule::Alert(alert) = rule {
+                let labels = &settled.labels;
+                alerts.push(declared(&alert.name, labels, &external, alert.name.span, Some(alert)));
+            }
+        }
+    }
+    // Two groups for each objective.
+    for (slo, groups) in stack.slos.iter().zip(file.groups[stack.rules.len()..].chunks(2)) {
+        for rule in groups.iter().flat_map(|group| &group.rules) {
+            if let Some(name) = &rule.alert {
+                alerts.push(declared(name, &rule.labels, &external, slo.name.span, None));
+            }
+        }
+    }
+    alerts
+}
+
+fn declared<'a>(
+    name: &str,
+    settled: &indexmap::IndexMap<String, String>,
+    external: &[(&str, &str)],
+    span: Span,
+    node: Option<&'a Block<crate::manifest::Alert>>,
+) -> Declared<'a> {
+    // The alerts of an objective come from a sum: all of their labels are those of the rule.
+    let open = node.is_some();
+    let mut labels = vec![("alertname".to_owned(), name.to_owned())];
+    let mut made = Vec::new();
+    for (label, value) in settled.iter().filter(|(label, _)| *label != "alertname") {
+        if value.contains("{{") {
+            made.push(label.clone());
+        } else if !value.is_empty() {
+            labels.push((label.clone(), value.clone()));
+        }
+    }
+    for (label, value) in external {
+        if labels.iter().any(|(known, _)| known == label) || made.iter().any(|made| made == label) {
+            continue;
+        }
+        // A series may have such a label, too, and an environment variable be put in.
+        if open || value.contains('$') {
+            made.push((*label).to_owned());
+        } else {
+            labels.push(((*label).to_owned(), (*value).to_owned()));
+        }
+    }
+    // A rule that sets the empty value removes the label.
+    for (label, _) in settled.iter().filter(|(_, value)| value.is_empty()) {
+        if labels.iter().all(|(known, _)| known != label) && !made.contains(label) {
+            labels.push((label.clone(), String::new()));
+        }
+    }
+    Declared { name: name.to_owned(), span, node, labels, made, open }
+}
+
+/// Whether every value that passes all of `narrow` passes `wide` as well; both are about one label.
+/// `false` where that is not seen.
+fn implies(narrow: &[&Matcher], wide: &Matcher) -> bool {
+    if is_anything(wide) || narrow.contains(&wide) {
+        return true;
+    }
+    // One of them that allows a few values only, of which the others take some away.
+    if let Some(values) = narrow.iter().find_map(|matcher| values(matcher)) {
+        let left = values.iter().filter(|value| narrow.iter().all(|one| one.matches(value)));
+        return left.map(String::as_str).all(|value| wide.matches(value));
+    }
+    // What is not empty passes these.
+    let anything_else = matches!((wide.op, wide.value.as_str()), (MatchOp::NotEqual, ""))
+        || matches!((wide.op, wide.value.as_str()), (MatchOp::Regex, ".+"));
+    anything_else && narrow.iter().any(|one| !one.matches(""))
+}
+
+/// The values that pass, where they are few and known.
+fn values(matcher: &Matcher) -> Option<Vec<String>> {
+    match matcher.op {
+        MatchOp::Equal => Some(vec![matcher.value.clone()]),
+        MatchOp::Regex => {
+            let text = matcher.value.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+            let text = text.unwrap_or(&matcher.value);
+            let special = |c: char| r"\.+*?()[]{}^$#&-~".contains(c) && c != '-';
+            (!text.contains(special)).then(|| text.split('|').map(str::to_owned).collect())
+        }
+        MatchOp::NotEqual | MatchOp::NotRegex => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerting::Tree;
+    use crate::manifest::{Format, parse};
+    use crate::model::Labels;
+
+    fn check(text: &str, expected: &[(&str, &[(usize, Answer)])]) {
+        let stack = parse("stack.kdl", text, Format::Kdl, None).unwrap().stack;
+        let routing = Routing::of(&stack);
+        let found: Vec<_> =
+            routing.alerts.iter().map(|alert| (alert.name.clone(), routing.ends(alert))).collect();
+        let expected: Vec<_> =
+            expected.iter().map(|(name, ends)| ((*name).to_owned(), ends.to_vec())).collect();
+        assert_eq!(found, expected);
+        // Where everything is known, that is what the engine says of the rendered tree.
+        let config = render::alertmanager_config(&stack, stack.alertmanager.as_ref().unwrap());
+        let tree = Tree::new(&config.route).unwrap();
+        for alert in &routing.alerts {
+            let ends = routing.ends(alert);
+            if ends.iter().all(|(_, answer)| *answer == Answer::Yes) {
+                let labels = Labels::from_pairs(alert.labels.iter().cloned());
+                let ends: Vec<usize> = ends.iter().map(|(end, _)| *end).collect();
+                assert_eq!(tree.route(&labels), ends);
+            }
+        }
+    }
+
+    const STACK: &str = r##"
+rules "g" {
+    alert "A" severity="critical" { expr "up == 0"; labels team="shop" }
+    alert "B" severity="warning" { expr "up == 0" }
+    alert "C" { expr "up == 0"; labels severity="{{ $value }}" }
+}
+slo "s" objective=99.9 { total "a"; errors "b" }
+alertmanager {
+    receiver "ops" { webhook "http://h/" }
+    route "ops" {
+        when "severity=critical" continue=#true { when #"team=~"shop|web""#; when "team=db" }
+        when "severity!=info" { when "job=mysql" }
+        when "alertname=C"
+    }
+}
+"##;
+
+    #[test]
+    fn what_is_not_known_is_perhaps_so() {
+        use Answer::{Perhaps, Yes};
+        check(
+            STACK,
+            &[
+                ("A", &[(2, Yes), (5, Perhaps), (4, Perhaps)]),
+                ("B", &[(5, Perhaps), (4, Perhaps)]),
+                (
+                    "C",
+                    &[
+                        (2, Perhaps),
+                        (3, Perhaps),
+                        (1, Perhaps),
+                        (5, Perhaps),
+                        (4, Perhaps),
+                        (6, Perhaps),
+                    ],
+                ),
+                ("ErrorBudgetBurnFast", &[(1, Yes), (4, Yes)]),
+                ("ErrorBudgetBurnSlow", &[(4, Yes)]),
+            ],
+        );
+    }
+
+    #[test]
+    fn one_set_of_values_lies_within_another() {
+        let check = |narrow: &str, wide: &str, expected: bool| {
+            let narrow = matchers::parse(narrow).unwrap();
+            let narrow: Vec<&Matcher> = narrow.iter().map(|placed| &placed.matcher).collect();
+            let wide = &matchers::parse(wide).unwrap()[0].matcher;
+            assert_eq!(implies(&narrow, wide), expected, "{narrow:?} {wide}");
+        };
+        check("a=b", "a=b", true);
+        check("a=b", "a=~\"b|c\"", true);
+        check("a=~\"b|c\"", "a=b", false);
+        check("a=~\"(b|c)\"", "a=~\"[bc]\"", true);
+        check("a=~\"b|c\", a!=c", "a=b", true);
+        check("a=~\"b.*\"", "a=~\"b.*\"", true);
+        check("a=~\"b.*\"", "a=~\".*\"", true);
+        check("a=~\"b.*\"", "a!=\"\"", true);
+        check("a=~\"b.*\"", "a=~\".+\"", true);
+        check("a!=b", "a!=\"\"", false);
+        check("a=~\"b.*\"", "a=~\"b.*|c\"", false);
+        check("a=b", "a!=c", true);
+        check("", "a=b", false);
+        check("", "a=~\".*\"", true);
+    }
+}
