@@ -14,6 +14,7 @@ pub mod notify;
 pub mod promql;
 pub mod render;
 pub mod rules;
+pub mod ruletest;
 pub mod runner;
 pub mod scrape;
 pub mod storage;

@@ -9,6 +9,7 @@ mod render;
 mod run;
 mod schema;
 mod telemetry;
+mod test;
 mod up;
 mod validate;
 
@@ -80,6 +81,8 @@ enum Command {
         /// What their environment says.
         mark: String,
     },
+    /// Run the tests of a manifest from series to receiver, and unit test files of promtool.
+    Test(test::Test),
     /// Ask a running Prometheus-compatible server.
     Query(query::Query),
     /// Explain a rule: what it finds, why it matters, how to mend it.
@@ -170,6 +173,7 @@ fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
             crate::runner::orphans::watch(&mark);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Test(test) => test.run(),
         Command::Query(query) => small_runtime()?.block_on(query.run()),
         Command::Explain(explain) => explain.run(),
         Command::Schema => schema::run(),

@@ -15,6 +15,7 @@ mod promql;
 mod promql_parse;
 mod render;
 mod rules;
+mod ruletest;
 mod run;
 mod scrape;
 mod scrape_oracle;
@@ -36,6 +37,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("promql", promql::TESTS),
     ("promql_parse", promql_parse::TESTS),
     ("render", render::TESTS),
+    ("ruletest", ruletest::TESTS),
     ("run", run::TESTS),
     ("scrape", scrape::TESTS),
     ("scrape_oracle", scrape_oracle::TESTS),
