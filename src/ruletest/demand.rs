@@ -4,7 +4,7 @@
 
 use crate::model::{METRIC_NAME, Timestamp};
 use crate::promql::Expr;
-use crate::promql::ast::{At, DurationContext, DurationExpr, VectorSelector};
+use crate::promql::ast::{At, DurationContext, DurationExpr, Edges, VectorSelector};
 use crate::rules::{Group, Rule};
 
 /// Stretches of time, both ends inside, sorted and apart.
@@ -199,10 +199,11 @@ impl<'a> Demand<'a> {
         end: Timestamp,
     ) {
         let (start, end) = self.moved(selector.offset.as_ref(), selector.at, start, end);
-        // `anchored` and `smoothed` see beyond the window, by the lookback at most.
+        // `anchored` sees beyond the beginning of its window, `smoothed` beyond both ends.
         let lookback = self.surroundings.lookback;
         let first = start.saturating_sub(range).saturating_sub(lookback);
-        let last = end.saturating_add(lookback);
+        let behind = if selector.edges == Edges::Smoothed { lookback } else { 0 };
+        let last = end.saturating_add(behind);
         let groups = self.groups;
         for (place, group) in groups.iter().enumerate() {
             let (offset, interval) = (millis(group.query_offset), self.interval(place));
@@ -293,11 +294,12 @@ mod tests {
     fn a_question_reaches_back_through_recorded_series() {
         let rules = "{record: a, expr: up}, {record: b, expr: 'sum_over_time(a[1h])'}, \
                      {record: c, expr: 'other'}";
-        check(rules, Some("a"), &[&[(594, 605)], &[], &[]]);
-        check(rules, Some("b offset 10m"), &[&[(518, 600)], &[(584, 595)], &[]]);
-        check(rules, Some("max_over_time(a[1h:10m] @ 6000)"), &[&[(24, 105)], &[], &[]]);
-        check(rules, Some("{__name__=~'[ab]'}"), &[&[(528, 610)], &[(594, 605)], &[]]);
-        check("{record: a, expr: 'a + up'}", Some("a"), &[&[(0, 605)]]);
+        check(rules, Some("a"), &[&[(594, 600)], &[], &[]]);
+        check(rules, Some("b offset 10m"), &[&[(518, 590)], &[(584, 590)], &[]]);
+        check(rules, Some("max_over_time(a[1h:10m] @ 6000)"), &[&[(24, 100)], &[], &[]]);
+        check(rules, Some("{__name__=~'[ab]'}"), &[&[(528, 600)], &[(594, 600)], &[]]);
+        check(rules, Some("rate(a[10m] smoothed)"), &[&[(584, 605)], &[], &[]]);
+        check("{record: a, expr: 'a + up'}", Some("a"), &[&[(0, 600)]]);
     }
 
     #[test]
@@ -308,7 +310,7 @@ mod tests {
         check(
             &format!("{down}, {{alert: Many, expr: count(ALERTS) > 3}}"),
             None,
-            &[&[(0, 605)], &[(598, 600)]],
+            &[&[(0, 600)], &[(0, 600)]],
         );
         let asking = r#"{alert: A, expr: up, annotations: {s: '{{ query "r" }}'}}"#;
         check(&format!("{asking}, {{record: r, expr: up}}"), None, &[&[(0, 600)], &[(0, 600)]]);

@@ -167,19 +167,22 @@ impl Asker<'_> {
         if self.series(&matchers, window).iter().any(|(_, last)| last.is_some()) {
             return;
         }
-        let ever = self.series(&matchers, TimeRange::ALL);
+        let since = |time: Timestamp| show_millis(time - self.run.start());
+        let ever = self.series(&matchers, TimeRange::new(i64::MIN, end));
         if let Some((labels, _)) = ever.first() {
-            let times = self.times(labels);
-            let since = |time: Timestamp| show_millis(time - self.run.start());
-            hints.push(match (times.first(), times.last()) {
-                (Some(first), _) if *first > end => {
-                    format!("`{labels}` has its first value at {}", since(*first))
-                }
-                (_, Some(last)) => {
-                    format!("`{labels}` has its last value at {}", since(*last))
-                }
-                _ => format!("`{labels}` has no value at all"),
+            hints.push(match self.last_value(labels, end) {
+                Some(last) => format!("`{labels}` has its last value at {}", since(last)),
+                None => format!("`{labels}` has no value"),
             });
+            return;
+        }
+        let later = self
+            .run
+            .first_values()
+            .iter()
+            .find(|(labels, first)| *first > end && failing(&matchers, labels).is_empty());
+        if let Some((labels, first)) = later {
+            hints.push(format!("`{labels}` has its first value at {}", since(*first)));
             return;
         }
         let Some((metric, _)) = found.metric() else {
@@ -236,27 +239,20 @@ impl Asker<'_> {
             .collect()
     }
 
-    /// Times of all values of one series, markers of its end left out.
-    fn times(&self, labels: &Labels) -> Vec<Timestamp> {
+    /// Time of the last value of one series up to a time, markers of its end left out.
+    fn last_value(&self, labels: &Labels, end: Timestamp) -> Option<Timestamp> {
         let matchers: Vec<Matcher> =
             labels.iter().map(|(name, value)| Matcher::equal(name, value)).collect();
         let store = self.run.store();
         let symbols = QuerySymbols::new(Arc::clone(store.symbols()));
-        let Ok(found) = store.select(&matchers, TimeRange::ALL, &symbols) else {
-            return Vec::new();
-        };
+        let range = TimeRange::new(i64::MIN, end);
+        let found = store.select(&matchers, range, &symbols).ok()?;
+        let index = (0..found.len()).find(|at| found.labels(*at).to_labels(&symbols) == *labels)?;
         let mut columns = Columns::default();
-        let of_it = (0..found.len()).find(|at| found.labels(*at).to_labels(&symbols) == *labels);
-        let Some(index) = of_it else { return Vec::new() };
-        if found.read(index, TimeRange::ALL, &mut columns).is_err() {
-            return Vec::new();
-        }
+        found.read(index, range, &mut columns).ok()?;
         let floats = columns.times.iter().zip(&columns.values);
-        let mut times: Vec<Timestamp> =
-            floats.filter(|(_, value)| !is_stale(**value)).map(|(time, _)| *time).collect();
-        times.extend(&columns.histogram_times);
-        times.sort_unstable();
-        times
+        let float = floats.rev().find(|(_, value)| !is_stale(**value)).map(|(time, _)| *time);
+        float.max(columns.histogram_times.last().copied())
     }
 }
 

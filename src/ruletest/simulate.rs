@@ -52,6 +52,17 @@ pub struct Timeline {
     pub series: Vec<SeriesDescription>,
 }
 
+impl Timeline {
+    /// When each series begins.
+    fn first_values(&self) -> Vec<(Labels, Timestamp)> {
+        let begin = |series: &SeriesDescription| {
+            let first = series.values.iter().position(|value| *value != SeriesValue::Missing)?;
+            Some((series.labels.clone(), self.start + first as i64 * millis(self.interval)))
+        };
+        self.series.iter().filter_map(begin).collect()
+    }
+}
+
 /// What a run is to remember, and for how long it is to go on.
 #[derive(Debug, Clone, Default)]
 pub struct Questions {
@@ -103,6 +114,7 @@ pub struct Run {
     store: Arc<MemoryStore>,
     options: QueryOptions,
     start: Timestamp,
+    first_values: Vec<(Labels, Timestamp)>,
     moments: BTreeMap<Timestamp, Vec<Seen>>,
     failures: Vec<RuleFailure>,
 }
@@ -122,7 +134,14 @@ pub fn simulate(setting: &Setting, timeline: &Timeline, questions: &Questions) -
     let store = Arc::new(MemoryStore::default());
     let mut feed = Feed::new(&store, timeline);
     let groups = running_groups(setting, &options, &store);
-    let mut run = Run { store, options, start, moments: BTreeMap::new(), failures: Vec::new() };
+    let mut run = Run {
+        store,
+        options,
+        start,
+        first_values: timeline.first_values(),
+        moments: BTreeMap::new(),
+        failures: Vec::new(),
+    };
     let mut moments = questions.moments.clone();
     moments.sort_unstable();
     moments.dedup();
@@ -274,6 +293,11 @@ impl Run {
 
     pub(super) fn store(&self) -> &MemoryStore {
         &self.store
+    }
+
+    /// When each of the series that were given begins.
+    pub(super) fn first_values(&self) -> &[(Labels, Timestamp)] {
+        &self.first_values
     }
 
     pub(super) fn lookback(&self) -> i64 {

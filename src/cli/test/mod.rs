@@ -1,5 +1,7 @@
 //! `test`: the tests of a manifest from series to receiver, and unit test files of promtool.
 
+mod coverage;
+mod manifest;
 mod places;
 mod report;
 mod unit_file;
@@ -12,7 +14,9 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
+use self::coverage::Coverage;
 use super::printer::{self, out};
+use super::validate::Source;
 use crate::diag::{Code, Files, Findings, Severity, Span};
 
 /// What a test found that is not as expected. No rule of `validate`: it has no entry in `explain`.
@@ -30,6 +34,15 @@ pub struct Test {
     /// Form of the report.
     #[arg(long, value_name = "FORM", default_value = "full")]
     format: Format,
+    /// List alerts that no test expects to fire, and receivers that none expects to hear of one.
+    #[arg(long)]
+    coverage: bool,
+    /// Fail if less than this part of alerts and receivers has a test.
+    #[arg(long, value_name = "PERCENT")]
+    min_coverage: Option<f64>,
+    /// Overlay this profile of the manifest.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,6 +73,8 @@ struct Suite {
     name: String,
     files: Files,
     outcomes: Vec<Outcome>,
+    /// Of a manifest without errors.
+    coverage: Option<Coverage>,
 }
 
 impl Test {
@@ -72,18 +87,36 @@ impl Test {
         for path in &self.files {
             let text = std::fs::read_to_string(path)
                 .with_context(|| format!("cannot read `{}`", path.display()))?;
-            suites.push(unit_file::run(path, text, &wanted));
+            suites.push(if is_unit_file(path, &text) {
+                unit_file::run(path, text, &wanted)
+            } else {
+                let source = Source {
+                    manifest: path.clone(),
+                    profile: self.profile.clone(),
+                    deny: Vec::new(),
+                    allow: Vec::new(),
+                    warn: Vec::new(),
+                };
+                manifest::run(&path.display().to_string(), source.load()?, &wanted)
+            });
         }
         let mut text = String::new();
+        let list = self.coverage;
         match self.format {
-            Format::Full => report::full(&mut text, &suites, printer::color_stdout()),
-            Format::Concise => report::concise(&mut text, &suites),
+            Format::Full => report::full(&mut text, &suites, list, printer::color_stdout()),
+            Format::Concise => report::concise(&mut text, &suites, list),
             Format::Json => report::json(&mut text, &suites),
             Format::Junit => report::junit(&mut text, &suites),
         }?;
         out().write_all(text.as_bytes())?;
         if self.format == Format::Full {
             printer::note(&report::summary(&suites));
+        }
+        let coverage: Vec<&Coverage> = suites.iter().filter_map(|s| s.coverage.as_ref()).collect();
+        let percent = Coverage::percent(&coverage);
+        if let Some(wanted) = self.min_coverage.filter(|wanted| percent < *wanted) {
+            printer::error(&format!("the tests cover {percent:.0} %, and {wanted} % are wanted"));
+            return Ok(ExitCode::FAILURE);
         }
         let failed = suites.iter().any(|suite| suite.outcomes.iter().any(Outcome::failed));
         Ok(ExitCode::from(u8::from(failed)))

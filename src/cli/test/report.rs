@@ -4,12 +4,13 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
+use super::coverage::Coverage;
 use super::{Outcome, Suite};
 use crate::diag::{self, Files, Span};
 
 /// A line for each test; what failed is drawn beneath it.
-pub(super) fn full(out: &mut String, suites: &[Suite], color: bool) -> fmt::Result {
-    for Suite { name, files, outcomes } in suites {
+pub(super) fn full(out: &mut String, suites: &[Suite], list: bool, color: bool) -> fmt::Result {
+    for Suite { name, files, outcomes, coverage } in suites {
         writeln!(out, "{name}")?;
         for outcome in outcomes {
             if !outcome.failed() {
@@ -18,6 +19,9 @@ pub(super) fn full(out: &mut String, suites: &[Suite], color: bool) -> fmt::Resu
             }
             writeln!(out, "  {} {}\n", paint("FAIL", "\x1b[1;31m", color), outcome.name)?;
             diag::print_full(out, &outcome.failures, files, color)?;
+        }
+        if let (true, Some(coverage)) = (list, coverage) {
+            coverage.list(out)?;
         }
     }
     Ok(())
@@ -28,7 +32,7 @@ fn paint(text: &str, code: &str, color: bool) -> String {
 }
 
 /// A line for each thing that is not as expected.
-pub(super) fn concise(out: &mut String, suites: &[Suite]) -> fmt::Result {
+pub(super) fn concise(out: &mut String, suites: &[Suite], list: bool) -> fmt::Result {
     for suite in suites {
         for Outcome { name, failures, .. } in &suite.outcomes {
             let mut failures = failures.clone();
@@ -36,6 +40,9 @@ pub(super) fn concise(out: &mut String, suites: &[Suite]) -> fmt::Result {
                 failure.message = format!("{name}: {}", failure.message);
             }
             diag::print_concise(out, &failures, &suite.files)?;
+        }
+        if let (true, Some(coverage)) = (list, &suite.coverage) {
+            coverage.list(out)?;
         }
     }
     Ok(())
@@ -69,7 +76,9 @@ pub(super) fn json(out: &mut String, suites: &[Suite]) -> fmt::Result {
             });
         }
     }
-    let report = serde_json::json!({ "tests": tests });
+    let all: Vec<&Coverage> = suites.iter().filter_map(|suite| suite.coverage.as_ref()).collect();
+    let coverage = serde_json::json!({ "percent": Coverage::percent(&all), "of": all });
+    let report = serde_json::json!({ "tests": tests, "coverage": coverage });
     writeln!(out, "{}", serde_json::to_string_pretty(&report).map_err(|_| fmt::Error)?)
 }
 
@@ -78,7 +87,7 @@ pub(super) fn junit(out: &mut String, suites: &[Suite]) -> fmt::Result {
     writeln!(out, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
     let all = suites.iter().flat_map(|suite| &suite.outcomes);
     writeln!(out, "<testsuites {}>", totals(all))?;
-    for Suite { name, files, outcomes } in suites {
+    for Suite { name, files, outcomes, coverage: _ } in suites {
         let shown = escape(name);
         writeln!(out, r#"  <testsuite name="{shown}" {}>"#, totals(outcomes))?;
         for outcome in outcomes {
@@ -148,16 +157,22 @@ fn escape(text: &str) -> String {
     safe
 }
 
-/// How many tests passed and failed.
+/// How many tests passed and failed, and how much of manifests they cover.
 pub(super) fn summary(suites: &[Suite]) -> String {
     let outcomes = || suites.iter().flat_map(|suite| &suite.outcomes);
     let failed = outcomes().filter(|outcome| outcome.failed()).count();
-    match (outcomes().count(), failed) {
+    let mut text = match (outcomes().count(), failed) {
         (0, _) => "no tests".to_owned(),
         (1, 0) => "1 test passed".to_owned(),
         (all, 0) => format!("{all} tests passed"),
         (all, failed) => format!("{failed} of {all} tests failed"),
+    };
+    let coverage: Vec<&Coverage> = suites.iter().filter_map(|one| one.coverage.as_ref()).collect();
+    if !coverage.is_empty() {
+        let (figure, percent) = (Coverage::figure(&coverage), Coverage::percent(&coverage));
+        let _ = write!(text, "; tested: {figure} ({percent:.0} %)");
     }
+    text
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub(super) fn run(path: &Path, text: String, wanted: &dyn Fn(&str) -> bool) -> S
             vec![Outcome { name: name.clone(), span, failures, took: Duration::ZERO }]
         }
     };
-    Suite { name, files, outcomes }
+    Suite { name, files, outcomes, coverage: None }
 }
 
 fn outcome(test: &TestReport, text: &str, places: &Places) -> Outcome {
