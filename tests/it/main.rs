@@ -14,6 +14,7 @@ mod node_exporter;
 mod promql;
 mod promql_parse;
 mod render;
+mod routes;
 mod rules;
 mod ruletest;
 mod run;
@@ -38,6 +39,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("promql_parse", promql_parse::TESTS),
     ("render", render::TESTS),
     ("ruletest", ruletest::TESTS),
+    ("routes", routes::TESTS),
     ("run", run::TESTS),
     ("scrape", scrape::TESTS),
     ("scrape_oracle", scrape_oracle::TESTS),
