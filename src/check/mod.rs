@@ -9,10 +9,12 @@ mod duplicate_host;
 mod duplicate_job;
 mod duplicate_record;
 mod empty_name;
+mod empty_test;
 mod exporter_settings_unknown;
 mod expressions;
 mod host_port_clash;
 mod host_port_used_inside;
+mod impossible_expectation;
 mod incomplete_receiver;
 mod inline_secret;
 mod interval_beyond_lookback;
@@ -24,6 +26,7 @@ mod invalid_relabel;
 mod invalid_route;
 mod invalid_scrape;
 mod invalid_target;
+mod invalid_test;
 mod levels;
 mod localhost_in_container;
 mod missing_credentials;
@@ -40,6 +43,7 @@ mod target_port_not_exposed;
 mod template_syntax;
 mod timeout_exceeds_interval;
 mod topology;
+mod undefined_in_test;
 mod undefined_receiver;
 mod undefined_secret;
 mod undefined_service;
@@ -132,6 +136,10 @@ const RULES: &[Rule] = &[
     undefined_receiver::RULE,
     invalid_route::RULE,
     incomplete_receiver::RULE,
+    undefined_in_test::RULE,
+    invalid_test::RULE,
+    impossible_expectation::RULE,
+    empty_test::RULE,
     duplicate_datasource::RULE,
     inline_secret::RULE,
     default_password::RULE,

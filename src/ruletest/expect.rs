@@ -200,7 +200,6 @@ fn against_fate(when: &str, expected: &Fires, fate: &Fate) -> Option<Miss> {
         expected;
     let Fate { deliveries, inhibited_by: inhibitor } = fate;
     match (inhibited_by, inhibitor) {
-        (None, None) => {}
         (None, Some(by)) => {
             let source = by.get("alertname").unwrap_or_default();
             let mut miss = Miss::new(
@@ -220,7 +219,7 @@ fn against_fate(when: &str, expected: &Fires, fate: &Fate) -> Option<Miss> {
             let message = format!("at {when} `{name}` is inhibited by `{source}`");
             return Some(Miss::new(Part::InhibitedBy, message));
         }
-        (Some(_), Some(_)) => {}
+        (None, None) | (Some(_), Some(_)) => {}
     }
     let concerned: Vec<&Delivery> = deliveries
         .iter()

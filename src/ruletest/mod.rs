@@ -8,6 +8,7 @@
 mod demand;
 pub mod expect;
 mod hints;
+pub mod routing;
 mod simulate;
 pub mod unit_file;
 

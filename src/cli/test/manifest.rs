@@ -13,6 +13,7 @@ use crate::promql::{self, Expr};
 use crate::render;
 use crate::rules::{Defaults, RuleText, load};
 use crate::ruletest::expect::{self, Fate, Miss, Part};
+use crate::ruletest::routing::Routing;
 use crate::ruletest::{Pace, Questions, Run, Setting, Timeline, show_millis, simulate};
 
 /// Runs the tests whose name is wanted. A manifest with errors has none: they are shown instead.
@@ -29,14 +30,15 @@ pub(super) fn run(name: &str, loaded: Loaded, wanted: &dyn Fn(&str) -> bool) -> 
     }
     suite.coverage = Some(super::coverage::Coverage::of(&stack, &suite.files));
     let tests = stack.tests.iter().filter(|test| wanted(&test.name));
-    match setting(&stack) {
-        Ok(setting) => {
-            suite.outcomes = tests.map(|test| outcome(&setting, test)).collect();
+    match setting(&stack).and_then(|setting| Ok((routing(&stack, &setting)?, setting))) {
+        Ok((routing, setting)) => {
+            let routing = routing.as_ref();
+            suite.outcomes = tests.map(|test| outcome(&setting, routing, test)).collect();
         }
         Err(message) => {
             let span = stack.rules.first().map_or(Span::default(), Block::span);
             suite.outcomes.push(Outcome {
-                name: "the rules can be loaded".to_owned(),
+                name: "rules and routes can be loaded".to_owned(),
                 span,
                 failures: Findings::from_iter([FAILED.says(message).at(span, "")]),
                 took: Duration::ZERO,
@@ -81,6 +83,13 @@ fn setting(stack: &Stack) -> Result<Setting, String> {
     })
 }
 
+/// The routes as they are rendered; none without an Alertmanager.
+fn routing(stack: &Stack, setting: &Setting) -> Result<Option<Routing>, String> {
+    let Some(manager) = &stack.alertmanager else { return Ok(None) };
+    let config = render::alertmanager_config(stack, manager);
+    Routing::new(&config, setting.external_labels.clone()).map(Some)
+}
+
 fn pairs(map: &Map<String>) -> Vec<(String, String)> {
     map.iter().map(|(name, value)| (name.value.clone(), value.value.clone())).collect()
 }
@@ -88,14 +97,14 @@ fn pairs(map: &Map<String>) -> Vec<(String, String)> {
 /// An expectation about a query, with what could be read of it.
 type Asked<'a> = (Timestamp, &'a Block<Expectation>, Expr);
 
-fn outcome(setting: &Setting, test: &Block<Test>) -> Outcome {
+fn outcome(setting: &Setting, routing: Option<&Routing>, test: &Block<Test>) -> Outcome {
     let begun = Instant::now();
-    let failures = failures(setting, test);
+    let failures = failures(setting, routing, test);
     let (name, span) = (test.name.value.clone(), test.name.span);
     Outcome { name, span, failures, took: begun.elapsed() }
 }
 
-fn failures(setting: &Setting, test: &Test) -> Findings {
+fn failures(setting: &Setting, routing: Option<&Routing>, test: &Test) -> Findings {
     let mut findings = Findings::default();
     let start = test.start.as_ref().and_then(|text| text.parse::<jiff::Timestamp>().ok());
     let start = start.map_or(0, jiff::Timestamp::as_millisecond);
@@ -136,7 +145,12 @@ fn failures(setting: &Setting, test: &Test) -> Findings {
             findings.push(FAILED.says(message).at(test.name.span, "in this test"));
         }
     }
-    let fates = |_: &Labels, _: Timestamp| -> Option<Fate> { None };
+    let fates = |alert: &Labels, moment: Timestamp| -> Option<Fate> {
+        let firing = expect::firing(&run, moment).into_iter().map(|alert| &alert.labels);
+        // Without a start nobody knows what the clock says.
+        let clock = test.start.as_ref().map(|_| moment);
+        Some(routing?.fate(alert, firing, clock))
+    };
     for at in &test.at {
         alerts(setting, &run, start + at.time.ms, at, &fates, &mut findings);
     }

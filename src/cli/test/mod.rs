@@ -88,7 +88,7 @@ impl Test {
             let text = std::fs::read_to_string(path)
                 .with_context(|| format!("cannot read `{}`", path.display()))?;
             suites.push(if is_unit_file(path, &text) {
-                unit_file::run(path, text, &wanted)
+                unit_file::run(path, &text, &wanted)
             } else {
                 let source = Source {
                     manifest: path.clone(),

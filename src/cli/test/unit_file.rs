@@ -10,18 +10,18 @@ use crate::diag::{Files, Findings, Span};
 use crate::ruletest::unit_file::{self, Problem, Site, TestReport};
 
 /// Runs the tests of a file whose name is wanted.
-pub(super) fn run(path: &Path, text: String, wanted: &dyn Fn(&str) -> bool) -> Suite {
+pub(super) fn run(path: &Path, text: &str, wanted: &dyn Fn(&str) -> bool) -> Suite {
     let name = path.display().to_string();
     let mut files = Files::default();
-    let report = unit_file::check(path, &text, wanted);
-    let file = files.add(name.clone(), text.clone());
-    let places = Places::of(&text, file);
+    let report = unit_file::check(path, text, wanted);
+    let file = files.add(name.clone(), text);
+    let places = Places::of(text, file);
     let outcomes = match report {
         Ok(report) => {
             for warning in &report.warnings {
                 printer::note(&format!("{name}: {warning}"));
             }
-            report.tests.iter().map(|test| outcome(test, &text, &places)).collect()
+            report.tests.iter().map(|test| outcome(test, text, &places)).collect()
         }
         Err(message) => {
             let span = Span::new(file, 0..0);

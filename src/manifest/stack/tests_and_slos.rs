@@ -119,6 +119,9 @@ settings! {
 }
 
 impl Slo {
+    /// Names of the alerts that an objective may have: for a fast and for a slow burn.
+    pub const ALERTS: [&'static str; 2] = ["ErrorBudgetBurnFast", "ErrorBudgetBurnSlow"];
+
     /// Names of its two groups of rules: what is evaluated as often as other rules, and what looks back
     /// for so long that it need not be.
     pub fn groups(&self) -> [String; 2] {
