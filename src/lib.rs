@@ -16,6 +16,7 @@ pub mod notify;
 pub mod promql;
 pub mod render;
 pub mod rules;
+pub mod ruletest;
 pub mod runner;
 pub mod scrape;
 pub mod storage;

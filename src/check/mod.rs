@@ -19,6 +19,7 @@ mod duplicate_job;
 mod duplicate_record;
 mod duplicate_target;
 mod empty_name;
+mod empty_test;
 mod exporter_settings_unknown;
 mod expressions;
 mod federate_everything;
@@ -30,6 +31,7 @@ mod histogram_misuse;
 mod honor_labels_missing;
 mod host_port_clash;
 mod host_port_used_inside;
+mod impossible_expectation;
 mod incomplete_receiver;
 mod inhibit_never;
 mod inline_secret;
@@ -44,6 +46,7 @@ mod invalid_scrape;
 mod invalid_target;
 mod known;
 mod label_lost_by_aggregation;
+mod invalid_test;
 mod levels;
 mod lifecycle_or_admin_api_open;
 mod localhost_in_container;
@@ -86,6 +89,7 @@ mod template_unknown_label;
 mod timeout_exceeds_interval;
 mod tls_skip_verify;
 mod topology;
+mod undefined_in_test;
 mod undefined_receiver;
 mod undefined_secret;
 mod undefined_service;
@@ -254,6 +258,10 @@ const RULES: &[Rule] = &[
     incomplete_receiver::RULE,
     alertmanager_missing::RULE,
     untested_alert::RULE,
+    undefined_in_test::RULE,
+    invalid_test::RULE,
+    impossible_expectation::RULE,
+    empty_test::RULE,
     duplicate_datasource::RULE,
     inline_secret::RULE,
     default_password::RULE,

@@ -11,6 +11,7 @@ mod routes;
 mod run;
 mod schema;
 mod telemetry;
+mod test;
 mod up;
 mod validate;
 
@@ -84,6 +85,8 @@ enum Command {
         /// What their environment says.
         mark: String,
     },
+    /// Run the tests of a manifest from series to receiver, and unit test files of promtool.
+    Test(test::Test),
     /// Ask a running Prometheus-compatible server.
     Query(query::Query),
     /// Make a manifest out of configuration that exists.
@@ -177,6 +180,7 @@ fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
             crate::runner::orphans::watch(&mark);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Test(test) => test.run(),
         Command::Query(query) => small_runtime()?.block_on(query.run()),
         Command::Import(import) => import.run(),
         Command::Explain(explain) => explain.run(),

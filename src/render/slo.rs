@@ -107,7 +107,8 @@ pub(super) fn groups(stack: &Stack, slo: &Slo) -> [wire::RuleGroup; 2] {
         ),
     ));
 
-    let alert = |speed: &str, burns: &[Burn], severity: &str| {
+    let [fast, slow] = Slo::ALERTS;
+    let alert = |name: &str, speed: &str, burns: &[Burn], severity: &str| {
         let condition = |burn: &Burn| {
             let factor = burn.budget * window as f64 / burn.long as f64;
             // Above 1 every single request would have to fail more than once.
@@ -143,7 +144,7 @@ pub(super) fn groups(stack: &Stack, slo: &Slo) -> [wire::RuleGroup; 2] {
             format!("{promise} Right now {{{{ $value | humanizePercentage }}}} fail."),
         );
         (!conditions.is_empty()).then(|| wire::Rule {
-            alert: Some(format!("ErrorBudgetBurn{}", capital(speed))),
+            alert: Some(name.to_owned()),
             expr: conditions.join("\nor\n"),
             labels,
             annotations,
@@ -153,8 +154,8 @@ pub(super) fn groups(stack: &Stack, slo: &Slo) -> [wire::RuleGroup; 2] {
     let word = |severity: &Option<crate::diag::Spanned<String>>, default: &str| {
         severity.as_ref().map_or_else(|| default.to_owned(), |severity| severity.value.clone())
     };
-    rules.extend(alert("fast", &PAGE, &word(page_severity, "critical")));
-    rules.extend(alert("slowly", &TICKET, &word(ticket_severity, "warning")));
+    rules.extend(alert(fast, "fast", &PAGE, &word(page_severity, "critical")));
+    rules.extend(alert(slow, "slowly", &TICKET, &word(ticket_severity, "warning")));
     let [name, long_name] = slo.groups();
     [
         wire::RuleGroup { name, rules, ..wire::RuleGroup::default() },
@@ -165,13 +166,6 @@ pub(super) fn groups(stack: &Stack, slo: &Slo) -> [wire::RuleGroup; 2] {
             ..wire::RuleGroup::default()
         },
     ]
-}
-
-fn capital(word: &str) -> &str {
-    match word {
-        "fast" => "Fast",
-        _ => "Slow",
-    }
 }
 
 fn short(seconds: u64) -> String {

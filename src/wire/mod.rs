@@ -6,5 +6,6 @@ pub mod compose;
 pub mod grafana;
 pub mod mysql;
 pub mod prometheus;
+pub mod rule_tests;
 pub mod rules;
 pub mod web;

@@ -75,7 +75,7 @@ pub struct Rule {
 }
 
 /// A key that is written without a value (`rules:`) means the empty value.
-fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(super) fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: Default + Deserialize<'de>,

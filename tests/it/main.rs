@@ -18,6 +18,7 @@ mod promql_parse;
 mod render;
 mod routes;
 mod rules;
+mod ruletest;
 mod run;
 mod scrape;
 mod scrape_oracle;
@@ -40,6 +41,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("promql", promql::TESTS),
     ("promql_parse", promql_parse::TESTS),
     ("render", render::TESTS),
+    ("ruletest", ruletest::TESTS),
     ("routes", routes::TESTS),
     ("run", run::TESTS),
     ("scrape", scrape::TESTS),

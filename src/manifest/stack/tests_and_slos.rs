@@ -12,7 +12,7 @@ settings! {
         @argument pub name: Spanned<String>,
         /// Time between two values of a series; one minute when nothing is said.
         pub interval: Option<Spanned<DurationText>>,
-        /// Moment of the first value, in RFC 3339.
+        /// Moment of the first value, in RFC 3339: `2026-03-02T09:00:00Z`. Mutes count only where it is said.
         pub start: Option<Spanned<String>>,
         /// A series with its values.
         pub series: Vec<Block<InputSeries>>,
@@ -38,25 +38,29 @@ settings! {
     pub struct At {
         /// Time since the first value.
         @argument pub time: Spanned<DurationText>,
-        /// An alert that fires.
+        /// An alert that fires and that somebody hears of.
         pub fires: Vec<Block<Fires>>,
         /// Alerts that do not fire; no alert at all when none is named.
         pub silent: Option<Block<Silent>>,
-        /// An expression and what it gives.
+        /// An expression and what it gives: these samples and no others.
         pub query as "query": Vec<Block<Expectation>>,
     }
 }
 
 settings! {
-    /// An alert that fires.
+    /// An alert that fires and that somebody hears of.
     pub struct Fires {
         /// Name of the alert.
         @argument pub alert: Spanned<String>,
-        /// The receiver that hears of it.
+        /// The receiver that it goes to, among others; how long a group waits does not matter.
         pub routed_to: Option<Spanned<String>>,
-        /// Annotations that it has.
+        /// Name of the `mute` that keeps it quiet; the test has to say when it starts.
+        pub muted_by: Option<Spanned<String>>,
+        /// Name of an alert that fires and inhibits it.
+        pub inhibited_by: Option<Spanned<String>>,
+        /// Annotations that it has, among others.
         pub annotations: Map<String>,
-        /// Labels that it has.
+        /// Labels that it has, among others.
         @rest pub labels: Map<String>,
     }
 }
@@ -82,7 +86,7 @@ settings! {
 settings! {
     /// A sample of a result.
     pub struct ExpectedSample {
-        /// The series, as a selector; `{}` without labels.
+        /// The series: labels that are not named do not matter; `{}` is a result without labels.
         @argument pub labels: Spanned<String>,
         /// Its value.
         @argument pub value: Spanned<f64>,
@@ -115,6 +119,9 @@ settings! {
 }
 
 impl Slo {
+    /// Names of the alerts that an objective may have: for a fast and for a slow burn.
+    pub const ALERTS: [&'static str; 2] = ["ErrorBudgetBurnFast", "ErrorBudgetBurnSlow"];
+
     /// Names of its two groups of rules: what is evaluated as often as other rules, and what looks back
     /// for so long that it need not be.
     pub fn groups(&self) -> [String; 2] {
