@@ -2,11 +2,11 @@
 //! command line, by code (`S602`), name (`default-password`) or group (`security`).
 
 use super::{did_you_mean, rules};
-use crate::diag::{Findings, Severity};
+use crate::diag::{Finding, Findings, Severity};
 use crate::manifest::Lint;
 
 /// Groups of rules: a word, and the beginning of their codes.
-const GROUPS: [(&str, &str); 9] = [
+const GROUPS: [(&str, &str); 10] = [
     ("structure", "S0"),
     ("network", "S1"),
     ("scrape", "S2"),
@@ -15,8 +15,12 @@ const GROUPS: [(&str, &str); 9] = [
     ("dashboards", "S5"),
     ("security", "S6"),
     ("storage", "S7"),
+    ("deployment", "S8"),
     ("scale", "S9"),
 ];
+
+/// Everything that is a warning, of whatever rule.
+const WARNINGS: &str = "warnings";
 
 /// No rule has that code, name or group.
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +49,7 @@ impl Levels {
         for (names, level) in [(allow, Level::Allow), (warn, Level::Warn), (deny, Level::Deny)] {
             for name in names {
                 if !is_known(name) {
-                    let known = rules().flat_map(|rule| [rule.code, rule.name]);
-                    let groups = GROUPS.iter().map(|(group, _)| *group);
-                    let help = did_you_mean(name, known.chain(groups), "rules");
+                    let help = did_you_mean(name, known_words(), "rules");
                     return Err(UnknownRule { name: name.clone(), help });
                 }
                 levels.0.push((name.clone(), level));
@@ -69,16 +71,13 @@ impl Levels {
     /// Takes out what is allowed and sets the severities. Errors of reading stay whatever is allowed:
     /// without them the rest means nothing.
     pub(super) fn apply(&self, findings: &mut Findings) {
-        let level = |code: &str, name: &str| {
-            let fits = |(word, _): &&(String, Level)| matches(word, code, name);
+        let level = |finding: &Finding| {
+            let fits = |(word, _): &&(String, Level)| matches(word, finding);
             self.0.iter().rev().find(fits).map(|(_, level)| *level)
         };
-        findings.retain(|finding| {
-            let essential = finding.severity == Severity::Error && finding.code < "S100";
-            essential || level(finding.code, finding.name) != Some(Level::Allow)
-        });
+        findings.retain(|finding| is_essential(finding) || level(finding) != Some(Level::Allow));
         for finding in findings.iter_mut() {
-            match level(finding.code, finding.name) {
+            match level(finding) {
                 Some(Level::Deny) => finding.severity = Severity::Error,
                 Some(Level::Warn) if finding.code >= "S100" => finding.severity = Severity::Warning,
                 _ => {}
@@ -87,15 +86,34 @@ impl Levels {
     }
 }
 
-fn matches(word: &str, code: &str, name: &str) -> bool {
+/// Whether a finding cannot be allowed: an error of reading.
+pub(super) fn is_essential(finding: &Finding) -> bool {
+    finding.severity == Severity::Error && finding.code < "S100"
+}
+
+/// Whether a code, name or group means this finding.
+pub(super) fn matches(word: &str, finding: &Finding) -> bool {
+    means(word, finding.code, finding.name)
+        || word == WARNINGS && finding.severity == Severity::Warning
+}
+
+fn means(word: &str, code: &str, name: &str) -> bool {
     word == name
         || word.eq_ignore_ascii_case(code)
         || GROUPS.iter().any(|(group, prefix)| *group == word && code.starts_with(prefix))
 }
 
-fn is_known(word: &str) -> bool {
-    GROUPS.iter().any(|(group, _)| *group == word)
-        || rules().any(|rule| matches(word, rule.code, rule.name))
+/// Whether a word is a code, a name or a group.
+pub(super) fn is_known(word: &str) -> bool {
+    word == WARNINGS
+        || GROUPS.iter().any(|(group, _)| *group == word)
+        || rules().any(|rule| means(word, rule.code, rule.name))
+}
+
+/// All codes and names, and the groups.
+pub(super) fn known_words() -> impl Iterator<Item = &'static str> {
+    let groups = GROUPS.iter().map(|(group, _)| *group).chain([WARNINGS]);
+    rules().flat_map(|rule| [rule.code, rule.name]).chain(groups)
 }
 
 #[cfg(test)]
@@ -119,5 +137,7 @@ mod tests {
         assert_eq!(severity_of(&levels, "S602", "default-password"), None);
         assert_eq!(severity_of(&levels, "S108", "x"), Some(Severity::Warning));
         assert!(Levels::new(&words(&["defautl-password"]), &[], &[]).is_err());
+        let levels = Levels::new(&[], &[], &words(&["warnings"])).unwrap();
+        assert_eq!(severity_of(&levels, "S108", "x"), Some(Severity::Error));
     }
 }

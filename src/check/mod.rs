@@ -1,5 +1,6 @@
 //! `Stack` → findings. One file per rule; a new rule is its file and a line in [`RULES`].
 
+mod allowances;
 mod default_password;
 mod dependency_cycle;
 mod duplicate_alert;
@@ -16,6 +17,7 @@ mod host_port_used_inside;
 mod incomplete_receiver;
 mod inline_secret;
 mod interval_beyond_lookback;
+mod invalid_allowance;
 mod invalid_label_name;
 mod invalid_metric_name;
 mod invalid_objective;
@@ -44,15 +46,20 @@ mod undefined_receiver;
 mod undefined_secret;
 mod undefined_service;
 mod undefined_volume;
+mod unknown_rule;
 mod unnamed_stack;
+mod unused_allowance;
 mod unused_declaration;
 mod values;
 mod wrong_database;
 
 pub use levels::{Levels, UnknownRule};
 
-use crate::diag::{Code, Files, Finding, Findings, Severity, most_similar, quoted_list};
+use std::collections::HashSet;
+
+use crate::diag::{Code, Files, Finding, Findings, Severity, Span, most_similar, quoted_list};
 use crate::manifest::{Stack, codes};
+use allowances::Allowance;
 use expressions::Expression;
 use topology::Topology;
 
@@ -88,6 +95,8 @@ struct Input<'a> {
     topology: Topology<'a>,
     /// Every PromQL expression, parsed.
     expressions: Vec<Expression<'a>>,
+    /// Comments that allow something.
+    allowances: Vec<Allowance>,
     /// The text of all files, to point inside of strings.
     files: &'a Files,
 }
@@ -101,6 +110,9 @@ const RULES: &[Rule] = &[
     unused_declaration::RULE,
     empty_name::RULE,
     unnamed_stack::RULE,
+    unknown_rule::RULE,
+    unused_allowance::RULE,
+    invalid_allowance::RULE,
     host_port_clash::RULE,
     target_port_not_exposed::RULE,
     not_same_network::RULE,
@@ -138,6 +150,21 @@ const RULES: &[Rule] = &[
     missing_credentials::RULE,
 ];
 
+/// Codes of the findings about what is there for nothing, in the profile that was looked at.
+pub const UNUSED: [&str; 2] = [unused_declaration::RULE.code, unused_allowance::RULE.code];
+
+/// Places in a stack that such a finding can be about, those in comments left out.
+pub fn idle_places(stack: &Stack) -> HashSet<Span> {
+    let Stack { secrets, networks, externals, lint, .. } = stack;
+    let names = secrets.iter().map(|secret| secret.name.span);
+    names
+        .chain(stack.volumes().map(|volume| volume.span))
+        .chain(networks.iter().map(|network| network.name.span))
+        .chain(externals.iter().map(|external| external.name.span))
+        .chain(lint.iter().flat_map(|lint| &lint.allow).map(|word| word.span))
+        .collect()
+}
+
 /// Every kind of finding there is, by code.
 pub fn rules() -> impl Iterator<Item = Code> {
     let mut all: Vec<Code> =
@@ -149,12 +176,19 @@ pub fn rules() -> impl Iterator<Item = Code> {
 /// Adds the findings of all rules to those of reading, applies the levels that the manifest and the
 /// command line ask for, and sorts.
 pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Levels) {
-    let input =
-        Input { stack, topology: Topology::of(stack), expressions: expressions::all(stack), files };
+    let input = Input {
+        stack,
+        topology: Topology::of(stack),
+        expressions: expressions::all(stack),
+        allowances: allowances::read(files),
+        files,
+    };
     for rule in RULES {
         (rule.check)(&input, findings);
     }
+    unused_allowance::find(&input, findings);
     notation::speak(files, findings);
+    allowances::apply(&input.allowances, findings);
     levels.with_manifest(stack.lint.as_deref()).apply(findings);
     findings.settle();
 }
@@ -178,8 +212,6 @@ pub fn did_you_mean<'a>(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
 
     #[test]

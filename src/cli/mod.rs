@@ -1,7 +1,10 @@
 //! The command line: one file per command.
 
 mod control;
+mod edit;
 mod explain;
+mod fix;
+mod fmt;
 mod hash_password;
 mod printer;
 mod query;
@@ -59,6 +62,8 @@ enum Color {
 enum Command {
     /// Check a manifest and explain every mistake at its line and column.
     Validate(validate::Validate),
+    /// Bring KDL manifests into their canonical layout.
+    Fmt(fmt::Fmt),
     /// Write the configuration files of every product.
     Render(render::Render),
     /// Validate, render and run the whole stack natively, in one process.
@@ -159,6 +164,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
     match command {
         Command::Validate(validate) => validate.run(),
+        Command::Fmt(fmt) => fmt.run(),
         Command::Render(render) => render.run(),
         Command::Up(up) => up.run(verbose),
         Command::Ps(ps) => small_runtime()?.block_on(ps.run()),

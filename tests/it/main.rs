@@ -8,12 +8,15 @@ mod exporters;
 mod exposition;
 mod guard;
 mod mariadb;
+mod mend;
 mod mysql;
 mod mysql_wire;
 mod node_exporter;
+mod parsers;
 mod promql;
 mod promql_parse;
 mod render;
+mod reports;
 mod rules;
 mod run;
 mod scrape;
@@ -31,11 +34,14 @@ use std::process::ExitCode;
 const PARTS: &[(&str, &[support::Test])] = &[
     ("bad_input", bad_input::TESTS),
     ("guard", guard::TESTS),
+    ("mend", mend::TESTS),
     ("mysql", mysql::TESTS),
     ("mysql_wire", mysql_wire::TESTS),
+    ("parsers", parsers::TESTS),
     ("promql", promql::TESTS),
     ("promql_parse", promql_parse::TESTS),
     ("render", render::TESTS),
+    ("reports", reports::TESTS),
     ("run", run::TESTS),
     ("scrape", scrape::TESTS),
     ("scrape_oracle", scrape_oracle::TESTS),
