@@ -168,7 +168,8 @@ impl<'a> Parser<'a> {
         loop {
             match self.peek() {
                 None | Some(Kind::Close) => return Ok(rows),
-                Some(Kind::Space | Kind::Semicolon) => drop(self.take()),
+                // Between nodes a continuation joins nothing.
+                Some(Kind::Space | Kind::Semicolon | Kind::Continuation) => drop(self.take()),
                 Some(Kind::Newline) => {
                     self.take();
                     newlines += 1;
@@ -195,7 +196,8 @@ impl<'a> Parser<'a> {
                 if row.tail.is_some() {
                     return Ok(row);
                 }
-                if !matches!(self.peek(), Some(Kind::Semicolon | Kind::Space)) {
+                if !matches!(self.peek(), Some(Kind::Semicolon | Kind::Space | Kind::Continuation))
+                {
                     break;
                 }
                 self.at += 1;
@@ -214,12 +216,12 @@ impl<'a> Parser<'a> {
             if !node.parts.is_empty() && self.tail().is_some() {
                 // It belongs to the row.
                 self.at = start;
-                return Ok(node);
+                return Ok(node.without_idle_ends());
             }
             self.spaces();
             let part = match self.peek() {
                 None | Some(Kind::Newline | Kind::Semicolon | Kind::Close | Kind::LineComment) => {
-                    return Ok(node);
+                    return Ok(node.without_idle_ends());
                 }
                 Some(Kind::Space) => continue,
                 Some(Kind::Value) => Part::Value(self.take()),
@@ -317,7 +319,8 @@ fn write_row(Row { nodes, tail, .. }: &Row<'_>, depth: usize, out: &mut String) 
         indent(depth, out);
         out.push_str(&flat);
         if let Some((gap, text)) = tail {
-            let gap = if nodes.is_empty() { 0 } else { (*gap).max(1) };
+            let begins = nodes.last().is_none_or(Node::ends_joined);
+            let gap = if begins { 0 } else { (*gap).max(1) };
             out.extend(std::iter::repeat_n(' ', gap));
             out.push_str(text);
         }
@@ -356,6 +359,19 @@ fn indent(depth: usize, out: &mut String) {
 }
 
 impl Node<'_> {
+    /// The node without line continuations at its end, which join nothing.
+    fn without_idle_ends(mut self) -> Self {
+        while matches!(self.parts.last(), Some(Part::Continuation(text)) if text.is_empty()) {
+            self.parts.pop();
+        }
+        self
+    }
+
+    /// Whether a new line begins behind it.
+    fn ends_joined(&self) -> bool {
+        matches!(self.parts.last(), Some(Part::Continuation(_)))
+    }
+
     /// Whether it has something in braces that was written in one line.
     fn is_flat_block(&self) -> bool {
         self.parts
@@ -470,6 +486,7 @@ mod tests {
         check("a {   // x\n b // y\n // z\n} // w", "a {   // x\n    b // y\n    // z\n} // w\n");
         check("a { /* x */ }\nb { c /* y */ }", "a { /* x */ }\nb { c /* y */ }\n");
         check("/* x */ a; /* y */ b /* z */; c", "/* x */ a; /* y */ b /* z */; c\n");
+        check("\\\n a; \\\n b \\\n\n c", "a\nb\nc\n");
         check("a \\ // x\n  b \\\n c", "a \\ // x\n    b \\\n    c\n");
     }
 
