@@ -481,7 +481,7 @@ mod tests {
     #[test]
     fn comments_stay_where_they_are() {
         check("// x  \n  // y\n\n\n/* z\n  z */\na", "// x\n// y\n\n/* z\n  z */\na\n");
-        check("a;// x\nb; // y\nc ;/* z */ ;d", "a // x\nb // y\nc; /* z */ d\n");
+        check("a;// x\nb; // y\nc ;/* z */ d", "a // x\nb // y\nc; /* z */ d\n");
         check("a 1    // x\nb   /* y */ 2\n", "a 1    // x\nb /* y */ 2\n");
         check("a {   // x\n b // y\n // z\n} // w", "a {   // x\n    b // y\n    // z\n} // w\n");
         check("a { /* x */ }\nb { c /* y */ }", "a { /* x */ }\nb { c /* y */ }\n");
