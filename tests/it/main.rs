@@ -17,6 +17,7 @@ mod promql;
 mod promql_parse;
 mod render;
 mod reports;
+mod routes;
 mod rules;
 mod run;
 mod scrape;
@@ -42,6 +43,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("promql_parse", promql_parse::TESTS),
     ("render", render::TESTS),
     ("reports", reports::TESTS),
+    ("routes", routes::TESTS),
     ("run", run::TESTS),
     ("scrape", scrape::TESTS),
     ("scrape_oracle", scrape_oracle::TESTS),
