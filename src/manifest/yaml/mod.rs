@@ -22,20 +22,6 @@ pub fn read(text: &str, file: FileId, findings: &mut Findings) -> Vec<Node> {
     convert::stack(root, file, findings)
 }
 
-/// Byte ranges of all single values, keys among them, in order: what is outside of them and begins with
-/// `#` is a comment. Of a broken text, those before the mistake.
-pub fn scalars(text: &str) -> Vec<std::ops::Range<usize>> {
-    let mut findings = Findings::default();
-    let reader = Reader::new(text, FileId(0), &mut findings);
-    Parser::new_from_str(text)
-        .map_while(Result::ok)
-        .filter_map(|(event, span)| match event {
-            Event::Scalar(_, style, ..) => Some(reader.trimmed(reader.span(span), style).range()),
-            _ => None,
-        })
-        .collect()
-}
-
 /// A value of YAML with its place.
 #[derive(Clone, Debug)]
 struct Yaml {
@@ -355,6 +341,20 @@ fn count(value: &Yaml) -> usize {
         Data::List(list) => list.iter().map(count).sum(),
         Data::Map(map) => map.iter().map(|(_, value)| count(value)).sum(),
     }
+}
+
+/// Byte ranges of all single values, keys among them, in order: what is outside of them and begins with
+/// `#` is a comment. Of a broken text, those before the mistake.
+pub fn scalars(text: &str) -> Vec<std::ops::Range<usize>> {
+    let mut findings = Findings::default();
+    let reader = Reader::new(text, FileId(0), &mut findings);
+    Parser::new_from_str(text)
+        .map_while(Result::ok)
+        .filter_map(|(event, span)| match event {
+            Event::Scalar(_, style, ..) => Some(reader.trimmed(reader.span(span), style).range()),
+            _ => None,
+        })
+        .collect()
 }
 
 /// The parser's words in ours, where ours are clearer.
