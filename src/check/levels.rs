@@ -15,7 +15,7 @@ const GROUPS: [(&str, &str); 10] = [
     ("dashboards", "S5"),
     ("security", "S6"),
     ("storage", "S7"),
-    ("deployment", "S8"),
+    ("compose", "S8"),
     ("scale", "S9"),
 ];
 

@@ -37,4 +37,4 @@ const EXPLAIN: &str = r##"`lint allow=`, `deny=`, `warn=` and allowances in comm
     lint deny="security"
 
 `stackctl explain` lists all rules. Groups are `structure`, `network`, `scrape`, `promql`, `alerts`, `dashboards`, `security`,
-`storage`, `deployment` and `scale`, after the first digit of the codes, and `warnings`: everything that is a warning."##;
+`storage`, `compose` and `scale`, after the first digit of the codes, and `warnings`: everything that is a warning."##;
