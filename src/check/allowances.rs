@@ -76,7 +76,8 @@ impl Allowance {
 }
 
 /// Takes out what the comments allow.
-pub(super) fn apply(allowances: &[Allowance], findings: &mut Findings) {
+pub(super) fn apply(files: &Files, findings: &mut Findings) {
+    let allowances = read(files);
     findings.retain(|finding| {
         is_essential(finding)
             || !allowances.iter().any(|allowance| {

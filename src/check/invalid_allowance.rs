@@ -1,6 +1,6 @@
 //! A comment for stackctl that says nothing, or not why.
 
-use super::allowances::{Allowance, Fault};
+use super::allowances::{self, Allowance, Fault};
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity};
 
@@ -12,8 +12,8 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(Input { allowances, .. }: &Input<'_>, findings: &mut Findings) {
-    for Allowance { comment, fault, .. } in allowances {
+fn check(Input { files, .. }: &Input<'_>, findings: &mut Findings) {
+    for Allowance { comment, fault, .. } in allowances::read(files) {
         let Some(fault) = fault else { continue };
         let (message, label) = match fault {
             Fault::NotAllow => ("a comment for stackctl begins with `allow`", "something else"),

@@ -54,12 +54,10 @@ mod values;
 mod wrong_database;
 
 pub use levels::{Levels, UnknownRule};
+pub use unused_allowance::{UNUSED, idle_places};
 
-use std::collections::HashSet;
-
-use crate::diag::{Code, Files, Finding, Findings, Severity, Span, most_similar, quoted_list};
+use crate::diag::{Code, Files, Finding, Findings, Severity, most_similar, quoted_list};
 use crate::manifest::{Stack, codes};
-use allowances::Allowance;
 use expressions::Expression;
 use topology::Topology;
 
@@ -95,8 +93,6 @@ struct Input<'a> {
     topology: Topology<'a>,
     /// Every PromQL expression, parsed.
     expressions: Vec<Expression<'a>>,
-    /// Comments that allow something.
-    allowances: Vec<Allowance>,
     /// The text of all files, to point inside of strings.
     files: &'a Files,
 }
@@ -150,21 +146,6 @@ const RULES: &[Rule] = &[
     missing_credentials::RULE,
 ];
 
-/// Codes of the findings about what is there for nothing, in the profile that was looked at.
-pub const UNUSED: [&str; 2] = [unused_declaration::RULE.code, unused_allowance::RULE.code];
-
-/// Places in a stack that such a finding can be about, those in comments left out.
-pub fn idle_places(stack: &Stack) -> HashSet<Span> {
-    let Stack { secrets, networks, externals, lint, .. } = stack;
-    let names = secrets.iter().map(|secret| secret.name.span);
-    names
-        .chain(stack.volumes().map(|volume| volume.span))
-        .chain(networks.iter().map(|network| network.name.span))
-        .chain(externals.iter().map(|external| external.name.span))
-        .chain(lint.iter().flat_map(|lint| &lint.allow).map(|word| word.span))
-        .collect()
-}
-
 /// Every kind of finding there is, by code.
 pub fn rules() -> impl Iterator<Item = Code> {
     let mut all: Vec<Code> =
@@ -176,19 +157,14 @@ pub fn rules() -> impl Iterator<Item = Code> {
 /// Adds the findings of all rules to those of reading, applies the levels that the manifest and the
 /// command line ask for, and sorts.
 pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Levels) {
-    let input = Input {
-        stack,
-        topology: Topology::of(stack),
-        expressions: expressions::all(stack),
-        allowances: allowances::read(files),
-        files,
-    };
+    let input =
+        Input { stack, topology: Topology::of(stack), expressions: expressions::all(stack), files };
     for rule in RULES {
         (rule.check)(&input, findings);
     }
     unused_allowance::find(&input, findings);
+    allowances::apply(files, findings);
     notation::speak(files, findings);
-    allowances::apply(&input.allowances, findings);
     levels.with_manifest(stack.lint.as_deref()).apply(findings);
     findings.settle();
 }
@@ -212,6 +188,8 @@ pub fn did_you_mean<'a>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]

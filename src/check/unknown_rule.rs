@@ -1,13 +1,14 @@
 //! A level or an allowance names a rule that does not exist.
 
 use super::levels::{is_known, known_words};
-use super::{Input, Rule, did_you_mean};
+use super::{Input, Rule, allowances, did_you_mean};
 use crate::diag::{Findings, Severity, Spanned, most_similar};
 
 pub(super) const RULE: Rule =
     Rule { code: "S017", name: "unknown-rule", severity: Severity::Error, explain: EXPLAIN, check };
 
-fn check(Input { stack, allowances, files, .. }: &Input<'_>, findings: &mut Findings) {
+fn check(Input { stack, files, .. }: &Input<'_>, findings: &mut Findings) {
+    let allowances = allowances::read(files);
     let lint =
         stack.lint.iter().flat_map(|lint| lint.allow.iter().chain(&lint.deny).chain(&lint.warn));
     let comments = allowances.iter().flat_map(|allowance| &allowance.words);

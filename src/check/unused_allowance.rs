@@ -1,9 +1,12 @@
 //! An allowance that allows nothing. Found last, when all other findings are known.
 
-use super::allowances::Allowance;
+use std::collections::HashSet;
+
+use super::allowances::{self, Allowance};
 use super::levels::{is_essential, is_known, matches};
-use super::{Input, Rule};
-use crate::diag::{Findings, Severity, Spanned};
+use super::{Input, Rule, unused_declaration};
+use crate::diag::{Findings, Severity, Span, Spanned};
+use crate::manifest::Stack;
 
 pub(super) const RULE: Rule = Rule {
     code: "S018",
@@ -14,12 +17,28 @@ pub(super) const RULE: Rule = Rule {
     check: |_, _| {},
 };
 
+/// Codes of the findings about what is there for nothing, in the profile that was looked at.
+pub const UNUSED: [&str; 2] = [unused_declaration::RULE.code, RULE.code];
+
+/// Places in a stack that such a finding can be about, those in comments left out.
+pub fn idle_places(stack: &Stack) -> HashSet<Span> {
+    let Stack { secrets, networks, externals, lint, .. } = stack;
+    let names = secrets.iter().map(|secret| secret.name.span);
+    names
+        .chain(stack.volumes().map(|volume| volume.span))
+        .chain(networks.iter().map(|network| network.name.span))
+        .chain(externals.iter().map(|external| external.name.span))
+        .chain(lint.iter().flat_map(|lint| &lint.allow).map(|word| word.span))
+        .collect()
+}
+
 /// Adds a finding for each allowance that none of the findings needs.
-pub(super) fn find(Input { stack, allowances, .. }: &Input<'_>, findings: &mut Findings) {
+pub(super) fn find(Input { stack, files, .. }: &Input<'_>, findings: &mut Findings) {
     // Behind an error of reading most rules have nothing to look at.
     if findings.iter().any(is_essential) {
         return;
     }
+    let allowances = allowances::read(files);
     let mut unused = Findings::default();
     for allowance in allowances.iter().filter(|allowance| allowance.fault.is_none()) {
         let Allowance { comment, words, .. } = allowance;
@@ -42,8 +61,7 @@ pub(super) fn find(Input { stack, allowances, .. }: &Input<'_>, findings: &mut F
                 (true, _) => finding,
                 (false, _) => {
                     // With the space before it.
-                    let before =
-                        crate::diag::Span { start: word.span.start - 1, len: 1, ..word.span };
+                    let before = Span { start: word.span.start - 1, len: 1, ..word.span };
                     finding.replace(help, before.to(word.span), "")
                 }
             });
