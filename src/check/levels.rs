@@ -2,7 +2,7 @@
 //! command line, by code (`S602`), name (`default-password`) or group (`security`).
 
 use super::{did_you_mean, rules};
-use crate::diag::{Findings, Severity};
+use crate::diag::{Finding, Findings, Severity};
 use crate::manifest::Lint;
 
 /// Groups of rules: a word, and the beginnings of their codes.
@@ -19,6 +19,9 @@ const GROUPS: [(&str, &[&str]); 10] = [
     ("compose", &["S8"]),
     ("scale", &["S9"]),
 ];
+
+/// Everything that is a warning, of whatever rule.
+const WARNINGS: &str = "warnings";
 
 /// No rule has that code, name or group.
 #[derive(Debug, thiserror::Error)]
@@ -47,9 +50,7 @@ impl Levels {
         for (names, level) in [(allow, Level::Allow), (warn, Level::Warn), (deny, Level::Deny)] {
             for name in names {
                 if !is_known(name) {
-                    let known = rules().flat_map(|rule| [rule.code, rule.name]);
-                    let groups = GROUPS.iter().map(|(group, _)| *group);
-                    let help = did_you_mean(name, known.chain(groups), "rules");
+                    let help = did_you_mean(name, known_words(), "rules");
                     return Err(UnknownRule { name: name.clone(), help });
                 }
                 levels.0.push((name.clone(), level));
@@ -68,25 +69,23 @@ impl Levels {
         Self(own.chain(self.0.iter().cloned()).collect())
     }
 
-    /// Whether a rule is denied or made a warning.
+    /// Whether a rule is denied or made a warning, by its code, its name or its group.
     pub(super) fn ask_for(&self, code: &str, name: &str) -> bool {
-        matches!(self.of(code, name), Some(Level::Deny | Level::Warn))
-    }
-
-    fn of(&self, code: &str, name: &str) -> Option<Level> {
-        let fits = |(word, _): &&(String, Level)| matches(word, code, name);
-        self.0.iter().rev().find(fits).map(|(_, level)| *level)
+        let fits = |(word, _): &&(String, Level)| means(word, code, name);
+        let last = self.0.iter().rev().find(fits);
+        last.is_some_and(|(_, level)| *level != Level::Allow)
     }
 
     /// Takes out what is allowed and sets the severities. Errors of reading stay whatever is allowed:
     /// without them the rest means nothing.
     pub(super) fn apply(&self, findings: &mut Findings) {
-        findings.retain(|finding| {
-            let essential = finding.severity == Severity::Error && finding.code < "S100";
-            essential || self.of(finding.code, finding.name) != Some(Level::Allow)
-        });
+        let level = |finding: &Finding| {
+            let fits = |(word, _): &&(String, Level)| matches(word, finding);
+            self.0.iter().rev().find(fits).map(|(_, level)| *level)
+        };
+        findings.retain(|finding| is_essential(finding) || level(finding) != Some(Level::Allow));
         for finding in findings.iter_mut() {
-            match self.of(finding.code, finding.name) {
+            match level(finding) {
                 Some(Level::Deny) => finding.severity = Severity::Error,
                 Some(Level::Warn) if finding.code >= "S100" => finding.severity = Severity::Warning,
                 _ => {}
@@ -95,7 +94,18 @@ impl Levels {
     }
 }
 
-fn matches(word: &str, code: &str, name: &str) -> bool {
+/// Whether a finding cannot be allowed: an error of reading.
+pub(super) fn is_essential(finding: &Finding) -> bool {
+    finding.severity == Severity::Error && finding.code < "S100"
+}
+
+/// Whether a code, name or group means this finding.
+pub(super) fn matches(word: &str, finding: &Finding) -> bool {
+    means(word, finding.code, finding.name)
+        || word == WARNINGS && finding.severity == Severity::Warning
+}
+
+fn means(word: &str, code: &str, name: &str) -> bool {
     word == name
         || word.eq_ignore_ascii_case(code)
         || GROUPS.iter().any(|(group, prefixes)| {
@@ -103,9 +113,17 @@ fn matches(word: &str, code: &str, name: &str) -> bool {
         })
 }
 
-fn is_known(word: &str) -> bool {
-    GROUPS.iter().any(|(group, _)| *group == word)
-        || rules().any(|rule| matches(word, rule.code, rule.name))
+/// Whether a word is a code, a name or a group.
+pub(super) fn is_known(word: &str) -> bool {
+    word == WARNINGS
+        || GROUPS.iter().any(|(group, _)| *group == word)
+        || rules().any(|rule| means(word, rule.code, rule.name))
+}
+
+/// All codes and names, and the groups.
+pub(super) fn known_words() -> impl Iterator<Item = &'static str> {
+    let groups = GROUPS.iter().map(|(group, _)| *group).chain([WARNINGS]);
+    rules().flat_map(|rule| [rule.code, rule.name]).chain(groups)
 }
 
 #[cfg(test)]
@@ -129,5 +147,7 @@ mod tests {
         assert_eq!(severity_of(&levels, "S602", "default-password"), None);
         assert_eq!(severity_of(&levels, "S108", "x"), Some(Severity::Warning));
         assert!(Levels::new(&words(&["defautl-password"]), &[], &[]).is_err());
+        let levels = Levels::new(&[], &[], &words(&["warnings"])).unwrap();
+        assert_eq!(severity_of(&levels, "S108", "x"), Some(Severity::Error));
     }
 }

@@ -8,6 +8,7 @@ mod bounds;
 mod alert_reaches_no_one;
 mod alertmanager_missing;
 mod continue_without_sibling;
+mod allowances;
 mod default_password;
 mod dependency_cycle;
 mod depends_on_unhealthy;
@@ -36,6 +37,7 @@ mod incomplete_receiver;
 mod inhibit_never;
 mod inline_secret;
 mod interval_beyond_lookback;
+mod invalid_allowance;
 mod invalid_label_name;
 mod invalid_metric_name;
 mod invalid_objective;
@@ -100,6 +102,9 @@ mod unknown_metric;
 mod unnamed_stack;
 mod unreadable_page;
 mod unscraped_exporter;
+mod unknown_rule;
+mod unnamed_stack;
+mod unused_allowance;
 mod unused_declaration;
 mod useless_regexp;
 mod value_in_label;
@@ -114,6 +119,7 @@ mod wrong_moment;
 
 pub use generated_file_edited::CODE as GENERATED_FILE_EDITED;
 pub use levels::{Levels, UnknownRule};
+pub use unused_allowance::{UNUSED, idle_places};
 
 use std::path::Path;
 
@@ -189,6 +195,9 @@ const RULES: &[Rule] = &[
     unused_declaration::RULE,
     empty_name::RULE,
     unnamed_stack::RULE,
+    unknown_rule::RULE,
+    unused_allowance::RULE,
+    invalid_allowance::RULE,
     host_port_clash::RULE,
     target_port_not_exposed::RULE,
     not_same_network::RULE,
@@ -321,6 +330,8 @@ pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Level
     for rule in RULES {
         (rule.check)(&input, findings);
     }
+    unused_allowance::find(&input, findings);
+    allowances::apply(files, findings);
     notation::speak(files, findings);
     levels.apply(findings);
     findings.settle();

@@ -76,7 +76,9 @@ pub fn is_sensitive_name(name: &str) -> bool {
         return false;
     }
     let secret = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "PRIVATE_KEY"];
-    secret.iter().any(|word| name.contains(word)) && !name.ends_with("_FILE")
+    // What is said about a secret, and where it lies, is none.
+    let about = ["_FILE", "_PATH", "_LENGTH", "_TTL", "_EXPIRY", "_LIFETIME", "_ENABLED"];
+    secret.iter().any(|word| name.contains(word)) && !about.iter().any(|end| name.ends_with(end))
 }
 
 #[derive(Default)]
@@ -162,6 +164,7 @@ mod tests {
         assert!(is_sensitive_name("slack_token"));
         assert!(!is_sensitive_name("MYSQL_ROOT_PASSWORD_FILE"));
         assert!(!is_sensitive_name("MYSQL_DATABASE"));
+        assert!(!is_sensitive_name("PASSWORD_MIN_LENGTH"));
         assert!(!is_sensitive_name("MARIADB_RANDOM_ROOT_PASSWORD"));
     }
 }

@@ -1,7 +1,10 @@
 //! The command line: one file per command.
 
 mod control;
+mod edit;
 mod explain;
+mod fix;
+mod fmt;
 mod hash_password;
 mod import;
 mod printer;
@@ -62,6 +65,8 @@ enum Color {
 enum Command {
     /// Check a manifest and explain every mistake at its line and column.
     Validate(validate::Validate),
+    /// Bring KDL manifests into their canonical layout.
+    Fmt(fmt::Fmt),
     /// Write the configuration files of every product.
     Render(render::Render),
     /// Show where alerts go: the routes, with the alerts that end at each receiver.
@@ -168,6 +173,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
     match command {
         Command::Validate(validate) => validate.run(),
+        Command::Fmt(fmt) => fmt.run(),
         Command::Render(render) => render.run(),
         Command::Routes(routes) => routes.run(),
         Command::Up(up) => up.run(verbose),

@@ -33,6 +33,11 @@ pub fn color_stdout() -> bool {
     super::color(std::io::stdout().is_terminal())
 }
 
+/// Whether colours are wanted in a file.
+pub fn color_file() -> bool {
+    super::color(false)
+}
+
 fn paint(text: &str, code: &str, color: bool) -> String {
     if color { format!("{code}{text}\x1b[0m") } else { text.to_owned() }
 }

@@ -30,6 +30,17 @@ pub struct Place {
     pub column: usize,
 }
 
+/// What a column counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Characters (code points).
+    Character,
+    /// Units of 16 bits, as editors and SARIF viewers count: two for a character beyond U+FFFF.
+    Utf16,
+    /// Bytes of UTF-8.
+    Byte,
+}
+
 impl Files {
     /// Adds a text and gives its number.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
@@ -70,6 +81,15 @@ impl Files {
         self.place(span.file, span.end())
     }
 
+    /// Where a span begins and where it ends, with columns in another unit.
+    pub fn ends(&self, span: Span, unit: Unit) -> (Place, Place) {
+        let place = |offset| {
+            let file = self.get(span.file);
+            file.map_or(Place { line: 1, column: 1 }, |file| file.place_in(offset, unit))
+        };
+        (place(span.start as usize), place(span.end()))
+    }
+
     fn place(&self, id: FileId, offset: usize) -> Place {
         self.get(id).map_or(Place { line: 1, column: 1 }, |file| file.place(offset))
     }
@@ -78,11 +98,19 @@ impl Files {
 impl File {
     /// Line and column of a byte offset; an offset behind the end counts as the end.
     pub fn place(&self, offset: usize) -> Place {
+        self.place_in(offset, Unit::Character)
+    }
+
+    /// As [`File::place`], with columns in another unit.
+    pub fn place_in(&self, offset: usize, unit: Unit) -> Place {
         let offset = offset.min(self.text.len());
         let line = self.lines.partition_point(|&start| start as usize <= offset).max(1);
         let start = self.lines[line - 1] as usize;
-        let column =
-            self.text.get(start..offset).map_or(offset - start, |text| text.chars().count());
+        let column = self.text.get(start..offset).map_or(offset - start, |text| match unit {
+            Unit::Character => text.chars().count(),
+            Unit::Utf16 => text.chars().map(char::len_utf16).sum(),
+            Unit::Byte => text.len(),
+        });
         Place { line, column: column + 1 }
     }
 
@@ -118,5 +146,19 @@ mod tests {
         assert_eq!(&file.text[file.line(1).expect("first line")], "äö x");
         assert_eq!(file.place(usize::MAX), Place { line: 3, column: 1 });
         assert_eq!(files.text(Span::new(FileId(7), 0..1)), "");
+    }
+
+    #[test]
+    fn columns_are_counted_in_the_unit_that_is_asked_for() {
+        let mut files = Files::default();
+        let id = files.add("a", "ö𐐀b");
+        let span = Span::new(id, "ö𐐀".len().."ö𐐀b".len());
+        let columns = |unit| {
+            let (from, to) = files.ends(span, unit);
+            (from.column, to.column)
+        };
+        assert_eq!(columns(Unit::Character), (3, 4));
+        assert_eq!(columns(Unit::Utf16), (4, 5));
+        assert_eq!(columns(Unit::Byte), (7, 8));
     }
 }

@@ -2,12 +2,14 @@
 
 mod files;
 mod finding;
-mod printer;
+mod mend;
+pub mod report;
 mod similar;
 mod span;
 
-pub use files::{File, Files, Place};
+pub use files::{File, Files, Place, Unit};
 pub use finding::{Code, Finding, Findings, Fix, Label, Replacement, Severity};
-pub use printer::{print_concise, print_full, print_json, to_json};
+pub use mend::mend;
+pub use report::{Form, Report, print_concise, print_full, print_json, to_json};
 pub use similar::{most_similar, quoted_list};
 pub use span::{FileId, Span, Spanned};

@@ -185,7 +185,7 @@ impl<'a> Fields<'a> {
             Some((near, defined)) => finding
                 .also(*defined, "is this one meant?")
                 .help(format!("did you mean `{near}`?"))
-                .replace(&format!("write \"{near}\""), place, format!("\"{near}\"")),
+                .replace(&format!("write \"{near}\""), place, format!("{near:?}")),
             None if near.known.is_empty() => finding.help(help),
             None => {
                 let known = quoted_list(near.known.iter().map(String::as_str));
@@ -578,10 +578,12 @@ impl<'a> Fields<'a> {
                     .says(format!("`{name}` can only stand at the top of a file"))
                     .at(span, "not here")
             } else if let Some(known) = self.suggestion(name) {
+                // JSON needs the quotes, and elsewhere they stay if there are any.
+                let quoted = span.len as usize > name.len();
                 finding.help(format!("did you mean `{known}`?")).replace(
                     &format!("write `{known}`"),
                     span,
-                    known,
+                    if quoted { format!("\"{known}\"") } else { known.to_owned() },
                 )
             } else if !homes.is_empty() {
                 finding.help(format!("`{name}` belongs in {}", quoted_list(homes)))

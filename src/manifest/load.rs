@@ -125,7 +125,8 @@ pub fn parse(
     loader.finish(nodes, profile)
 }
 
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+/// The bytes of a file; `FileTooLarge` when it has more than a manifest may have.
+pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let file = std::fs::File::open(path)?;
     let size = file.metadata()?.len();
     if size > MAX_BYTES {
@@ -385,7 +386,7 @@ fn stack(root: &Node, findings: &mut Findings) -> Stack {
 }
 
 /// A path without `.` and with `..` resolved where that is possible by its text alone.
-pub(super) fn tidied(path: &Path) -> PathBuf {
+pub fn tidied(path: &Path) -> PathBuf {
     use std::path::Component;
     let mut tidy = PathBuf::new();
     for part in path.components() {

@@ -162,7 +162,7 @@ fn lay_block(
                 .at(at, "added by the profile")
                 .also(*place, "is this one meant?")
                 .help(format!("did you mean `{name}`?"))
-                .replace(&format!("write \"{name}\""), at, format!("\"{name}\""));
+                .replace(&format!("write \"{name}\""), at, format!("{name:?}"));
             findings.push(finding);
             near.reported = true;
         }

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod block;
 pub mod codes;
+pub mod comments;
 pub mod decode;
 pub mod duration;
 mod kdl;
@@ -21,6 +22,7 @@ pub mod versions;
 pub mod yaml;
 
 pub use block::{Block, DurationText, Map, Ordered, SizeText, Value};
-pub use load::{Format, Loaded, ManifestError, load, load_with, parse};
+pub use kdl::format::{Refusal, format};
+pub use load::{Format, Loaded, ManifestError, load, load_with, parse, read_file, tidied};
 pub use stack::*;
 pub use text::place_in;

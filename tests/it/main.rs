@@ -10,12 +10,15 @@ mod guard;
 mod import;
 mod known;
 mod mariadb;
+mod mend;
 mod mysql;
 mod mysql_wire;
 mod node_exporter;
+mod parsers;
 mod promql;
 mod promql_parse;
 mod render;
+mod reports;
 mod routes;
 mod rules;
 mod ruletest;
@@ -36,12 +39,15 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("bad_input", bad_input::TESTS),
     ("guard", guard::TESTS),
     ("import", import::TESTS),
+    ("mend", mend::TESTS),
     ("mysql", mysql::TESTS),
     ("mysql_wire", mysql_wire::TESTS),
+    ("parsers", parsers::TESTS),
     ("promql", promql::TESTS),
     ("promql_parse", promql_parse::TESTS),
     ("render", render::TESTS),
     ("ruletest", ruletest::TESTS),
+    ("reports", reports::TESTS),
     ("routes", routes::TESTS),
     ("run", run::TESTS),
     ("scrape", scrape::TESTS),

@@ -3,6 +3,8 @@
 //! The crate `kdl` gives no tree when there is any mistake, and loses the places of some; tests hold
 //! this reader against it.
 
+pub mod format;
+pub mod tokens;
 mod words;
 
 use super::codes;

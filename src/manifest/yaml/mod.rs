@@ -359,6 +359,20 @@ fn count(value: &Yaml) -> usize {
     }
 }
 
+/// Byte ranges of all single values, keys among them, in order: what is outside of them and begins with
+/// `#` is a comment. Of a broken text, those before the mistake.
+pub fn scalars(text: &str) -> Vec<std::ops::Range<usize>> {
+    let mut findings = Findings::default();
+    let reader = Reader::new(text, FileId(0), &mut findings);
+    Parser::new_from_str(text)
+        .map_while(Result::ok)
+        .filter_map(|(event, span)| match event {
+            Event::Scalar(_, style, ..) => Some(reader.trimmed(reader.span(span), style).range()),
+            _ => None,
+        })
+        .collect()
+}
+
 /// The parser's words in ours, where ours are clearer.
 fn explain(info: &str) -> String {
     let known = [

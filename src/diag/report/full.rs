@@ -1,4 +1,4 @@
-//! How findings are shown: drawn for people, one line each for editors, JSON for machines.
+//! `full`: drawn for people, with source lines, labels and help.
 
 use std::fmt::{self, Write};
 
@@ -6,15 +6,19 @@ use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents,
     SourceCode, SourceSpan, SpanContents,
 };
-use serde::Serialize;
 
-use super::files::{File, Files, Place};
-use super::finding::{Finding, Findings, Fix, Label, Severity};
-use super::span::Span;
+use super::Form;
+use crate::diag::{File, Files, Finding, Findings, Label, Severity};
+
+pub(super) const FORM: Form = Form {
+    name: "full",
+    about: "Drawn with the source",
+    print: |report, out| print_full(out, report.findings, report.files, report.color),
+};
 
 /// Draws each finding with its source lines, labels and help; `color` adds terminal colours.
 pub fn print_full(
-    out: &mut impl Write,
+    mut out: &mut dyn Write,
     findings: &Findings,
     files: &Files,
     color: bool,
@@ -22,96 +26,10 @@ pub fn print_full(
     let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(1);
     for finding in findings {
-        handler.render_report(out, &Report::new(finding, files))?;
+        handler.render_report(&mut out, &Drawing::new(finding, files))?;
         writeln!(out)?;
     }
     Ok(())
-}
-
-/// One line for each finding: `file:line:col: error[S003]: message`.
-pub fn print_concise(out: &mut impl Write, findings: &Findings, files: &Files) -> fmt::Result {
-    for finding in findings {
-        let Finding { code, severity, message, .. } = finding;
-        if let Some(label) = &finding.label {
-            let Place { line, column } = files.start(label.span);
-            write!(out, "{}:{line}:{column}: ", files.name(label.span.file))?;
-        }
-        writeln!(out, "{severity}[{code}]: {message}")?;
-    }
-    Ok(())
-}
-
-/// All findings as one JSON array; lines and columns count from 1, byte offsets from 0.
-pub fn print_json(out: &mut impl Write, findings: &Findings, files: &Files) -> fmt::Result {
-    let text = serde_json::to_string_pretty(&to_json(findings, files)).map_err(|_| fmt::Error)?;
-    writeln!(out, "{text}")
-}
-
-/// The value that [`print_json`] prints.
-pub fn to_json(findings: &Findings, files: &Files) -> serde_json::Value {
-    let rows: Vec<Row<'_>> = findings.iter().map(|finding| row(finding, files)).collect();
-    serde_json::to_value(rows).unwrap_or_default()
-}
-
-#[derive(Serialize)]
-struct Row<'a> {
-    code: &'static str,
-    name: &'static str,
-    severity: Severity,
-    message: &'a str,
-    help: Option<&'a str>,
-    #[serde(flatten)]
-    place: Option<Stretch<'a>>,
-    labels: Vec<Note<'a>>,
-    fix: Option<&'a Fix>,
-}
-
-#[derive(Serialize)]
-struct Note<'a> {
-    text: &'a str,
-    #[serde(flatten)]
-    place: Stretch<'a>,
-}
-
-#[derive(Serialize)]
-struct Stretch<'a> {
-    file: &'a str,
-    line: usize,
-    column: usize,
-    end_line: usize,
-    end_column: usize,
-    start: usize,
-    end: usize,
-}
-
-fn row<'a>(finding: &'a Finding, files: &'a Files) -> Row<'a> {
-    let Finding { code, name, severity, message, label, labels, help, fix } = finding;
-    let notes = label.iter().filter(|label| !label.text.is_empty()).chain(labels);
-    Row {
-        code,
-        name,
-        severity: *severity,
-        message,
-        help: help.as_deref(),
-        place: label.as_ref().map(|label| stretch(label.span, files)),
-        labels: notes
-            .map(|label| Note { text: &label.text, place: stretch(label.span, files) })
-            .collect(),
-        fix: fix.as_ref(),
-    }
-}
-
-fn stretch(span: Span, files: &Files) -> Stretch<'_> {
-    let (from, to) = (files.start(span), files.end(span));
-    Stretch {
-        file: files.name(span.file),
-        line: from.line,
-        column: from.column,
-        end_line: to.line,
-        end_column: to.column,
-        start: span.start as usize,
-        end: span.end(),
-    }
 }
 
 /// Longest stretch that is underlined, in bytes.
@@ -131,7 +49,7 @@ const AROUND: usize = 60;
 /// miette draws the labels of one text, in the order of their offsets, and names the place of the
 /// first snippet first. So it is given a text of our making: one stretch for each snippet, that of
 /// the finding's own place first, each with the lines and the name of its file.
-struct Report<'a> {
+struct Drawing<'a> {
     finding: &'a Finding,
     snippets: Vec<Snippet<'a>>,
 }
@@ -146,10 +64,10 @@ struct Snippet<'a> {
     base: usize,
 }
 
-impl<'a> Report<'a> {
+impl<'a> Drawing<'a> {
     fn new(finding: &'a Finding, files: &'a Files) -> Self {
-        let mut report = Self { finding, snippets: Vec::new() };
-        let Some(main) = &finding.label else { return report };
+        let mut drawing = Self { finding, snippets: Vec::new() };
+        let Some(main) = &finding.label else { return drawing };
         let mut labels: Vec<&Label> = std::iter::once(main).chain(&finding.labels).collect();
         // Stable: of two labels at one place the main one stays first.
         labels.sort_by_key(|label| label.span);
@@ -157,7 +75,7 @@ impl<'a> Report<'a> {
             let Some(file) = files.get(label.span.file) else { continue };
             let line = file.place(label.span.start as usize).line;
             let end = file.place(label.span.start as usize + drawn(label)).line;
-            match report.snippets.last_mut() {
+            match drawing.snippets.last_mut() {
                 Some(snippet)
                     if std::ptr::eq(snippet.file, file)
                         && line <= snippet.last + 1 + MAX_BETWEEN =>
@@ -167,18 +85,18 @@ impl<'a> Report<'a> {
                 }
                 _ => {
                     let labels = vec![label];
-                    report.snippets.push(Snippet { file, labels, last: end, base: 0 });
+                    drawing.snippets.push(Snippet { file, labels, last: end, base: 0 });
                 }
             }
         }
         let is_main = |label: &&Label| std::ptr::eq(*label, main);
-        report.snippets.sort_by_key(|snippet| !snippet.labels.iter().any(is_main));
+        drawing.snippets.sort_by_key(|snippet| !snippet.labels.iter().any(is_main));
         let mut base = 0;
-        for snippet in &mut report.snippets {
+        for snippet in &mut drawing.snippets {
             snippet.base = base;
             base += snippet.file.text.len() + 2;
         }
-        report
+        drawing
     }
 }
 
@@ -187,21 +105,21 @@ fn drawn(label: &Label) -> usize {
     (label.span.len as usize).min(MAX_DRAWN)
 }
 
-impl fmt::Debug for Report<'_> {
+impl fmt::Debug for Drawing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.finding.code)
     }
 }
 
-impl fmt::Display for Report<'_> {
+impl fmt::Display for Drawing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.finding.message)
     }
 }
 
-impl std::error::Error for Report<'_> {}
+impl std::error::Error for Drawing<'_> {}
 
-impl miette::Diagnostic for Report<'_> {
+impl miette::Diagnostic for Drawing<'_> {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         Some(Box::new(format!("{} {}", self.finding.code, self.finding.name)))
     }
@@ -241,7 +159,7 @@ impl miette::Diagnostic for Report<'_> {
 
 /// miette looks through the whole text for each label; it is given the lines around instead, so that
 /// a long file with many findings is drawn at once.
-impl SourceCode for Report<'_> {
+impl SourceCode for Drawing<'_> {
     fn read_span<'a>(
         &'a self,
         span: &SourceSpan,
@@ -297,26 +215,8 @@ impl SourceCode for Report<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diag::Code;
-
-    const CODE: Code =
-        Code { code: "S003", name: "unknown-node", severity: Severity::Error, explain: "" };
-
-    fn sample() -> (Findings, Files) {
-        let mut files = Files::default();
-        let id = files.add("stack.kdl", "prometheus {\n    ätsch \"15s\"\n}\n");
-        let other = files.add("base.kdl", "network \"n\"\n");
-        let finding = CODE
-            .says("there is no `ätsch` in `prometheus`")
-            .at(Span::new(id, 17..23), "unknown here")
-            .also(Span::new(other, 0..7), "and here")
-            .help("did you mean `data`?")
-            .replace("write `data`", Span::new(id, 17..23), "data");
-        let mut findings = Findings::default();
-        findings.push(finding);
-        findings.push(CODE.says("about nothing in particular"));
-        (findings, files)
-    }
+    use crate::diag::Span;
+    use crate::diag::report::tests::{CODE, sample};
 
     #[test]
     fn a_finding_is_drawn_with_its_line_and_help() {
@@ -437,39 +337,5 @@ mod tests {
         for line in ["─[a.kdl:2:1]", "· ╰── opened here", "─[b.kdl:1:1]"] {
             assert!(out.contains(line), "{line} is missing in\n{out}");
         }
-    }
-
-    #[test]
-    fn concise_lines_begin_with_the_place() {
-        let (findings, files) = sample();
-        let mut out = String::new();
-        print_concise(&mut out, &findings, &files).expect("written");
-        assert_eq!(
-            out,
-            "stack.kdl:2:5: error[S003]: there is no `ätsch` in `prometheus`\n\
-             error[S003]: about nothing in particular\n"
-        );
-    }
-
-    #[test]
-    fn json_has_places_labels_and_fixes() {
-        let (findings, files) = sample();
-        let json = to_json(&findings, &files);
-        let first = &json[0];
-        for (key, expected) in [
-            ("line", 2),
-            ("column", 5),
-            ("end_line", 2),
-            ("end_column", 10),
-            ("start", 17),
-            ("end", 23),
-        ] {
-            assert_eq!(first[key], expected, "{key}");
-        }
-        assert_eq!(first["code"], "S003");
-        assert_eq!(first["severity"], "error");
-        assert_eq!(first["labels"][1]["file"], "base.kdl");
-        assert_eq!(first["fix"]["replacements"][0], serde_json::json!([17, 23, "data"]));
-        assert_eq!(json[1].get("file"), None);
     }
 }
