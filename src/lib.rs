@@ -6,6 +6,7 @@
 pub mod catalogue;
 pub mod check;
 pub mod cli;
+pub mod dashboards;
 pub mod diag;
 pub mod exporters;
 pub mod manifest;

@@ -1,8 +1,11 @@
 //! `Stack` → findings. One file per rule; a new rule is its file and a line in [`RULES`].
 
+mod boards;
+mod dead_plugin;
 mod default_password;
 mod dependency_cycle;
 mod duplicate_alert;
+mod duplicate_dashboard;
 mod duplicate_datasource;
 mod duplicate_group;
 mod duplicate_host;
@@ -16,6 +19,7 @@ mod host_port_used_inside;
 mod incomplete_receiver;
 mod inline_secret;
 mod interval_beyond_lookback;
+mod invalid_dashboard_uid;
 mod invalid_label_name;
 mod invalid_metric_name;
 mod invalid_objective;
@@ -32,10 +36,12 @@ mod native_port_clash;
 mod non_http_scrape_target;
 mod not_same_network;
 mod notation;
+mod panel_type_not_installed;
 mod privileged_port_native;
 mod promql_syntax;
 mod promql_type;
 mod published_to_all_interfaces;
+mod removed_panel_type;
 mod target_port_not_exposed;
 mod template_syntax;
 mod timeout_exceeds_interval;
@@ -43,16 +49,23 @@ mod topology;
 mod undefined_receiver;
 mod undefined_secret;
 mod undefined_service;
+mod undefined_variable;
 mod undefined_volume;
+mod unknown_datasource;
 mod unnamed_stack;
+mod unreadable_dashboard;
+mod unresolved_input;
 mod unused_declaration;
 mod values;
 mod wrong_database;
 
 pub use levels::{Levels, UnknownRule};
 
-use crate::diag::{Code, Files, Finding, Findings, Severity, most_similar, quoted_list};
+use crate::diag::{
+    Code, Files, Finding, Findings, Label, Severity, Span, most_similar, quoted_list,
+};
 use crate::manifest::{Stack, codes};
+use boards::Boards;
 use expressions::Expression;
 use topology::Topology;
 
@@ -88,6 +101,8 @@ struct Input<'a> {
     topology: Topology<'a>,
     /// Every PromQL expression, parsed.
     expressions: Vec<Expression<'a>>,
+    /// Every dashboard, in one form.
+    boards: &'a Boards<'a>,
     /// The text of all files, to point inside of strings.
     files: &'a Files,
 }
@@ -132,7 +147,16 @@ const RULES: &[Rule] = &[
     undefined_receiver::RULE,
     invalid_route::RULE,
     incomplete_receiver::RULE,
+    unresolved_input::RULE,
+    unknown_datasource::RULE,
+    removed_panel_type::RULE,
+    dead_plugin::RULE,
+    panel_type_not_installed::RULE,
+    undefined_variable::RULE,
     duplicate_datasource::RULE,
+    unreadable_dashboard::RULE,
+    duplicate_dashboard::RULE,
+    invalid_dashboard_uid::RULE,
     inline_secret::RULE,
     default_password::RULE,
     missing_credentials::RULE,
@@ -149,14 +173,33 @@ pub fn rules() -> impl Iterator<Item = Code> {
 /// Adds the findings of all rules to those of reading, applies the levels that the manifest and the
 /// command line ask for, and sorts.
 pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Levels) {
-    let input =
-        Input { stack, topology: Topology::of(stack), expressions: expressions::all(stack), files };
+    let boards = Boards::of(stack, files);
+    let input = Input {
+        stack,
+        topology: Topology::of(stack),
+        expressions: expressions::all(stack, &boards),
+        boards: &boards,
+        files,
+    };
     for rule in RULES {
         (rule.check)(&input, findings);
     }
+    trace_to_manifest(files, findings);
     notation::speak(files, findings);
     levels.with_manifest(stack.lint.as_deref()).apply(findings);
     findings.settle();
+}
+
+/// Findings in a file that the manifest names say where it does.
+fn trace_to_manifest(files: &Files, findings: &mut Findings) {
+    for finding in findings.iter_mut() {
+        let mut naming: Vec<Span> = files.naming(finding.span().file).collect();
+        naming.sort_unstable();
+        for place in naming {
+            let text = "read from here".to_owned();
+            finding.labels.push(Label { span: place, text });
+        }
+    }
 }
 
 /// What could have been written instead: `hosts here: `a`, `b`; did you mean `a`?`
