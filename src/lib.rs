@@ -7,6 +7,7 @@ pub mod alerting;
 pub mod catalogue;
 pub mod check;
 pub mod cli;
+pub mod dashboards;
 pub mod diag;
 pub mod exporters;
 pub mod import;

@@ -3,13 +3,15 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use super::boards::{Board, Boards};
 use super::known::{Flows, Known};
+use crate::dashboards::variables::{self, Mention};
+use crate::dashboards::{Annotation, Panel, Target, Variable};
 use crate::diag::{Files, Span, Spanned};
 use crate::manifest::{
-    Alert, Block, Dashboard, Federate, Grafana, Panel, PanelKind, Query, Record, Rule, RuleGroup,
-    Slo, Stack, Test, place_in,
+    Alert, Block, Federate, Record, Rule, RuleGroup, Slo, Stack, Test, place_in,
 };
-use crate::promql::{self, Expr, ParseError, ParseOptions, parse_recovering};
+use crate::promql::{self, Expr, ParseError, ParseErrorKind, ParseOptions, parse_recovering};
 
 /// A piece of PromQL and what it belongs to.
 pub struct Expression<'a> {
@@ -21,6 +23,8 @@ pub struct Expression<'a> {
     pub tree: Option<Expr>,
     /// Mistakes; offsets fit the text as written.
     pub errors: Vec<ParseError>,
+    /// Where dashboard variables stood: what the tree has there is made up.
+    pub made_up: Vec<Range<usize>>,
     flows: OnceLock<Flows>,
 }
 
@@ -39,9 +43,13 @@ pub enum Site<'a> {
     SloErrors(&'a Block<Slo>),
     /// A selector of a federation job.
     Federate(&'a Block<Federate>),
-    /// A query of a panel. Variables are replaced by something of the same length before it is parsed:
-    /// by `1m` where a duration belongs, else by letters `v`.
-    Panel(&'a Dashboard, &'a Panel, &'a Block<Query>),
+    /// A query of a panel, written in the manifest or in a file. Variables are replaced by something of
+    /// the same length before it is parsed: by `1m` where a duration belongs, else by letters `v`.
+    Panel(&'a Board<'a>, &'a Panel, &'a Target),
+    /// The expression in the query of a dashboard's variable; blanks stand for what is around it.
+    Variable(&'a Board<'a>, &'a Variable),
+    /// A query whose results are marked in a dashboard.
+    Annotation(&'a Board<'a>, &'a Annotation),
 }
 
 impl Site<'_> {
@@ -54,7 +62,23 @@ impl Site<'_> {
             Self::SloTotal(slo) => format!("total of slo `{}`", slo.name),
             Self::SloErrors(slo) => format!("errors of slo `{}`", slo.name),
             Self::Federate(federate) => format!("federation job `{}`", federate.job),
-            Self::Panel(_, panel, _) => format!("panel `{}`", panel.title),
+            Self::Panel(board, panel, target) => board.panel(panel, &target.pointer),
+            Self::Variable(board, it) => {
+                format!("variable `{}`{}", it.name, board.pointer(&it.pointer))
+            }
+            Self::Annotation(board, it) => {
+                format!("annotation `{}`{}", it.name, board.pointer(&it.pointer))
+            }
+        }
+    }
+
+    /// The dashboard that it belongs to.
+    pub fn board(&self) -> Option<&Board<'_>> {
+        match self {
+            Self::Panel(board, ..) | Self::Variable(board, _) | Self::Annotation(board, _) => {
+                Some(board)
+            }
+            _ => None,
         }
     }
 }
@@ -71,7 +95,12 @@ impl Expression<'_> {
             .get_or_init(|| self.sound().map_or_else(Flows::default, |tree| Flows::of(known, tree)))
     }
 
-    /// The place in the manifest of a part of the expression.
+    /// Whether a part of the tree stands for a variable, or has one in it.
+    pub fn is_made_up(&self, part: promql::Span) -> bool {
+        self.made_up.iter().any(|range| part.start < range.end && range.start < part.end)
+    }
+
+    /// The place in the manifest, or in the file of the dashboard, of a part of the expression.
     pub fn place(&self, files: &Files, part: promql::Span) -> Span {
         self.range(files, part.start..part.end)
     }
@@ -83,7 +112,7 @@ impl Expression<'_> {
 }
 
 /// Parses every expression of rules, tests, objectives, federation and dashboards.
-pub fn all(stack: &Stack) -> Vec<Expression<'_>> {
+pub fn all<'a>(stack: &'a Stack, boards: &'a Boards<'a>) -> Vec<Expression<'a>> {
     let mut found = Vec::new();
     let mut add = |text, site| found.push(parsed(text, text, site));
     for group in &stack.rules {
@@ -108,89 +137,74 @@ pub fn all(stack: &Stack) -> Vec<Expression<'_>> {
             add(selector, Site::Federate(federate));
         }
     }
-    if let Some(grafana) = &stack.grafana {
-        for dashboard in &grafana.dashboards {
-            for panel in dashboard.panels() {
-                let source = panel.datasource.as_ref().or(dashboard.datasource.as_ref());
-                for query in &panel.queries {
-                    match query.datasource.as_ref().or(source) {
-                        Some(source) if !speaks_promql(grafana, source) => continue,
-                        None if panel.kind.value == PanelKind::Logs => continue,
-                        _ => {}
-                    }
-                    let site = Site::Panel(dashboard, panel, query);
-                    found.push(parsed(&query.expr, &without_variables(&query.expr), site));
-                }
-            }
-        }
+    for board in &boards.all {
+        on_board(boards, board, &mut found);
     }
     found
 }
 
+fn on_board<'a>(boards: &'a Boards<'a>, board: &'a Board<'a>, found: &mut Vec<Expression<'a>>) {
+    for panel in &board.content.panels {
+        for target in &panel.targets {
+            let Some(expr) = &target.expr else { continue };
+            if boards.speaks_promql(board, Board::source_of(panel, target)) {
+                found.push(with_variables(expr, 0..expr.len(), Site::Panel(board, panel, target)));
+            }
+        }
+    }
+    for variable in board.content.variables.iter().filter(|it| it.kind == "query") {
+        let Some(query) = &variable.query else { continue };
+        let Some(range) = variables::expression_of(query) else { continue };
+        if boards.speaks_promql(board, variable.datasource.as_ref()) {
+            found.push(with_variables(query, range, Site::Variable(board, variable)));
+        }
+    }
+    for annotation in &board.content.annotations {
+        let Some(expr) = &annotation.expr else { continue };
+        if boards.speaks_promql(board, annotation.datasource.as_ref()) {
+            found.push(with_variables(expr, 0..expr.len(), Site::Annotation(board, annotation)));
+        }
+    }
+}
+
+/// An expression that may have variables, and may be a part of its text.
+fn with_variables<'a>(
+    text: &'a Spanned<String>,
+    part: Range<usize>,
+    site: Site<'a>,
+) -> Expression<'a> {
+    let mentions = variables::mentions(text);
+    let mut read = variables::masked(text, &mentions);
+    if part != (0..text.len()) {
+        let blank = |len: usize| " ".repeat(len);
+        read =
+            format!("{}{}{}", blank(part.start), &read[part.clone()], blank(text.len() - part.end));
+    }
+    let mut expression = parsed(text, &read, site);
+    // What Grafana's own variables hold is known.
+    let free = |mention: &&Mention<'_>| !variables::is_built_in(mention.name);
+    let free: Vec<Range<usize>> =
+        mentions.iter().filter(free).map(|mention| mention.whole.clone()).collect();
+    expression.made_up = mentions.into_iter().map(|mention| mention.whole).collect();
+    // A variable may hold an operator or half of a number: nothing is known of such texts. That one
+    // stands where a number belongs is no mistake of types.
+    let touches = |error: &ParseError| {
+        let promql::Span { start, end } = error.span;
+        free.iter().any(|range| start <= range.end && range.start <= end)
+    };
+    let unknown = |error: &ParseError| error.kind == ParseErrorKind::Syntax && touches(error);
+    if expression.errors.iter().any(unknown) {
+        expression.errors.clear();
+        expression.tree = None;
+    } else {
+        let mut errors = std::mem::take(&mut expression.errors);
+        errors.retain(|error| !expression.is_made_up(error.span));
+        expression.errors = errors;
+    }
+    expression
+}
+
 fn parsed<'a>(text: &'a Spanned<String>, read: &str, site: Site<'a>) -> Expression<'a> {
     let (tree, errors) = parse_recovering(read, ParseOptions::default());
-    Expression { text, site, tree, errors, flows: OnceLock::new() }
-}
-
-/// Whether queries to the source are PromQL; nothing is known of variables.
-fn speaks_promql(grafana: &Grafana, source: &str) -> bool {
-    let known = grafana.datasources.iter().find(|known| {
-        known.name.value == source || known.uid.as_ref().is_some_and(|uid| uid.value == source)
-    });
-    known.is_none_or(|source| source.plugin() == "prometheus")
-}
-
-/// Puts something of the same length in the place of dashboard variables (`$job`, `${job:regex}`,
-/// `[[job]]`, `$__rate_interval`), so that the rest can be parsed and offsets stay right.
-fn without_variables(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    let mut in_range = false;
-    while let Some(c) = rest.chars().next() {
-        let len = match c {
-            '$' if rest.starts_with("${") => rest.find('}').map_or(rest.len(), |end| end + 1),
-            '$' => {
-                let name = rest[1..].find(|c: char| c != '_' && !c.is_ascii_alphanumeric());
-                name.map_or(rest.len(), |end| end + 1)
-            }
-            _ => 0,
-        };
-        if len > 1 {
-            // In a range or after `offset` a duration is wanted, elsewhere a name or number.
-            if in_range || out.trim_end().ends_with("offset") {
-                out.push_str("1m");
-                out.extend(std::iter::repeat_n(' ', len.saturating_sub(2)));
-            } else {
-                out.extend(std::iter::repeat_n('v', len));
-            }
-            rest = &rest[len..];
-            continue;
-        }
-        match c {
-            '[' | ':' => in_range = c == '[' || in_range,
-            ']' => in_range = false,
-            _ => {}
-        }
-        out.push(c);
-        rest = &rest[c.len_utf8()..];
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn variables_keep_their_length() {
-        let check = |text: &str, expected: &str| {
-            assert_eq!(without_variables(text), expected);
-            assert_eq!(text.len(), expected.len());
-        };
-        check("rate(x[$__rate_interval])", "rate(x[1m              ])");
-        check("x{job=~\"$job\"}", "x{job=~\"vvvv\"}");
-        check("topk($n, x)", "topk(vv, x)");
-        check("x[1h:${step}]", "x[1h:1m     ]");
-        check("x offset $back", "x offset 1m   ");
-    }
+    Expression { text, site, tree, errors, made_up: Vec::new(), flows: OnceLock::new() }
 }

@@ -1,18 +1,21 @@
 //! `Stack` → findings. One file per rule; a new rule is its file and a line in [`RULES`].
 
 mod absent_of_undeclared;
-mod collector_disabled_but_used;
 mod absent_without_for;
-mod always_true;
-mod bounds;
 mod alert_reaches_no_one;
 mod alertmanager_missing;
-mod continue_without_sibling;
 mod allowances;
+mod always_true;
+mod boards;
+mod bounds;
+mod collector_disabled_but_used;
+mod continue_without_sibling;
+mod dead_plugin;
 mod default_password;
 mod dependency_cycle;
 mod depends_on_unhealthy;
 mod duplicate_alert;
+mod duplicate_dashboard;
 mod duplicate_datasource;
 mod duplicate_group;
 mod duplicate_host;
@@ -38,6 +41,7 @@ mod inhibit_never;
 mod inline_secret;
 mod interval_beyond_lookback;
 mod invalid_allowance;
+mod invalid_dashboard_uid;
 mod invalid_label_name;
 mod invalid_metric_name;
 mod invalid_objective;
@@ -46,9 +50,9 @@ mod invalid_relabel;
 mod invalid_route;
 mod invalid_scrape;
 mod invalid_target;
+mod invalid_test;
 mod known;
 mod label_lost_by_aggregation;
-mod invalid_test;
 mod levels;
 mod lifecycle_or_admin_api_open;
 mod localhost_in_container;
@@ -57,34 +61,36 @@ mod missing_credentials;
 mod missing_severity;
 mod names;
 mod native_port_clash;
-mod no_native_command;
-mod no_volume_for_state;
 mod never_true;
 mod no_comparison;
+mod no_native_command;
 mod no_vector;
+mod no_volume_for_state;
 mod non_http_scrape_target;
 mod not_same_network;
 mod notation;
 mod open_endpoint;
+mod panel_type_not_installed;
 mod password_hash_interpolated;
 mod plain_http_remote_write;
 mod privileged_port_native;
 mod promql_syntax;
 mod promql_type;
 mod published_to_all_interfaces;
+mod range_beyond_retention;
 mod rate_after_sum;
 mod rate_of_gauge;
 mod raw_counter_compare;
 mod remote_write_loop;
-mod rule_label_vs_external;
-mod secret_env_collision;
-mod slo_window_beyond_retention;
-mod range_beyond_retention;
+mod removed_panel_type;
 mod repeat_under_group_interval;
 mod route_matches_no_alert;
 pub mod routing;
+mod rule_label_vs_external;
+mod secret_env_collision;
 mod self_inhibit;
 mod shadowed_route;
+mod slo_window_beyond_retention;
 mod target_port_not_exposed;
 mod template_syntax;
 mod template_unknown_label;
@@ -95,22 +101,24 @@ mod undefined_in_test;
 mod undefined_receiver;
 mod undefined_secret;
 mod undefined_service;
+mod undefined_variable;
 mod undefined_volume;
+mod unknown_datasource;
 mod unknown_label;
 mod unknown_label_value;
 mod unknown_metric;
-mod unnamed_stack;
-mod unreadable_page;
-mod unscraped_exporter;
 mod unknown_rule;
 mod unnamed_stack;
+mod unreadable_dashboard;
+mod unreadable_page;
+mod unresolved_input;
+mod unscraped_exporter;
+mod untested_alert;
 mod unused_allowance;
 mod unused_declaration;
+mod unused_receiver;
 mod useless_regexp;
 mod value_in_label;
-mod untested_alert;
-mod unused_declaration;
-mod unused_receiver;
 mod values;
 mod vector_matching_mismatch;
 mod version_capability;
@@ -123,8 +131,11 @@ pub use unused_allowance::{UNUSED, idle_places};
 
 use std::path::Path;
 
-use crate::diag::{Code, FileId, Files, Finding, Findings, Severity, most_similar, quoted_list};
+use crate::diag::{
+    Code, FileId, Files, Finding, Findings, Label, Severity, Span, most_similar, quoted_list,
+};
 use crate::manifest::{Stack, codes};
+use boards::Boards;
 use expressions::Expression;
 use known::Known;
 use routing::Routing;
@@ -166,6 +177,8 @@ struct Input<'a> {
     known: Known<'a>,
     /// Routes, and the alerts that go along them.
     routing: Routing<'a>,
+    /// Every dashboard, in one form.
+    boards: &'a Boards<'a>,
     /// The text of all files, to point inside of strings.
     files: &'a Files,
 }
@@ -233,26 +246,25 @@ const RULES: &[Rule] = &[
     rate_after_sum::RULE,
     label_lost_by_aggregation::RULE,
     vector_matching_mismatch::RULE,
-    histogram_misuse::RULE,
-    metric_from_two_jobs::RULE,
     never_true::RULE,
     always_true::RULE,
     useless_regexp::RULE,
     range_beyond_retention::RULE,
+    histogram_misuse::RULE,
+    metric_from_two_jobs::RULE,
     invalid_metric_name::RULE,
     duplicate_record::RULE,
     duplicate_group::RULE,
     invalid_objective::RULE,
-    template_unknown_label::RULE,
-    missing_severity::RULE,
-    template_syntax::RULE,
-    absent_of_undeclared::RULE,
     no_vector::RULE,
     wrong_moment::RULE,
     no_comparison::RULE,
+    missing_severity::RULE,
+    template_unknown_label::RULE,
     value_in_label::RULE,
     template_syntax::RULE,
     absent_without_for::RULE,
+    absent_of_undeclared::RULE,
     duplicate_alert::RULE,
     undefined_receiver::RULE,
     unused_receiver::RULE,
@@ -271,7 +283,16 @@ const RULES: &[Rule] = &[
     invalid_test::RULE,
     impossible_expectation::RULE,
     empty_test::RULE,
+    unresolved_input::RULE,
+    unknown_datasource::RULE,
+    removed_panel_type::RULE,
+    dead_plugin::RULE,
+    panel_type_not_installed::RULE,
+    undefined_variable::RULE,
     duplicate_datasource::RULE,
+    unreadable_dashboard::RULE,
+    duplicate_dashboard::RULE,
+    invalid_dashboard_uid::RULE,
     inline_secret::RULE,
     default_password::RULE,
     open_endpoint::RULE,
@@ -311,27 +332,22 @@ pub fn rules() -> impl Iterator<Item = Code> {
 /// Adds the findings of all rules to those of reading, applies the levels that the manifest and the
 /// command line ask for, and sorts.
 pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Levels) {
-    let expressions = expressions::all(stack);
+    let boards = Boards::of(stack, files);
+    let expressions = expressions::all(stack, &boards);
     let known = Known::of(stack, &expressions, &|path| read(files, path));
-    let input = Input { stack, topology: Topology::of(stack), expressions, known, files };
-    let levels = levels.with_manifest(stack.lint.as_deref());
-    let asked_for = |rule: &&Rule| levels.ask_for(rule.code, rule.name);
-    for rule in RULES.iter().chain(ON_REQUEST.iter().filter(asked_for)) {
     let mut routing = Routing::of(stack);
     // What a mistake in the text took away must not be missed as well.
     routing.sound &= findings.iter().all(|finding| !matches!(finding.code, "S001" | "S003"));
-    let input = Input {
-        stack,
-        topology: Topology::of(stack),
-        expressions: expressions::all(stack),
-        routing,
-        files,
-    };
-    for rule in RULES {
+    let topology = Topology::of(stack);
+    let input = Input { stack, topology, expressions, known, routing, boards: &boards, files };
+    let levels = levels.with_manifest(stack.lint.as_deref());
+    let asked_for = |rule: &&Rule| levels.ask_for(rule.code, rule.name);
+    for rule in RULES.iter().chain(ON_REQUEST.iter().filter(asked_for)) {
         (rule.check)(&input, findings);
     }
     unused_allowance::find(&input, findings);
     allowances::apply(files, findings);
+    trace_to_manifest(files, findings);
     notation::speak(files, findings);
     levels.apply(findings);
     findings.settle();
@@ -341,6 +357,18 @@ pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Level
 fn read(files: &Files, path: &str) -> std::io::Result<String> {
     let folder = Path::new(files.name(FileId(0))).parent().unwrap_or(Path::new(""));
     std::fs::read_to_string(folder.join(path))
+}
+
+/// Findings in a file that the manifest names say where it does.
+fn trace_to_manifest(files: &Files, findings: &mut Findings) {
+    for finding in findings.iter_mut() {
+        let mut naming: Vec<Span> = files.naming(finding.span().file).collect();
+        naming.sort_unstable();
+        for place in naming {
+            let text = "read from here".to_owned();
+            finding.labels.push(Label { span: place, text });
+        }
+    }
 }
 
 /// What could have been written instead: `hosts here: `a`, `b`; did you mean `a`?`

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use crate::diag::{Files, Findings, Span};
+use crate::diag::{FileId, Files, Findings, Span};
 use crate::manifest::Format;
 
 /// A setting or a reference: `bind="::1"`, `modulus=4`, `password=(secret)"x"`, `(secret)"x"`.
@@ -20,7 +20,10 @@ static EACH: LazyLock<Regex> =
 /// Turns all findings about files in YAML or JSON.
 pub(super) fn speak(files: &Files, findings: &mut Findings) {
     for finding in findings.iter_mut() {
-        let Some(file) = files.get(finding.span().file) else { continue };
+        // What is wrong in a dashboard's file is mended there or in the manifest; settings are its.
+        let id = finding.span().file;
+        let id = if files.naming(id).next().is_some() { FileId(0) } else { id };
+        let Some(file) = files.get(id) else { continue };
         let json = match Format::of(Path::new(&file.name)) {
             Some(Format::Json) => true,
             Some(Format::Yaml) => false,

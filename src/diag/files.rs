@@ -1,5 +1,6 @@
 //! The source texts that spans point into.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::span::{FileId, Span};
@@ -8,6 +9,9 @@ use super::span::{FileId, Span};
 #[derive(Clone, Debug, Default)]
 pub struct Files {
     files: Vec<File>,
+    /// Files that values of the manifest name (`dashboard "Hosts" from="hosts.json"`), by the place of
+    /// the value; why not, where one could not be read.
+    named: HashMap<Span, Result<FileId, String>>,
 }
 
 /// One source text.
@@ -49,6 +53,22 @@ impl Files {
         let lines = std::iter::once(0).chain(newlines.map(|at| at as u32 + 1)).collect();
         self.files.push(File { name, text, lines });
         FileId(self.files.len() as u32 - 1)
+    }
+
+    /// Remembers which file the value at a place names, or why it cannot be read.
+    pub fn name_at(&mut self, place: Span, file: Result<FileId, String>) {
+        self.named.insert(place, file);
+    }
+
+    /// The file that the value at a place names, or why it cannot be read; `None` where no file was
+    /// looked for.
+    pub fn named_at(&self, place: Span) -> Option<&Result<FileId, String>> {
+        self.named.get(&place)
+    }
+
+    /// The values that name a file.
+    pub fn naming(&self, id: FileId) -> impl Iterator<Item = Span> {
+        self.named.iter().filter(move |(_, file)| **file == Ok(id)).map(|(place, _)| *place)
     }
 
     /// The file of this number; `None` for one of another `Files`.

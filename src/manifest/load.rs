@@ -1,5 +1,6 @@
 //! From a path to a stack: reading files, following includes, choosing a profile.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -368,7 +369,47 @@ impl Loader<'_> {
             loaded.profiles.push(name);
         }
         loaded.findings.settle();
+        self.dashboards();
         Ok(self.loaded)
+    }
+
+    /// Reads the dashboards that exist as files: rules look into them. What cannot be read is left to
+    /// a rule as well, since a stack with other dashboards may still be looked at.
+    fn dashboards(&mut self) {
+        let Some(manifest) = self.loaded.paths.first().cloned() else { return };
+        let folder = manifest.parent().unwrap_or(Path::new(""));
+        let dashboards = self.loaded.stack.grafana.iter().flat_map(|grafana| &grafana.dashboards);
+        let wanted: Vec<Spanned<String>> =
+            dashboards.filter_map(|dashboard| dashboard.from.clone()).collect();
+        let mut known: HashMap<PathBuf, Result<FileId, String>> = HashMap::new();
+        for from in wanted {
+            let path = folder.join(&from.value);
+            let file = match known.get(&path) {
+                Some(file) => file.clone(),
+                None => {
+                    self.loaded.paths.push(path.clone());
+                    self.attachment(&path)
+                }
+            };
+            self.loaded.files.name_at(from.span, file.clone());
+            known.insert(path, file);
+        }
+    }
+
+    /// The text of a file beside the manifest, or why it cannot be had.
+    fn attachment(&mut self, path: &Path) -> Result<FileId, String> {
+        let bytes = (self.read)(path).map_err(|err| match err.kind() {
+            io::ErrorKind::NotFound => "there is no such file".to_owned(),
+            io::ErrorKind::PermissionDenied => "it may not be read".to_owned(),
+            io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+            io::ErrorKind::FileTooLarge => "it has more than 16 MB".to_owned(),
+            _ => err.to_string(),
+        })?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err("it has more than 16 MB".to_owned());
+        }
+        let text = String::from_utf8(bytes).map_err(|_| "it is not a text in UTF-8".to_owned())?;
+        Ok(self.loaded.files.add(tidied(path).display().to_string(), text))
     }
 }
 

@@ -93,7 +93,19 @@ fn opening(source: &str) -> usize {
     }
 }
 
-/// What an escape of KDL or YAML means, and its length.
+/// The character of `\ud83d\ude00`.
+fn halves(text: &str) -> Option<char> {
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        u32::from_str_radix(digits, 16).ok()
+    };
+    let (first, second) = (unit(0)?, unit(6)?);
+    let pair = (0xd800..0xdc00).contains(&first) && (0xdc00..0xe000).contains(&second);
+    let code = || 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+    pair.then(code).and_then(char::from_u32)
+}
+
+/// What an escape of KDL, YAML or JSON means, and its length.
 fn escape(text: &str) -> (Option<char>, usize) {
     let Some(c) = text[1..].chars().next() else { return (None, 1) };
     let hex = |digits: Option<&str>| {
@@ -110,6 +122,8 @@ fn escape(text: &str) -> (Option<char>, usize) {
             let end = text.find('}').unwrap_or(text.len() - 1);
             (hex(text.get(3..end)), end + 1)
         }
+        // JSON writes what lies beyond the basic plane as two halves.
+        'u' if halves(text).is_some() => (halves(text), 12),
         'u' => (hex(text.get(2..6)), 6),
         'x' => (hex(text.get(2..4)), 4),
         'U' => (hex(text.get(2..10)), 10),
@@ -171,5 +185,10 @@ mod tests {
             "> 1",
         );
         check(&yaml(">-\n          sum(up)\n          > 1"), Format::Yaml, "> 1", "> 1");
+        let json = |expr: &str| {
+            format!("{{\"rules\": {{\"g\": {{\"alert\": {{\"a\": {{\"expr\": {expr}}}}}}}}}}}")
+        };
+        check(&json("\"up{a=\\\"b\\/\\ud83d\\ude00\\\"} == 0\""), Format::Json, "==", "==");
+        check(&json("\"up{a=\\\"\\u00fcb\\\"} == 0\""), Format::Json, "b", "b");
     }
 }

@@ -627,6 +627,17 @@ fn taken_over(
         json = inner.take();
     }
     let default = reference(sources, dashboard.datasource.as_ref());
+    let constants: Vec<(String, String)> = json
+        .get("__inputs")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter(|input| input.get("type").and_then(Value::as_str) != Some("datasource"))
+        .filter_map(|input| {
+            let placeholder = format!("${{{}}}", input.get("name")?.as_str()?);
+            Some((placeholder, input.get("value")?.as_str()?.to_owned()))
+        })
+        .collect();
     let inputs: Vec<Input> = json
         .get("__inputs")
         .and_then(Value::as_array)
@@ -640,6 +651,9 @@ fn taken_over(
         })
         .collect();
     bind(&mut json, &default, sources, &inputs);
+    if !constants.is_empty() {
+        fill_in(&mut json, &constants);
+    }
     if let Value::Object(fields) = &mut json {
         for import_only in ["__inputs", "__requires", "__elements"] {
             fields.shift_remove(import_only);
@@ -656,6 +670,22 @@ fn taken_over(
         }
     }
     Ok(json)
+}
+
+/// Puts the values of constants in the place of their placeholders, in all texts.
+fn fill_in(json: &mut Value, constants: &[(String, String)]) {
+    match json {
+        Value::Array(list) => list.iter_mut().for_each(|item| fill_in(item, constants)),
+        Value::Object(fields) => fields.values_mut().for_each(|value| fill_in(value, constants)),
+        Value::String(text) => {
+            for (placeholder, value) in constants {
+                if text.contains(placeholder) {
+                    *text = text.replace(placeholder, value);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// A data source that an exported dashboard leaves open.
@@ -702,7 +732,8 @@ fn bind_reference(
     inputs: &[Input],
 ) {
     let known = |uid: &str| sources.iter().find(|source| source.uid == uid || source.name == uid);
-    let built_in = |uid: &str| uid == "grafana" || uid.starts_with("-- ");
+    let built_in =
+        |uid: &str| matches!(uid, "grafana" | "__expr__" | "-100") || uid.starts_with("-- ");
     let input = |uid: &str| inputs.iter().find(|input| input.placeholder == uid);
     let variable = |uid: &str| uid.starts_with('$') && input(uid).is_none();
     let object = |reference: &wire::DatasourceRef| {
@@ -771,6 +802,18 @@ mod tests {
         assert_eq!(json["panels"][5]["datasource"]["uid"], "loki");
         assert_eq!(json["panels"][6]["datasource"]["uid"], "loki");
         assert_eq!(json["templating"]["list"][0]["current"]["value"], "prometheus");
+    }
+
+    #[test]
+    fn constants_are_filled_in_and_expressions_of_grafana_left() {
+        let mut json = json!({"a": ["up{x=\"${VAR_X}\"}", {"b": "${VAR_Y}"}]});
+        fill_in(&mut json, &[("${VAR_X}".to_owned(), "eu".to_owned())]);
+        assert_eq!(json, json!({"a": ["up{x=\"eu\"}", {"b": "${VAR_Y}"}]}));
+        let sources = [source("prometheus", "prometheus", true)];
+        let expression = json!({"datasource": {"type": "__expr__", "uid": "__expr__"}});
+        let mut json = expression.clone();
+        bind(&mut json, &sources[0].reference(), &sources, &[]);
+        assert_eq!(json, expression);
     }
 
     #[test]
