@@ -1,7 +1,7 @@
 //! A rate of counters that were added up before.
 
 use super::expressions::Expression;
-use super::known::Nature;
+use super::known::{Nature, Series};
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity};
 use crate::promql::Expr;
@@ -50,7 +50,7 @@ pub(super) fn report(
             .help(format!("take `{name}` of each counter, and add up the rates"));
         if let Expr::Matrix(matrix) = arg.unwrap_parens() {
             let reads = input.known.reads(&matrix.selector);
-            if let Some(record) = reads.series.iter().find_map(|series| series.place()) {
+            if let Some(record) = reads.series.iter().find_map(Series::place) {
                 finding = finding.also(record, "added up here");
             }
         }

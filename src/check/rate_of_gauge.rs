@@ -1,7 +1,7 @@
 //! A function for counters is given a gauge, or the other way round.
 
 use super::expressions::Expression;
-use super::known::Nature;
+use super::known::{Nature, Series};
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity};
 use crate::promql::Expr;
@@ -65,7 +65,7 @@ pub(super) fn report(
         if !gauge {
             finding.severity = Severity::Warning;
         }
-        if let Some(declared) = reads.series.iter().find_map(|series| series.place()) {
+        if let Some(declared) = reads.series.iter().find_map(Series::place) {
             finding = finding.also(declared, format!("{kind}, it says here"));
         }
         if input.files.text(place) == name {

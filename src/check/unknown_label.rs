@@ -1,7 +1,7 @@
 //! A matcher or a grouping names a label that the series do not have.
 
 use super::expressions::Expression;
-use super::known::{Known, Reads, Values};
+use super::known::{Known, Reads, Series, Values};
 use super::unknown_metric::is_absent;
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity, most_similar, quoted_list};
@@ -116,7 +116,7 @@ fn matcher(
     if without || reads.open() {
         finding.severity = Severity::Warning;
     }
-    if let Some(declared) = reads.named.iter().find_map(|series| series.place()) {
+    if let Some(declared) = reads.named.iter().find_map(Series::place) {
         finding = finding.also(declared, "declared here");
     }
     if let Some(meant) = meant
