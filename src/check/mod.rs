@@ -14,6 +14,7 @@ mod duplicate_record;
 mod empty_name;
 mod exporter_settings_unknown;
 mod expressions;
+mod fixed_rate_window;
 mod host_port_clash;
 mod host_port_used_inside;
 mod incomplete_receiver;
@@ -29,6 +30,7 @@ mod invalid_route;
 mod invalid_scrape;
 mod invalid_target;
 mod levels;
+mod link_target_missing;
 mod localhost_in_container;
 mod missing_credentials;
 mod names;
@@ -51,6 +53,7 @@ mod undefined_secret;
 mod undefined_service;
 mod undefined_variable;
 mod undefined_volume;
+mod unit_mismatch;
 mod unknown_datasource;
 mod unnamed_stack;
 mod unreadable_dashboard;
@@ -152,7 +155,10 @@ const RULES: &[Rule] = &[
     removed_panel_type::RULE,
     dead_plugin::RULE,
     panel_type_not_installed::RULE,
+    fixed_rate_window::RULE,
     undefined_variable::RULE,
+    unit_mismatch::RULE,
+    link_target_missing::RULE,
     duplicate_datasource::RULE,
     unreadable_dashboard::RULE,
     duplicate_dashboard::RULE,
