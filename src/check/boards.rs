@@ -173,7 +173,7 @@ impl Board<'_> {
 
     /// `(/panels/3)` behind what a message says of something in a file; nothing for what was written.
     pub fn pointer(&self, pointer: &str) -> String {
-        if pointer.is_empty() { String::new() } else { format!(" ({pointer})") }
+        if self.file.is_some() { format!(" ({pointer})") } else { String::new() }
     }
 
     /// ``panel `CPU` (/panels/3)``, for messages.

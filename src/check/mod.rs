@@ -33,6 +33,7 @@ mod floating_tag;
 mod generated_file_edited;
 mod histogram_misuse;
 mod honor_labels_missing;
+mod fixed_rate_window;
 mod host_port_clash;
 mod host_port_used_inside;
 mod impossible_expectation;
@@ -55,6 +56,7 @@ mod known;
 mod label_lost_by_aggregation;
 mod levels;
 mod lifecycle_or_admin_api_open;
+mod link_target_missing;
 mod localhost_in_container;
 mod metric_from_two_jobs;
 mod missing_credentials;
@@ -103,6 +105,7 @@ mod undefined_secret;
 mod undefined_service;
 mod undefined_variable;
 mod undefined_volume;
+mod unit_mismatch;
 mod unknown_datasource;
 mod unknown_label;
 mod unknown_label_value;
@@ -288,7 +291,10 @@ const RULES: &[Rule] = &[
     removed_panel_type::RULE,
     dead_plugin::RULE,
     panel_type_not_installed::RULE,
+    fixed_rate_window::RULE,
     undefined_variable::RULE,
+    unit_mismatch::RULE,
+    link_target_missing::RULE,
     duplicate_datasource::RULE,
     unreadable_dashboard::RULE,
     duplicate_dashboard::RULE,

@@ -89,9 +89,8 @@ impl Missing<'_> {
             Some(_) => format!("add one to `grafana`: `datasource \"{kind}\" url=\"…\"`"),
             None => did_you_mean(kind, sources.iter().map(|it| it.kind.as_str()), "types here"),
         };
-        let mut finding = RULE
-            .says(format!("{does} data sources of type `{kind}`, and there is none"))
-            .help(help);
+        let mut finding =
+            RULE.says(format!("{does} of type `{kind}`, and there is none")).help(help);
         if let Some(place) = place {
             finding = finding.at(place, "no such data source");
         }

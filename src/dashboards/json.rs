@@ -100,10 +100,10 @@ pub fn read(text: &str, file: FileId) -> Result<Json, JsonError> {
     let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, file, depth: 0 };
     let value = reader.value()?;
     reader.space();
-    match reader.at == text.len() {
-        true => Ok(value),
-        false => Err(reader.fail("the value is over here, and something follows")),
+    if reader.at < text.len() {
+        return Err(reader.fail("the value is over here, and something follows"));
     }
+    Ok(value)
 }
 
 struct Reader<'a> {

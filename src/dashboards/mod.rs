@@ -8,6 +8,7 @@ pub mod json;
 pub mod panel_types;
 pub mod plugins;
 mod read;
+pub mod units;
 pub mod variables;
 
 use crate::diag::Spanned;

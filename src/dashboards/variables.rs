@@ -88,17 +88,15 @@ pub fn masked(text: &str, mentions: &[Mention<'_>]) -> String {
         let len = whole.len();
         done = whole.end;
         let unit = text[done..].starts_with(|c: char| c.is_ascii_alphabetic());
-        match in_range || out.trim_end().ends_with("offset") {
+        if !in_range && !out.trim_end().ends_with("offset") {
+            out.extend(std::iter::repeat_n('v', len));
+        } else if unit {
             // `${__range_s}s`: a number, whose unit follows.
-            true if unit => {
-                out.extend(std::iter::repeat_n('0', len - 1));
-                out.push('1');
-            }
-            true => {
-                out.push_str("1m");
-                out.extend(std::iter::repeat_n(' ', len - 2));
-            }
-            false => out.extend(std::iter::repeat_n('v', len)),
+            out.extend(std::iter::repeat_n('0', len - 1));
+            out.push('1');
+        } else {
+            out.push_str("1m");
+            out.extend(std::iter::repeat_n(' ', len - 2));
         }
     }
     out.push_str(&text[done..]);
