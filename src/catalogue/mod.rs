@@ -2,12 +2,19 @@
 //! lint, completion and the reference page all read that declaration.
 
 mod families;
+mod fields;
 mod number;
+pub mod parts;
 mod query;
+mod renames;
+mod values;
 
 pub use families::{Families, Family, FamilySample, write_text};
+pub use fields::known_fields;
 pub use number::write_go_float;
 pub use query::query_metric;
+pub use renames::{Rename, renamed};
+pub use values::known_values;
 
 use crate::model::MetricType;
 
@@ -39,6 +46,16 @@ impl Metric {
     /// A counter without labels.
     pub const fn counter(name: &'static str, help: &'static str) -> Self {
         Self { name, kind: MetricType::Counter, help, labels: &[], open: false }
+    }
+
+    /// A histogram without labels: its series are `_bucket` with `le`, `_sum` and `_count`.
+    pub const fn histogram(name: &'static str, help: &'static str) -> Self {
+        Self { name, kind: MetricType::Histogram, help, labels: &[], open: false }
+    }
+
+    /// A summary without labels: its series carry `quantile`, besides `_sum` and `_count`.
+    pub const fn summary(name: &'static str, help: &'static str) -> Self {
+        Self { name, kind: MetricType::Summary, help, labels: &[], open: false }
     }
 
     /// A metric of unknown type (`untyped` in the text format) without labels.

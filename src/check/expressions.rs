@@ -1,7 +1,9 @@
 //! Every PromQL expression of a stack, parsed once, in one list.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
+use super::known::{Flows, Known};
 use crate::diag::{Files, Span, Spanned};
 use crate::manifest::{
     Alert, Block, Dashboard, Federate, Grafana, Panel, PanelKind, Query, Record, Rule, RuleGroup,
@@ -19,6 +21,7 @@ pub struct Expression<'a> {
     pub tree: Option<Expr>,
     /// Mistakes; offsets fit the text as written.
     pub errors: Vec<ParseError>,
+    flows: OnceLock<Flows>,
 }
 
 /// What an expression is for.
@@ -60,6 +63,12 @@ impl Expression<'_> {
     /// The tree, if the expression is without a mistake: what rules about its meaning look at.
     pub fn sound(&self) -> Option<&Expr> {
         self.tree.as_ref().filter(|_| self.errors.is_empty())
+    }
+
+    /// The labels at every node of [`Self::sound`], followed once; empty where there is no such tree.
+    pub fn flows(&self, known: &Known<'_>) -> &Flows {
+        self.flows
+            .get_or_init(|| self.sound().map_or_else(Flows::default, |tree| Flows::of(known, tree)))
     }
 
     /// The place in the manifest of a part of the expression.
@@ -120,7 +129,7 @@ pub fn all(stack: &Stack) -> Vec<Expression<'_>> {
 
 fn parsed<'a>(text: &'a Spanned<String>, read: &str, site: Site<'a>) -> Expression<'a> {
     let (tree, errors) = parse_recovering(read, ParseOptions::default());
-    Expression { text, site, tree, errors }
+    Expression { text, site, tree, errors, flows: OnceLock::new() }
 }
 
 /// Whether queries to the source are PromQL; nothing is known of variables.

@@ -27,6 +27,7 @@ mod invalid_relabel;
 mod invalid_route;
 mod invalid_scrape;
 mod invalid_target;
+mod known;
 mod levels;
 mod localhost_in_container;
 mod missing_credentials;
@@ -51,7 +52,9 @@ mod undefined_receiver;
 mod undefined_secret;
 mod undefined_service;
 mod undefined_volume;
+mod unknown_metric;
 mod unnamed_stack;
+mod unreadable_page;
 mod unused_declaration;
 mod useless_regexp;
 mod value_in_label;
@@ -61,9 +64,12 @@ mod wrong_moment;
 
 pub use levels::{Levels, UnknownRule};
 
-use crate::diag::{Code, Files, Finding, Findings, Severity, most_similar, quoted_list};
+use std::path::Path;
+
+use crate::diag::{Code, FileId, Files, Finding, Findings, Severity, most_similar, quoted_list};
 use crate::manifest::{Stack, codes};
 use expressions::Expression;
+use known::Known;
 use topology::Topology;
 
 /// A kind of mistake and how it is found.
@@ -98,8 +104,26 @@ struct Input<'a> {
     topology: Topology<'a>,
     /// Every PromQL expression, parsed.
     expressions: Vec<Expression<'a>>,
+    /// Which metrics exist, with their labels.
+    known: Known<'a>,
     /// The text of all files, to point inside of strings.
     files: &'a Files,
+}
+
+impl<'a> Input<'a> {
+    /// The expressions of rules and objectives that are without mistakes: what they read comes from
+    /// this stack. Tests bring their own series, federation reads others', panels have rules of their
+    /// own.
+    fn judged(&self) -> impl Iterator<Item = &Expression<'a>> {
+        use expressions::Site;
+        self.expressions.iter().filter(|expression| {
+            let own = matches!(
+                expression.site,
+                Site::Record(..) | Site::Alert(..) | Site::SloTotal(_) | Site::SloErrors(_)
+            );
+            own && expression.sound().is_some()
+        })
+    }
 }
 
 /// All rules, by code. Those that reading a manifest finds by itself are in [`codes::ALL`].
@@ -131,8 +155,10 @@ const RULES: &[Rule] = &[
     wrong_database::RULE,
     invalid_scrape::RULE,
     invalid_query::RULE,
+    unreadable_page::RULE,
     promql_syntax::RULE,
     promql_type::RULE,
+    unknown_metric::RULE,
     never_true::RULE,
     always_true::RULE,
     useless_regexp::RULE,
@@ -168,14 +194,21 @@ pub fn rules() -> impl Iterator<Item = Code> {
 /// Adds the findings of all rules to those of reading, applies the levels that the manifest and the
 /// command line ask for, and sorts.
 pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Levels) {
-    let input =
-        Input { stack, topology: Topology::of(stack), expressions: expressions::all(stack), files };
+    let expressions = expressions::all(stack);
+    let known = Known::of(stack, &expressions, &|path| read(files, path));
+    let input = Input { stack, topology: Topology::of(stack), expressions, known, files };
     for rule in RULES {
         (rule.check)(&input, findings);
     }
     notation::speak(files, findings);
     levels.with_manifest(stack.lint.as_deref()).apply(findings);
     findings.settle();
+}
+
+/// Reads a file that the manifest names: paths are relative to the folder of its first file.
+fn read(files: &Files, path: &str) -> std::io::Result<String> {
+    let folder = Path::new(files.name(FileId(0))).parent().unwrap_or(Path::new(""));
+    std::fs::read_to_string(folder.join(path))
 }
 
 /// What could have been written instead: `hosts here: `a`, `b`; did you mean `a`?`
