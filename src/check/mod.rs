@@ -5,6 +5,7 @@ mod always_true;
 mod bounds;
 mod default_password;
 mod dependency_cycle;
+mod division_unit_mismatch;
 mod duplicate_alert;
 mod duplicate_datasource;
 mod duplicate_group;
@@ -14,11 +15,13 @@ mod duplicate_record;
 mod empty_name;
 mod exporter_settings_unknown;
 mod expressions;
+mod feature_flag_needed;
 mod host_port_clash;
 mod host_port_used_inside;
 mod incomplete_receiver;
 mod inline_secret;
 mod interval_beyond_lookback;
+mod invalid_external_url;
 mod invalid_label_name;
 mod invalid_metric_name;
 mod invalid_objective;
@@ -28,10 +31,12 @@ mod invalid_route;
 mod invalid_scrape;
 mod invalid_target;
 mod known;
+mod left_open_range;
 mod levels;
 mod localhost_in_container;
 mod missing_credentials;
 mod names;
+mod nan_in_aggregation;
 mod native_port_clash;
 mod never_true;
 mod no_comparison;
@@ -39,19 +44,25 @@ mod no_vector;
 mod non_http_scrape_target;
 mod not_same_network;
 mod notation;
+mod precomputed_available;
 mod privileged_port_native;
 mod promql_syntax;
 mod promql_type;
 mod published_to_all_interfaces;
 mod range_beyond_retention;
+mod rate_window_too_short;
+mod recording_lag;
+mod severity_twice;
 mod target_port_not_exposed;
 mod template_syntax;
 mod timeout_exceeds_interval;
+mod timestamp_without_time;
 mod topology;
 mod undefined_receiver;
 mod undefined_secret;
 mod undefined_service;
 mod undefined_volume;
+mod unknown_feature;
 mod unknown_metric;
 mod unnamed_stack;
 mod unreadable_page;
@@ -59,6 +70,7 @@ mod unused_declaration;
 mod useless_regexp;
 mod value_in_label;
 mod values;
+mod version_removed_function;
 mod wrong_database;
 mod wrong_moment;
 
@@ -156,19 +168,30 @@ const RULES: &[Rule] = &[
     invalid_scrape::RULE,
     invalid_query::RULE,
     unreadable_page::RULE,
+    invalid_external_url::RULE,
+    unknown_feature::RULE,
     promql_syntax::RULE,
     promql_type::RULE,
     unknown_metric::RULE,
+    rate_window_too_short::RULE,
     never_true::RULE,
     always_true::RULE,
     useless_regexp::RULE,
     range_beyond_retention::RULE,
+    feature_flag_needed::RULE,
+    version_removed_function::RULE,
+    left_open_range::RULE,
+    nan_in_aggregation::RULE,
+    recording_lag::RULE,
+    division_unit_mismatch::RULE,
+    precomputed_available::RULE,
     invalid_metric_name::RULE,
     duplicate_record::RULE,
     duplicate_group::RULE,
     invalid_objective::RULE,
     no_vector::RULE,
     wrong_moment::RULE,
+    timestamp_without_time::RULE,
     no_comparison::RULE,
     value_in_label::RULE,
     template_syntax::RULE,
@@ -177,6 +200,7 @@ const RULES: &[Rule] = &[
     undefined_receiver::RULE,
     invalid_route::RULE,
     incomplete_receiver::RULE,
+    severity_twice::RULE,
     duplicate_datasource::RULE,
     inline_secret::RULE,
     default_password::RULE,
