@@ -15,11 +15,12 @@ const DASHBOARDS: usize = 322;
 
 /// A stack with this many alerts, 20 a group, in the manner of community rule sets.
 fn alerts(count: usize) -> String {
-    let mut text = "stack \"large\"\nexporter \"node\"\nprometheus { scrape_interval \"15s\" }\n".to_owned();
+    let mut text =
+        "stack \"large\"\nexporter \"node\"\nprometheus { scrape_interval \"15s\" }\n".to_owned();
     for at in 0..count {
         if at % 20 == 0 {
             let close = if at == 0 { "" } else { "}\n" };
-            let _ = write!(text, "{close}rules \"group{at}\" interval=\"30s\" {{\n");
+            let _ = writeln!(text, "{close}rules \"group{at}\" interval=\"30s\" {{");
             let _ = writeln!(
                 text,
                 "record \"instance:cpu{at}:rate5m\" {{ expr #\"sum by (instance) (rate(node_cpu_seconds_total{{mode!=\"idle\"}}[5m]))\"# }}"

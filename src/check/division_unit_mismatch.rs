@@ -164,6 +164,10 @@ fn is_share(expr: &Expr) -> bool {
 /// Whether the first are some of the second: the same counters with more conditions, or what is used or
 /// failed of what there is.
 fn part_of(part: &Expr, all: &Expr) -> bool {
+    // With arithmetic on a side it may be percent already.
+    if has_arithmetic(part) || has_arithmetic(all) {
+        return false;
+    }
     let (parts, wholes) = (part.selectors(), all.selectors());
     let ([part], [all]) = (parts.as_slice(), wholes.as_slice()) else { return false };
     let (Some((part_name, _)), Some((all_name, _))) = (part.metric(), all.metric()) else {
@@ -204,6 +208,12 @@ fn part_of(part: &Expr, all: &Expr) -> bool {
         && words(all_name, &["request", "attempt", "call", "message", "packet", "quer"])
         && !words(part_name, &["bytes", "seconds"]);
     used && same_unit || failed
+}
+
+fn has_arithmetic(expr: &Expr) -> bool {
+    let mut found = false;
+    expr.walk(&mut |node, _| found |= matches!(node, Expr::Binary(_)));
+    found
 }
 
 const EXPLAIN: &str = r##"Names of metrics end in their unit. Seconds beside bytes are a mistake, and so is a share, which is between

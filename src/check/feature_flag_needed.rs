@@ -98,7 +98,11 @@ fn uses(expression: &Expression<'_>, tree: &Expr, version: Option<(u32, u32)>) -
     tree.walk(&mut |node, _| match node {
         Expr::Call(call) if call.function.experimental => {
             let name = call.function.name;
-            if !(name == "first_over_time" && since((3, 14))) {
+            // Of the old versions that lack a function altogether another rule tells.
+            let renamed = name == "double_exponential_smoothing"
+                && version.is_some_and(|version| version < (3, 0));
+            let settled = name == "first_over_time" && since((3, 14));
+            if !renamed && !settled {
                 let what = format!("`{name}`");
                 uses.push(Use { what, flag: FUNCTIONS, span: call.name_span });
             }

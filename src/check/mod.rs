@@ -16,6 +16,7 @@ mod empty_name;
 mod exporter_settings_unknown;
 mod expressions;
 mod feature_flag_needed;
+mod hold_below_interval;
 mod host_port_clash;
 mod host_port_used_inside;
 mod incomplete_receiver;
@@ -201,6 +202,7 @@ const RULES: &[Rule] = &[
     invalid_route::RULE,
     incomplete_receiver::RULE,
     severity_twice::RULE,
+    hold_below_interval::RULE,
     duplicate_datasource::RULE,
     inline_secret::RULE,
     default_password::RULE,

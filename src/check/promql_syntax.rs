@@ -54,10 +54,13 @@ pub(super) fn report(
 
 /// What those who write so most likely mean.
 fn meant(text: &str, error: &ParseError) -> Option<&'static str> {
+    if error.kind != ParseErrorKind::Syntax {
+        return None;
+    }
     let here = text.get(error.span.start..).unwrap_or_default();
     let before = text.get(..error.span.start).unwrap_or_default().trim_end();
-    let word: String = here.chars().take_while(|c| c.is_ascii_alphabetic()).collect();
-    match word.as_str() {
+    let end = here.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(here.len());
+    match &here[..end] {
         "by" | "without" => {
             return Some(
                 "`by` and `without` belong to an aggregation: `sum by (job) (rate(x[5m]))`",
@@ -70,7 +73,7 @@ fn meant(text: &str, error: &ParseError) -> Option<&'static str> {
         "in" => return Some("for one of several values write `{job=~\"a|b\"}`"),
         _ => {}
     }
-    if before.ends_with(['=', '~']) && here.starts_with(|c: char| c.is_ascii_alphabetic()) {
+    if before.ends_with(['=', '~']) && end > 0 {
         return Some("a label's value stands in quotes: `{job=\"node\"}`");
     }
     match here.chars().next()? {
@@ -92,3 +95,26 @@ matcher is malformed. Prometheus would refuse the whole rule file.
     expr "sum(rate(x[5m])"                     // the parenthesis of `sum(` is not closed
 
 In dashboards, variables such as `$job` and `$__rate_interval` are understood."##;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::promql::{ParseOptions, parse_recovering};
+
+    #[test]
+    fn common_slips_are_told_what_to_write() {
+        let check = |text: &str, expected: &str| {
+            let (_, errors) = parse_recovering(text, ParseOptions::default());
+            let help = errors.first().and_then(|error| meant(text, error));
+            assert!(help.is_some_and(|help| help.contains(expected)), "{text}: {help:?}");
+        };
+        check("rate(x[5m]) by (job)", "sum by (job)");
+        check("up == 0 for 5m", "for=");
+        check("x{job=node}", "quotes");
+        check("a && b", "`and`");
+        check("x > 5%", "0.05");
+        check("a === b", "`==`");
+        check("rate(x[5m])[1h]", "subquery");
+        check("a * group_left b", "on (job)");
+    }
+}

@@ -65,7 +65,7 @@ fn check(Input { stack, expressions, known, files, .. }: &Input<'_>, findings: &
             let text = |ms: i64| format_duration(Duration::from_millis(ms.unsigned_abs()));
             let wanted = text(if two { 4 * interval } else { 2 * interval });
             let (name, needs) =
-                (function.function.name, if two { "two samples" } else { "a sample" });
+                (function.function.name, if two { "two samples" } else { "one sample" });
             let what = expression.site.what();
             let often = match fit {
                 Fit::Never => "never holds",
@@ -118,9 +118,6 @@ fn interval<'k>(
     found: &SelectorUse<'_>,
 ) -> Option<(i64, Option<(Span, String)>)> {
     let reads = known.reads(found.selector);
-    if reads.anywhere {
-        return None;
-    }
     let (shortest, _) = reads.intervals()?;
     let whose = |series: &Series<'k>| match series {
         Series::Scraped(job, _) if job.interval_ms == shortest => {
@@ -138,6 +135,19 @@ fn interval<'k>(
     };
     Some((shortest, known.or_else(maybe)))
 }
+
+const EXPLAIN: &str = r##"A rate is the difference between two samples at least. Since Prometheus 3 a window is open on the left: one
+of N scrape intervals holds exactly N samples. With a window of one interval there is never a second
+sample, and the result is always empty. That is an error; a window below two intervals, which holds a
+second sample at some moments only, is a warning.
+
+    prometheus { scrape_interval "15s" }
+    rules "shop" { record "hits:rate" { expr "rate(hits_total[15s])" } }
+    rules "shop" { record "hits:rate" { expr "rate(hits_total[1m])" } }
+
+Each job's own interval counts, and for recorded series that of their group. Two intervals are the least;
+with four a lost scrape does no harm. Functions such as `max_over_time` need one sample: for them a window
+shorter than the interval is a warning."##;
 
 #[cfg(test)]
 mod tests {
@@ -157,16 +167,3 @@ mod tests {
         check(15_000, false, true, None);
     }
 }
-
-const EXPLAIN: &str = r##"A rate is the difference between two samples at least. Since Prometheus 3 a window is open on the left: one
-of N scrape intervals holds exactly N samples. With a window of one interval there is never a second
-sample, and the result is always empty. That is an error; a window below two intervals, which holds a
-second sample at some moments only, is a warning.
-
-    prometheus { scrape_interval "15s" }
-    rules "shop" { record "hits:rate" { expr "rate(hits_total[15s])" } }
-    rules "shop" { record "hits:rate" { expr "rate(hits_total[1m])" } }
-
-Each job's own interval counts, and for recorded series that of their group. Two intervals are the least;
-with four a lost scrape does no harm. Functions such as `max_over_time` need one sample: for them a window
-shorter than the interval is a warning."##;

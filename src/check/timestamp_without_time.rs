@@ -1,5 +1,6 @@
 //! A moment is compared as if it were a length of time.
 
+use super::bounds;
 use super::expressions::Site;
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity};
@@ -28,12 +29,13 @@ fn check(Input { expressions, files, .. }: &Input<'_>, findings: &mut Findings) 
             if !op.is_comparison() {
                 return;
             }
-            let (moment, limit) = match (lhs.unwrap_parens(), rhs.unwrap_parens()) {
-                (moment, Expr::Number(limit)) | (Expr::Number(limit), moment) => (moment, limit),
-                _ => return,
+            let (moment, side) =
+                if is_moment(lhs) { (lhs, rhs) } else { (rhs, lhs) };
+            let Some(limit) = bounds::of(side).constant().filter(|_| is_moment(moment)) else {
+                return;
             };
             // Compared with 0 it is asked whether it ever happened.
-            if !is_moment(moment) || limit.value < 1.0 || limit.value > LONGEST {
+            if !(1.0..=LONGEST).contains(&limit) {
                 return;
             }
             findings.push(
@@ -41,10 +43,10 @@ fn check(Input { expressions, files, .. }: &Input<'_>, findings: &mut Findings) 
                     "{}: a moment is compared with {} seconds, and it is more than a billion seconds \
                      after 1970",
                     expression.site.what(),
-                    limit.value
+                    limit
                 ))
                 .at(expression.place(files, moment.span()), "a moment")
-                .also(expression.place(files, limit.span), "a length of time")
+                .also(expression.place(files, side.span()), "a length of time")
                 .help(
                     "its age is `time() - …`, and for a moment to come the time until then is \
                      `… - time()`",
