@@ -59,7 +59,11 @@ fn meant(text: &str, error: &ParseError) -> Option<&'static str> {
     }
     let here = text.get(error.span.start..).unwrap_or_default();
     let before = text.get(..error.span.start).unwrap_or_default().trim_end();
-    let end = here.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(here.len());
+    let word = |c: char| c == '_' || c.is_ascii_alphabetic();
+    let end = here.find(|c| !word(c)).unwrap_or(here.len());
+    if before.ends_with('%') || here.starts_with('%') {
+        return Some("there is no sign for percent: a share of 5 percent is 0.05");
+    }
     match &here[..end] {
         "by" | "without" => {
             return Some(
@@ -79,7 +83,6 @@ fn meant(text: &str, error: &ParseError) -> Option<&'static str> {
     match here.chars().next()? {
         '&' => Some("PromQL writes `and`"),
         '|' => Some("PromQL writes `or`"),
-        '%' => Some("there is no sign for percent: a share of 5 percent is 0.05"),
         '=' if before.ends_with('=') => Some("PromQL compares with `==`, and labels with `=`"),
         '=' => Some("PromQL compares with `==`"),
         _ if error.message.starts_with("ranges only allowed") => {
