@@ -24,18 +24,22 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
     let jobs = prometheus.scrapes.iter().map(|scrape| &scrape.interval);
     let federation = prometheus.federate.iter().map(|federate| &federate.interval);
     let exporters = stack.exporters.iter().map(|exporter| &exporter.interval);
+    // What a group records is a series like any other.
+    let groups = stack.rules.iter().filter(|group| group.records().next().is_some());
+    let groups = groups.map(|group| &group.interval);
     let all = std::iter::once(&prometheus.scrape_interval)
         .chain(jobs)
         .chain(federation)
         .chain(exporters)
+        .chain(groups)
         .flatten();
     for interval in all.filter(|interval| interval.ms >= lookback) {
         findings.push(
             RULE.says(format!("an interval of {} leaves gaps in every series", interval.text))
                 .at(interval.span, "no shorter than the lookback")
                 .help(format!(
-                    "a query looks back {text}; scrape at least every `{}`, so that one lost scrape \
-                     does no harm",
+                    "a query looks back {text}; scrape or record at least every `{}`, so that one lost \
+                     scrape does no harm",
                     format_duration(Duration::from_millis(lookback.max(0).unsigned_abs() * 2 / 5))
                 )),
         );
@@ -47,4 +51,4 @@ comes and goes, alerts flap and graphs have holes.
 
     prometheus { scrape_interval "10m" }
 
-Scrape every two minutes or more often, so that one lost scrape does no harm."##;
+The same holds for groups of recording rules. Scrape every two minutes or more often, so that one lost scrape does no harm."##;

@@ -14,6 +14,7 @@ mod dead_plugin;
 mod default_password;
 mod dependency_cycle;
 mod depends_on_unhealthy;
+mod division_unit_mismatch;
 mod duplicate_alert;
 mod duplicate_dashboard;
 mod duplicate_datasource;
@@ -34,6 +35,8 @@ mod generated_file_edited;
 mod histogram_misuse;
 mod honor_labels_missing;
 mod fixed_rate_window;
+mod feature_flag_needed;
+mod hold_below_interval;
 mod host_port_clash;
 mod host_port_used_inside;
 mod impossible_expectation;
@@ -43,6 +46,7 @@ mod inline_secret;
 mod interval_beyond_lookback;
 mod invalid_allowance;
 mod invalid_dashboard_uid;
+mod invalid_external_url;
 mod invalid_label_name;
 mod invalid_metric_name;
 mod invalid_objective;
@@ -54,6 +58,7 @@ mod invalid_target;
 mod invalid_test;
 mod known;
 mod label_lost_by_aggregation;
+mod left_open_range;
 mod levels;
 mod lifecycle_or_admin_api_open;
 mod link_target_missing;
@@ -62,6 +67,7 @@ mod metric_from_two_jobs;
 mod missing_credentials;
 mod missing_severity;
 mod names;
+mod nan_in_aggregation;
 mod native_port_clash;
 mod never_true;
 mod no_comparison;
@@ -75,6 +81,7 @@ mod open_endpoint;
 mod panel_type_not_installed;
 mod password_hash_interpolated;
 mod plain_http_remote_write;
+mod precomputed_available;
 mod privileged_port_native;
 mod promql_syntax;
 mod promql_type;
@@ -93,11 +100,15 @@ mod secret_env_collision;
 mod self_inhibit;
 mod shadowed_route;
 mod slo_window_beyond_retention;
+mod rate_window_too_short;
+mod recording_lag;
+mod severity_twice;
 mod target_port_not_exposed;
 mod template_syntax;
 mod template_unknown_label;
 mod timeout_exceeds_interval;
 mod tls_skip_verify;
+mod timestamp_without_time;
 mod topology;
 mod undefined_in_test;
 mod undefined_receiver;
@@ -109,6 +120,7 @@ mod unit_mismatch;
 mod unknown_datasource;
 mod unknown_label;
 mod unknown_label_value;
+mod unknown_feature;
 mod unknown_metric;
 mod unknown_rule;
 mod unnamed_stack;
@@ -125,6 +137,7 @@ mod value_in_label;
 mod values;
 mod vector_matching_mismatch;
 mod version_capability;
+mod version_removed_function;
 mod wrong_database;
 mod wrong_moment;
 
@@ -239,6 +252,8 @@ const RULES: &[Rule] = &[
     invalid_scrape::RULE,
     invalid_query::RULE,
     unreadable_page::RULE,
+    invalid_external_url::RULE,
+    unknown_feature::RULE,
     promql_syntax::RULE,
     promql_type::RULE,
     unknown_metric::RULE,
@@ -249,18 +264,27 @@ const RULES: &[Rule] = &[
     rate_after_sum::RULE,
     label_lost_by_aggregation::RULE,
     vector_matching_mismatch::RULE,
+    rate_window_too_short::RULE,
     never_true::RULE,
     always_true::RULE,
     useless_regexp::RULE,
     range_beyond_retention::RULE,
     histogram_misuse::RULE,
     metric_from_two_jobs::RULE,
+    feature_flag_needed::RULE,
+    version_removed_function::RULE,
+    left_open_range::RULE,
+    nan_in_aggregation::RULE,
+    recording_lag::RULE,
+    division_unit_mismatch::RULE,
+    precomputed_available::RULE,
     invalid_metric_name::RULE,
     duplicate_record::RULE,
     duplicate_group::RULE,
     invalid_objective::RULE,
     no_vector::RULE,
     wrong_moment::RULE,
+    timestamp_without_time::RULE,
     no_comparison::RULE,
     missing_severity::RULE,
     template_unknown_label::RULE,
@@ -295,6 +319,8 @@ const RULES: &[Rule] = &[
     undefined_variable::RULE,
     unit_mismatch::RULE,
     link_target_missing::RULE,
+    severity_twice::RULE,
+    hold_below_interval::RULE,
     duplicate_datasource::RULE,
     unreadable_dashboard::RULE,
     duplicate_dashboard::RULE,

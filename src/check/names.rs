@@ -18,20 +18,26 @@ pub fn is_plain_metric(name: &str) -> bool {
 /// Since Prometheus 3 any text is a name, in quotes wherever a query uses it: that is worth a warning
 /// and no more.
 pub fn weigh(stack: &Stack, mut finding: Finding) -> Finding {
-    if takes_any_text(stack) {
+    if is_prometheus_3(stack) {
         finding.severity = Severity::Warning;
     }
     finding
 }
 
 /// Whether the Prometheus of the stack is 3 or newer, as far as it tells.
-fn takes_any_text(stack: &Stack) -> bool {
-    let Some(prometheus) = &stack.prometheus else { return true };
+pub fn is_prometheus_3(stack: &Stack) -> bool {
+    prometheus_version(stack).is_none_or(|(major, _)| major >= 3)
+}
+
+/// Major and minor number of the stack's Prometheus: said, or in the tag of its image.
+pub fn prometheus_version(stack: &Stack) -> Option<(u32, u32)> {
+    let prometheus = stack.prometheus.as_ref()?;
     let tag = prometheus.image.as_ref().and_then(|image| image.rsplit_once(':'));
     let said = prometheus.version.as_ref().map(|version| version.as_str());
-    let version = said.or(tag.map(|(_, tag)| tag)).unwrap_or_default();
-    let major = version.trim_start_matches('v').split('.').next().unwrap_or_default();
-    major.parse::<u32>().is_ok_and(|major| major >= 3) || major.parse::<u32>().is_err()
+    let version = said.or(tag.map(|(_, tag)| tag))?;
+    let mut numbers = version.trim_start_matches('v').split(['.', '-']);
+    let major = numbers.next()?.parse().ok()?;
+    Some((major, numbers.next().and_then(|minor| minor.parse().ok()).unwrap_or(0)))
 }
 
 #[cfg(test)]
