@@ -3,6 +3,7 @@
 //!
 //! ARCHITECTURE.md has the map and the journeys through it.
 
+pub mod alerting;
 pub mod catalogue;
 pub mod check;
 pub mod cli;

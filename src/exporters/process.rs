@@ -1,6 +1,7 @@
 //! What an exporter or server says about its own process: `process_*`, from `/proc/self` (proc(5)).
 
 use std::fs;
+use std::sync::OnceLock;
 
 use crate::catalogue::{Families, Metric};
 
@@ -34,6 +35,9 @@ const SENT: Metric = Metric::counter(
 pub const METRICS: &[Metric] =
     &[CPU, OPEN_FDS, MAX_FDS, VIRTUAL, VIRTUAL_MAX, RESIDENT, START, RECEIVED, SENT];
 
+/// The kernel's boot time moves when the clock is set; when this process started does not.
+static START_TIME: OnceLock<Option<f64>> = OnceLock::new();
+
 /// Adds the metrics of this process; what `/proc` does not tell is left out.
 pub fn put(out: &mut Families) {
     let page = rustix::param::page_size() as f64;
@@ -47,8 +51,9 @@ pub fn put(out: &mut Families) {
         if let (Some(user), Some(system)) = (fields.get(11), fields.get(12)) {
             out.put(&CPU, &[], (user + system) / ticks);
         }
-        if let (Some(started), Some(boot)) = (fields.get(19), boot_time()) {
-            out.put(&START, &[], boot + started / ticks);
+        let start = START_TIME.get_or_init(|| Some(boot_time()? + fields.get(19)? / ticks));
+        if let Some(start) = *start {
+            out.put(&START, &[], start);
         }
         if let (Some(size), Some(resident)) = (fields.get(20), fields.get(21)) {
             out.put(&VIRTUAL, &[], *size);

@@ -56,16 +56,33 @@ impl Matcher {
         op: MatchOp,
         value: impl Into<String>,
     ) -> Result<Self, MatcherError> {
-        let value = value.into();
+        // Since Prometheus 3 a dot matches a newline as well.
+        Self::with_flags(name.into(), op, value.into(), "s")
+    }
+
+    /// The same for alerts: to Alertmanager a dot matches no newline.
+    pub fn of_alerts(
+        name: impl Into<String>,
+        op: MatchOp,
+        value: impl Into<String>,
+    ) -> Result<Self, MatcherError> {
+        Self::with_flags(name.into(), op, value.into(), "")
+    }
+
+    fn with_flags(
+        name: String,
+        op: MatchOp,
+        value: String,
+        flags: &str,
+    ) -> Result<Self, MatcherError> {
         let regex = match op {
             MatchOp::Equal | MatchOp::NotEqual => None,
-            // Since Prometheus 3 a dot matches a newline as well.
             MatchOp::Regex | MatchOp::NotRegex => Some(
-                Regex::new(&format!("^(?s:{value})$"))
+                Regex::new(&format!("^(?{flags}:{value})$"))
                     .map_err(|err| MatcherError { message: last_line(&err.to_string()) })?,
             ),
         };
-        Ok(Self { name: name.into(), op, value, regex })
+        Ok(Self { name, op, value, regex })
     }
 
     /// `name="value"`.
@@ -123,6 +140,7 @@ mod tests {
         assert!(matcher.matches("c"));
         assert!(!matcher.matches("xc"));
         assert!(!matcher.matches_empty());
+        assert!(!Matcher::of_alerts("a", MatchOp::Regex, "b.|c").unwrap().matches("b\n"));
     }
 
     #[test]

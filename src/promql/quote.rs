@@ -57,7 +57,7 @@ fn is_printable(c: char) -> bool {
 
 /// Reads a literal with its quotes (`"…"`, `'…'` or `` `…` ``); the lexer has checked that it is
 /// closed. Bytes that make no UTF-8 (`"\xff"`) become U+FFFD.
-pub(super) fn unquote(literal: &str) -> Result<String, String> {
+pub fn unquote(literal: &str) -> Result<String, String> {
     let mut chars = literal.chars();
     let (Some(open), Some(close)) = (chars.next(), chars.next_back()) else {
         return Err("invalid syntax".to_owned());

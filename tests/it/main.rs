@@ -14,6 +14,7 @@ mod node_exporter;
 mod promql;
 mod promql_parse;
 mod render;
+mod routes;
 mod rules;
 mod run;
 mod scrape;
@@ -36,6 +37,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("promql", promql::TESTS),
     ("promql_parse", promql_parse::TESTS),
     ("render", render::TESTS),
+    ("routes", routes::TESTS),
     ("run", run::TESTS),
     ("scrape", scrape::TESTS),
     ("scrape_oracle", scrape_oracle::TESTS),

@@ -31,7 +31,7 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
     let mut entries: BTreeMap<String, u64> = BTreeMap::new();
     if host.settings.arp_netlink {
         let mut states: BTreeMap<(String, &str), u64> = BTreeMap::new();
-        for (device, state) in neighbours()? {
+        for (device, state) in neighbours(host)? {
             if let Some((_, name)) = STATE_NAMES.iter().find(|(bit, _)| *bit == state) {
                 *states.entry((device.clone(), name)).or_default() += 1;
             }
@@ -59,10 +59,9 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
 }
 
 /// Device and state of every IPv4 neighbour that was found by ARP.
-fn neighbours() -> Result<Vec<(String, u16)>, CollectError> {
+fn neighbours(host: &Host) -> Result<Vec<(String, u16)>, CollectError> {
     let failed = |source| CollectError::Call { call: "netlink", source };
-    let devices: BTreeMap<u32, String> =
-        netlink::links().map_err(failed)?.into_iter().map(|link| (link.index, link.name)).collect();
+    let devices = host.device_names()?;
     let mut found = Vec::new();
     // struct ndmsg: family, padding, index (at 4), state (at 8), flags, type.
     let mut request = [0; 12];

@@ -1,7 +1,12 @@
-//! Btrfs file systems, from `/sys/fs/btrfs`.
+//! Btrfs file systems, from `/sys/fs/btrfs`, and what is told of their devices where they are mounted.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::os::fd::AsFd;
+
+use super::btrfs_ioctl::{self, Device, ERRORS};
 use super::host::Folder;
-use super::{CollectError, Collector, Families, Host, Metric, On};
+use super::{CollectError, Collector, Families, Host, Metric, On, filesystem};
 
 const UUID: &[&str] = &["uuid"];
 const INFO: Metric = Metric::gauge("node_btrfs_info", "A file system that is mounted; always 1.")
@@ -30,9 +35,21 @@ const RATIO: Metric = Metric::gauge(
     "How many bytes on disks a byte of data needs in a layout.",
 )
 .with(LAYOUT);
+const DEVICE: &[&str] = &["btrfs_dev_uuid", "device", "uuid"];
+/// Without the device's own UUID where the file system does not answer.
 const DEVICE_SIZE: Metric =
     Metric::gauge("node_btrfs_device_size_bytes", "Size of a device of a file system.")
-        .with(&["device", "uuid"]);
+        .with(DEVICE);
+const DEVICE_UNUSED: Metric = Metric::gauge(
+    "node_btrfs_device_unused_bytes",
+    "Room on a device that no kind of data has been given.",
+)
+.with(DEVICE);
+const DEVICE_ERRORS: Metric = Metric::counter(
+    "node_btrfs_device_errors_total",
+    "Errors a file system has met on a device, by their kind.",
+)
+.with(&["btrfs_dev_uuid", "device", "type", "uuid"]);
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "btrfs",
@@ -49,6 +66,8 @@ pub(super) const COLLECTOR: Collector = Collector {
         SIZE,
         RATIO,
         DEVICE_SIZE,
+        DEVICE_UNUSED,
+        DEVICE_ERRORS,
     ],
     collect,
 };
@@ -58,10 +77,13 @@ const MILLISECONDS: f64 = 1000.0;
 
 fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
     const FOLDER: &str = "sys/fs/btrfs";
-    for name in host.list_if_any(FOLDER, "")? {
-        // Beside the file systems there is `features`.
+    let mut names = host.list_if_any(FOLDER, "")?;
+    // Beside the file systems there is `features`.
+    names.retain(|name| name.contains('-'));
+    let told = if names.is_empty() { BTreeMap::new() } else { ask(host) };
+    for name in names {
         let path = format!("{FOLDER}/{name}");
-        let Some(folder) = host.folder(&path).filter(|_| name.contains('-')) else { continue };
+        let Some(folder) = host.folder(&path) else { continue };
         let uuid = folder.line("metadata_uuid").filter(|uuid| !uuid.is_empty());
         let uuid = uuid.as_deref().unwrap_or(&name);
         let number = |file: &str| folder.number(file).unwrap_or(0.0);
@@ -69,9 +91,21 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
         out.put(&GLOBAL_RESERVE, &[uuid], number("allocation/global_rsv_size"));
         commits(&folder, uuid, out);
         let devices = host.list_if_any(&format!("{path}/devices"), "")?;
-        for device in &devices {
-            let size = number(&format!("devices/{device}/size")) * SECTOR_BYTES;
-            out.put(&DEVICE_SIZE, &[device, uuid], size);
+        match told.get(&name) {
+            Some(told) => told.iter().for_each(|device| show(device, uuid, out)),
+            None => {
+                for device in &devices {
+                    let size = number(&format!("devices/{device}/size")) * SECTOR_BYTES;
+                    let Metric { name, kind, help, .. } = DEVICE_SIZE;
+                    out.put_dynamic(
+                        name,
+                        kind,
+                        help,
+                        [("device", &**device), ("uuid", uuid)],
+                        size,
+                    );
+                }
+            }
         }
         for kind in ["data", "metadata", "system"] {
             let kind_path = format!("allocation/{kind}");
@@ -88,6 +122,40 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
         }
     }
     Ok(())
+}
+
+/// What the file systems that are mounted tell of their devices, by their folders' names. Each is asked at
+/// the first of its mount points that answers.
+fn ask(host: &Host) -> BTreeMap<String, Vec<Device>> {
+    let mut told = BTreeMap::new();
+    let points = match filesystem::mount_points(host, "btrfs") {
+        Ok(points) => points,
+        Err(err) => {
+            tracing::debug!("mount points of btrfs: {err}");
+            return told;
+        }
+    };
+    for point in points {
+        let answer = btrfs_ioctl::file_system(&point).and_then(|(system, folder)| {
+            if let Entry::Vacant(place) = told.entry(system.id.clone()) {
+                place.insert(btrfs_ioctl::devices(folder.as_fd(), &system)?);
+            }
+            Ok(())
+        });
+        if let Err(err) = answer {
+            tracing::debug!(point = %point.display(), "devices of btrfs: {err}");
+        }
+    }
+    told
+}
+
+fn show(device: &Device, uuid: &str, out: &mut Families) {
+    let Device { name, uuid: own, size_bytes, used_bytes, errors } = device;
+    out.put(&DEVICE_SIZE, &[own, name, uuid], *size_bytes as f64);
+    out.put(&DEVICE_UNUSED, &[own, name, uuid], size_bytes.saturating_sub(*used_bytes) as f64);
+    for (kind, count) in ERRORS.iter().zip(errors) {
+        out.put(&DEVICE_ERRORS, &[own, name, kind, uuid], *count as f64);
+    }
 }
 
 /// Kernels before 5.18 do not tell; then nothing was counted.
@@ -120,7 +188,33 @@ fn ratio(mode: &str, devices: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::write_text;
     use crate::exporters::node::host::fixture;
+
+    #[test]
+    fn devices_that_were_asked_for_tell_more() {
+        let device = Device {
+            name: "sda".to_owned(),
+            uuid: "5-a".to_owned(),
+            size_bytes: 300,
+            used_bytes: 40,
+            errors: [1, 2, 3, 4, 5],
+        };
+        let mut out = Families::default();
+        show(&device, "0abb-23a9", &mut out);
+        let mut text = String::new();
+        write_text(&out, &mut text);
+        let labels = "btrfs_dev_uuid=\"5-a\",device=\"sda\"";
+        let uuid = "uuid=\"0abb-23a9\"";
+        for line in [
+            format!("node_btrfs_device_size_bytes{{{labels},{uuid}}} 300\n"),
+            format!("node_btrfs_device_unused_bytes{{{labels},{uuid}}} 260\n"),
+            format!("node_btrfs_device_errors_total{{{labels},type=\"write\",{uuid}}} 1\n"),
+            format!("node_btrfs_device_errors_total{{{labels},type=\"generation\",{uuid}}} 5\n"),
+        ] {
+            assert!(text.contains(&line), "{line}{text}");
+        }
+    }
 
     #[test]
     fn layouts_and_devices_are_shown() {

@@ -116,7 +116,7 @@ fn online(host: &Host, cpus: &[u32], out: &mut Families) -> Result<(), CollectEr
 }
 
 fn times(host: &Host, out: &mut Families) -> Result<(), CollectError> {
-    let text = host.read("proc/stat")?;
+    let text = host.stat()?;
     let ticks = rustix::param::clock_ticks_per_second() as f64;
     let mut seen = host.cpus.lock();
     let mut present = BTreeSet::new();

@@ -1,5 +1,6 @@
 //! Runs the collectors for a scrape and answers over HTTP.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -68,7 +69,9 @@ impl Exporter {
                 trouble: Mutex::default(),
             })
             .collect();
-        if config.rootfs == std::path::Path::new("/") && in_container() {
+        let exists = |mark: &str| Path::new(mark).exists();
+        let is_set = |variable: &str| std::env::var_os(variable).is_some();
+        if config.rootfs == Path::new("/") && in_container(exists, is_set) {
             tracing::warn!("in a container without --path.rootfs: the container is measured");
         }
         let inner = Inner {
@@ -100,6 +103,7 @@ impl Exporter {
         let answers = watched::run("node-collector", wanted.len(), inner.patience, move |job| {
             inner.enabled[jobs[job]].run(&inner.host, inner.patience.deadline)
         });
+        self.inner.host.end_of_scrape();
         let mut families = Families::default();
         for (at, answer) in wanted.into_iter().zip(answers) {
             let enabled = &self.inner.enabled[at];
@@ -224,9 +228,11 @@ impl Enabled {
     }
 }
 
-/// Whether this process seems to run in a container: the marks that docker and podman leave.
-fn in_container() -> bool {
-    ["/.dockerenv", "/run/.containerenv"].iter().any(|mark| std::path::Path::new(mark).exists())
+/// Whether this process seems to run in a container: by the files that docker and podman leave, and by
+/// the variables that Kubernetes and others set.
+fn in_container(exists: impl Fn(&str) -> bool, is_set: impl Fn(&str) -> bool) -> bool {
+    ["/.dockerenv", "/run/.containerenv"].into_iter().any(exists)
+        || ["KUBERNETES_SERVICE_HOST", "container"].into_iter().any(is_set)
 }
 
 #[cfg(test)]
@@ -252,6 +258,13 @@ mod tests {
         assert!(exporter.select(Some("collect[]=cpu&exclude[]=stat")).is_err());
         assert!(exporter.select(Some("collect[]=arp")).is_err());
         assert!(exporter.select(Some("collect[]=nonsense")).is_err());
+    }
+
+    #[test]
+    fn containers_are_known_by_their_marks() {
+        assert!(!in_container(|_| false, |_| false));
+        assert!(in_container(|mark| mark == "/run/.containerenv", |_| false));
+        assert!(in_container(|_| false, |variable| variable == "KUBERNETES_SERVICE_HOST"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rustix::fs::StatFs;
 
+use super::host::Text;
 use super::{CollectError, Collector, Families, Host, Metric, On};
 use crate::exporters::watched::{self, Gate, Patience};
 
@@ -70,14 +71,7 @@ pub(super) struct Watch {
 }
 
 fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
-    // In a container the host's first process sees the host's mounts, the exporter's own sees others.
-    let (text, own) = match host.read("proc/1/mountinfo") {
-        Ok(text) => (text, false),
-        Err(err) if err.is_no_data() => (host.read("proc/self/mountinfo")?, true),
-        Err(err) => return Err(err),
-    };
-    // The host's mounts are bound read-only into the container, which says nothing about the host.
-    let bound = own && host.rootfs != Path::new("/");
+    let (text, bound) = mountinfo(host)?;
     let settings = &host.settings;
     let mut mounts = BTreeSet::new();
     for line in text.lines() {
@@ -96,6 +90,30 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
         show(mount, answer, out);
     }
     Ok(())
+}
+
+/// The text of mountinfo, and whether the mounts in it are those of this container.
+fn mountinfo(host: &Host) -> Result<(Text<'_>, bool), CollectError> {
+    // In a container the host's first process sees the host's mounts, the exporter's own sees others.
+    match host.read("proc/1/mountinfo") {
+        Ok(text) => Ok((text, false)),
+        // The host's mounts are bound read-only into the container, which says nothing about the host.
+        Err(err) if err.is_no_data() => {
+            Ok((host.read("proc/self/mountinfo")?, host.rootfs != Path::new("/")))
+        }
+        Err(err) => Err(err),
+    }
+}
+
+/// Where file systems of a kind are mounted, as this process reaches them.
+pub(super) fn mount_points(host: &Host, kind: &str) -> Result<Vec<PathBuf>, CollectError> {
+    let (text, bound) = mountinfo(host)?;
+    let mounts = text.lines().filter_map(|line| parse(line, bound));
+    let points = mounts.filter(|mount| mount.kind == kind).map(|mount| {
+        let point = below(&host.rootfs, mount.point);
+        host.rootfs.join(point.trim_start_matches('/'))
+    });
+    Ok(points.collect())
 }
 
 /// A line of mountinfo: id, parent, major:minor, root, mount point, options, optional fields, a dash,

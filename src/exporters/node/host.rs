@@ -1,18 +1,23 @@
 //! The host as the collectors see it: the roots of its file systems, reading with reused buffers, and
 //! what has to be remembered from one scrape to the next.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::ops::Deref;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rustix::fs::{Mode, OFlags};
 
 use super::config::{Config, Settings};
-use super::{cpu, filesystem, ntp, perf, timex};
+use super::kept::{self, Kept};
+use super::recent::Recent;
+use super::{cpu, filesystem, netlink, ntp, perf, timex};
 use crate::exporters::flags::FlagError;
 
 /// Why a collector has nothing, or not everything, to show.
@@ -75,6 +80,12 @@ pub struct Host {
     pub(super) leap_midnight: ntp::LeapMidnight,
     pub(super) perf: perf::Counters,
     buffers: Mutex<Vec<Vec<u8>>>,
+    /// Whether files of procfs and of sysfs can stay open.
+    keeps_proc: bool,
+    keeps_sys: bool,
+    kept: Kept,
+    stat: Recent<String>,
+    links: Recent<Vec<Vec<u8>>>,
 }
 
 impl Host {
@@ -98,6 +109,11 @@ impl Host {
             leap_midnight: ntp::LeapMidnight::default(),
             perf: perf::Counters::default(),
             buffers: Mutex::default(),
+            keeps_proc: kept::is_made_up(&config.procfs),
+            keeps_sys: kept::is_made_up(&config.sysfs),
+            kept: Kept::default(),
+            stat: Recent::default(),
+            links: Recent::default(),
         })
     }
 
@@ -115,17 +131,44 @@ impl Host {
 
     /// The text of a file; broken UTF-8 becomes U+FFFD.
     pub(super) fn read(&self, path: &str) -> Result<Text<'_>, CollectError> {
-        let path = self.path(path);
-        self.read_open(File::open(&path), read_all)
-            .map_err(|source| CollectError::Read { path, source })
+        let keeps = path.starts_with("proc/") && self.keeps_proc && kept::stays(path);
+        let whole = || self.path(path);
+        let text = if keeps {
+            self.read_kept(path, || File::open(whole()), read_all)
+        } else {
+            File::open(whole()).and_then(|file| self.read_open(&file, read_all))
+        };
+        text.map_err(|source| CollectError::Read { path: whole(), source })
     }
 
-    fn read_open(
+    /// Reads a file that may be open already, and leaves it open. It goes by a name that no other file
+    /// ever has.
+    fn read_kept(
         &self,
-        file: io::Result<File>,
-        read: fn(File, &mut Vec<u8>) -> io::Result<()>,
+        name: &str,
+        open: impl FnOnce() -> io::Result<File>,
+        read: Reader,
     ) -> io::Result<Text<'_>> {
-        let file = file?;
+        // That there is no value is an answer as well: the loopback device has no speed.
+        let answers = |text: &io::Result<Text<'_>>| {
+            text.as_ref().map_or_else(|err| err.kind() == io::ErrorKind::InvalidInput, |_| true)
+        };
+        if let Some((name, file)) = self.kept.take(name) {
+            let text = self.read_open(&file, read);
+            if answers(&text) {
+                self.kept.put(name, file);
+                return text;
+            }
+        }
+        let file = open()?;
+        let text = self.read_open(&file, read);
+        if answers(&text) {
+            self.kept.put(name.to_owned(), file);
+        }
+        text
+    }
+
+    fn read_open(&self, file: &File, read: Reader) -> io::Result<Text<'_>> {
         let mut buffer = self.buffers.lock().pop().unwrap_or_default();
         if let Err(err) = read(file, &mut buffer) {
             buffer.clear();
@@ -135,6 +178,39 @@ impl Host {
         let text = String::from_utf8(buffer)
             .unwrap_or_else(|err| String::from_utf8_lossy(err.as_bytes()).into_owned());
         Ok(Text { text, host: self })
+    }
+
+    /// `/proc/stat`, which more than one collector shows parts of and which is long where there are many
+    /// CPUs: read once a scrape.
+    pub(super) fn stat(&self) -> Result<Arc<String>, CollectError> {
+        self.stat.get(|| self.read("proc/stat").map(|text| text.to_owned()))
+    }
+
+    /// What the kernel says of all network devices, message by message for [`netlink::Link::read`]: asked
+    /// once a scrape.
+    pub(super) fn links(&self) -> io::Result<Arc<Vec<Vec<u8>>>> {
+        self.links.get(|| {
+            let mut messages = Vec::new();
+            netlink::dump(netlink::GET_LINKS, &[0; 16], |message| {
+                messages.push(message.to_owned());
+            })?;
+            Ok(messages)
+        })
+    }
+
+    /// Names of all network devices by their numbers.
+    pub(super) fn device_names(&self) -> Result<BTreeMap<u32, String>, CollectError> {
+        let messages =
+            self.links().map_err(|source| CollectError::Call { call: "netlink", source })?;
+        let links = messages.iter().filter_map(|message| netlink::Link::read(message));
+        Ok(links.map(|link| (link.index, link.name)).collect())
+    }
+
+    /// Forgets what was read for one scrape only.
+    pub(super) fn end_of_scrape(&self) {
+        self.stat.forget();
+        self.links.forget();
+        self.kept.end_of_scrape();
     }
 
     /// The text of a file that need not exist.
@@ -162,6 +238,19 @@ impl Host {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let handle = rustix::fs::open(self.path(path), flags, Mode::empty()).ok()?;
         Some(Folder { handle, host: self })
+    }
+
+    /// The content of a one-line attribute of a network device without blanks around it; `None` when it
+    /// cannot be read. Devices are renamed, and their numbers are not.
+    pub(super) fn link_line(&self, device: &str, index: u32, file: &str) -> Option<String> {
+        let path = format!("sys/class/net/{device}/{file}");
+        let open = || File::open(self.path(&path));
+        let text = if self.keeps_sys {
+            self.read_kept(&format!("{path}#{index}"), open, read_attribute)
+        } else {
+            open().and_then(|file| self.read_open(&file, read_attribute))
+        };
+        text.ok().map(|text| text.trim().to_owned())
     }
 
     /// Names in a folder, sorted.
@@ -200,24 +289,27 @@ fn is_missing(err: &io::Error) -> bool {
     matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
+/// Fills a buffer with the whole of a file.
+type Reader = fn(&File, &mut Vec<u8>) -> io::Result<()>;
+
 /// An attribute of sysfs comes in one piece of at most a page: no second read asks for more.
-fn read_attribute(mut file: File, buffer: &mut Vec<u8>) -> io::Result<()> {
+fn read_attribute(file: &File, buffer: &mut Vec<u8>) -> io::Result<()> {
     if buffer.len() < 4096 {
         buffer.resize(buffer.capacity().max(4096), 0);
     }
-    let length = file.read(buffer)?;
+    let length = read_at(file, buffer, 0)?;
     buffer.truncate(length);
     Ok(())
 }
 
-fn read_all(mut file: File, buffer: &mut Vec<u8>) -> io::Result<()> {
+fn read_all(file: &File, buffer: &mut Vec<u8>) -> io::Result<()> {
     let mut filled = 0;
     // The kernel makes these files up as they are read and tells no length, so nothing is asked.
     loop {
         if buffer.len() < filled + 1024 {
             buffer.resize((filled + 4096).max(buffer.capacity()), 0);
         }
-        match file.read(&mut buffer[filled..]) {
+        match read_at(file, &mut buffer[filled..], filled) {
             Ok(0) => break,
             Ok(count) => filled += count,
             Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
@@ -226,6 +318,14 @@ fn read_all(mut file: File, buffer: &mut Vec<u8>) -> io::Result<()> {
     }
     buffer.truncate(filled);
     Ok(())
+}
+
+/// From a place in the file, or what comes next where there are no places: in a pipe.
+fn read_at(mut file: &File, buffer: &mut [u8], place: usize) -> io::Result<usize> {
+    match file.read_at(buffer, place as u64) {
+        Err(err) if err.raw_os_error() == Some(libc::ESPIPE) => io::Read::read(&mut file, buffer),
+        other => other,
+    }
 }
 
 /// A folder of attributes, as sysfs has for each device.
@@ -239,8 +339,7 @@ impl Folder<'_> {
     fn read(&self, name: &str) -> Option<Text<'_>> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.handle, name, flags, Mode::empty());
-        let file = file.map(File::from).map_err(io::Error::from);
-        self.host.read_open(file, read_attribute).ok()
+        self.host.read_open(&File::from(file.ok()?), read_attribute).ok()
     }
 
     /// The content of a one-line file without blanks around it; `None` when it cannot be read.
@@ -266,7 +365,8 @@ pub(super) fn metric_name(text: &str) -> String {
         .collect()
 }
 
-fn number(text: &str) -> Option<f64> {
+/// Decimal or `0x…`.
+pub(super) fn number(text: &str) -> Option<f64> {
     let text = text.trim();
     match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16).ok().map(|value| value as f64),

@@ -1,5 +1,6 @@
 //! Attributes of network devices, from `/sys/class/net`; on request from netlink.
 
+use super::host::number;
 use super::netclass_netlink::{self, OTHER_NAME};
 use super::{CollectError, Collector, Families, Host, Metric, On, netclass_told};
 
@@ -132,13 +133,23 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
         if !host.settings.netclass.takes(&device) {
             continue;
         }
-        // `bonding_masters` is a file among the devices.
-        let Some(folder) = host.folder(&format!("sys/class/net/{device}")) else { continue };
-        let text = |file: &str| folder.line(file).unwrap_or_default();
         let told = told.get(&device);
+        let folder = match told {
+            Some(_) => None,
+            None => host.folder(&format!("sys/class/net/{device}")),
+        };
+        let line = |file: &str| match (told, &folder) {
+            (Some(told), _) => told.line(host, &device, file),
+            (None, folder) => folder.as_ref()?.line(file),
+        };
+        // `bonding_masters` is a file among the devices.
+        if told.is_none() && folder.is_none() {
+            continue;
+        }
+        let text = |file: &str| line(file).unwrap_or_default();
         let mut admin = "unknown";
         for (file, metric) in &NUMBERS {
-            let read = || folder.number(file);
+            let read = || number(&line(file)?);
             if let Some(value) = told.map_or_else(read, |told| told.number(file, read)) {
                 if *file == "flags" {
                     admin = if value as u64 & FLAG_UP == 0 { "down" } else { "up" };
@@ -159,7 +170,7 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
         let duplex = text("duplex");
         let labels = [&*device, &address, &broadcast, &duplex, &state, admin, &alias];
         out.put(&INFO, &labels, 1.0);
-        if let Some(megabits) = folder.number("speed") {
+        if let Some(megabits) = line("speed").and_then(|line| number(&line)) {
             // Devices that do not know their speed say -1.
             if megabits >= 0.0 || !host.settings.netclass_ignore_invalid_speed {
                 out.put(&SPEED, &[&device], megabits * 1000.0 * 1000.0 / 8.0);

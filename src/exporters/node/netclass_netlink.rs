@@ -1,6 +1,10 @@
 //! Attributes of network devices as netlink tells them (rtnetlink(7)), for `netclass` on request: one
-//! question for all devices. What the kernel does not tell there comes from sysfs.
+//! question for all devices, and one for the links of those that have any. What the kernel tells neither
+//! way comes from sysfs.
 
+use std::collections::BTreeMap;
+
+use super::ethtool_links::{self, links};
 use super::netclass::{
     ADDRESS_ASSIGN, CARRIER, CARRIER_CHANGES, CARRIER_DOWN, CARRIER_UP, DEVICE_ID, DORMANT,
     FLAG_UP, FLAGS, GROUP, INDEX, INFO, LINK, LINK_MODE, MTU, NAME_ASSIGN, PROTOCOL, QUEUE, SPEED,
@@ -8,6 +12,7 @@ use super::netclass::{
 };
 use super::netlink::{self, Attributes, Link};
 use super::{CollectError, Families, Host, Metric, netdev};
+use crate::model::MetricType;
 
 pub(super) const OTHER_NAME: Metric =
     Metric::gauge("node_network_altnames_info", "Another name of a network device; always 1.")
@@ -40,16 +45,27 @@ pub(super) const STATES: [&str; 7] =
     ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"];
 
 pub(super) fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
+    // A kernel before 5.6 does not know the question; it tells neither speed nor duplex.
+    let ends = links().unwrap_or_else(|err| {
+        tracing::debug!("speeds of links: {err}");
+        BTreeMap::new()
+    });
     let answer = netlink::dump(netlink::GET_LINKS, &[0; 16], |message| {
         let Some(link) = Link::read(message) else { return };
         if host.settings.netclass.takes(&link.name) {
-            show(host, message, &link, out);
+            show(host, message, &link, ends.get(&link.name), out);
         }
     });
     answer.map_err(|source| CollectError::Call { call: "netlink", source })
 }
 
-fn show(host: &Host, message: &[u8], link: &Link, out: &mut Families) {
+fn show(
+    host: &Host,
+    message: &[u8],
+    link: &Link,
+    ends: Option<&ethtool_links::Link>,
+    out: &mut Families,
+) {
     let device = [&*link.name];
     let (head, attributes) = message.split_at(16);
     let flags = Attributes::u32(&head[8..12]);
@@ -87,13 +103,12 @@ fn show(host: &Host, message: &[u8], link: &Link, out: &mut Families) {
     out.put(&UP, &device, f64::from(u8::from(state == "up")));
     let admin = if flags & FLAG_UP as u32 == 0 { "down" } else { "up" };
     let folder = host.folder(&format!("sys/class/net/{}", link.name));
-    let text = |file| folder.as_ref().and_then(|folder| folder.line(file)).unwrap_or_default();
     // Written as ethtool says it.
-    let duplex = match &*text("duplex") {
-        "full" => "Full",
-        "half" => "Half",
-        "" => "",
-        _ => "Unknown",
+    let duplex = match ends.map(|ends| ends.duplex) {
+        None => "",
+        Some(0) => "Half",
+        Some(1) => "Full",
+        Some(_) => "Unknown",
     };
     let labels = [&*link.name, &address, &broadcast, duplex, state, admin, &alias];
     out.put(&INFO, &labels, 1.0);
@@ -107,11 +122,16 @@ fn show(host: &Host, message: &[u8], link: &Link, out: &mut Families) {
             out.put(&metric, &device, value);
         }
     }
-    if let Some(megabits) = number("speed").filter(|megabits| *megabits >= 0.0) {
-        out.put(&SPEED, &device, megabits * 1000.0 * 1000.0 / 8.0);
+    if let Some(ends) = ends {
+        // The reference takes the word for an unknown speed for a number.
+        let unknown = ends.megabits > i32::MAX as u32;
+        if !(unknown && host.settings.netclass_ignore_invalid_speed) {
+            out.put(&SPEED, &device, f64::from(ends.megabits) * 1000.0 * 1000.0 / 8.0);
+        }
     }
     if host.settings.netclass_counters {
-        netdev::put_detailed(link, None, out);
+        // Gauges here, as in the reference; counters where `netdev` shows them.
+        netdev::put_detailed(link, None, MetricType::Gauge, out);
     }
 }
 
@@ -125,6 +145,7 @@ pub(super) fn hardware(bytes: &[u8]) -> String {
 mod tests {
     use super::super::netclass::COLLECTOR;
     use super::*;
+    use crate::catalogue::write_text;
     use crate::exporters::node::host::fixture;
 
     #[test]
@@ -144,6 +165,35 @@ mod tests {
         let mut families = Families::default();
         collect(&host, &mut families).expect("netlink answers anyone");
         let missed = "node_network_receive_missed_errors_total";
-        assert!(families.iter().any(|(name, _)| name == missed));
+        let missed = families.iter().find(|(name, _)| *name == missed).expect("it is asked for");
+        assert_eq!(missed.1.kind, MetricType::Gauge);
+    }
+
+    #[test]
+    fn speed_and_duplex_are_those_of_the_link() {
+        let shown = |ignore, ends: Option<&ethtool_links::Link>| {
+            let host = fixture::host_with(|config| config.netclass_ignore_invalid_speed = ignore);
+            let name = netlink::attribute(3, b"eth0\0");
+            let message = [vec![0; 16], name].concat();
+            let link = Link::read(&message).expect("long enough");
+            let mut out = Families::default();
+            show(&host, &message, &link, ends, &mut out);
+            let mut text = String::new();
+            write_text(&out, &mut text);
+            let duplex = text.split_once("duplex=\"").expect("always shown").1;
+            let speed = text.lines().find(|line| line.starts_with("node_network_speed_bytes"));
+            let speed = speed.and_then(|line| line.split_once(' '));
+            let duplex = duplex.split('"').next().unwrap_or_default().to_owned();
+            (duplex, speed.map(|(_, value)| value.to_owned()))
+        };
+        let (_, mut ends) =
+            ethtool_links::Link::parse(&ethtool_links::recorded()).expect("well-formed");
+        let full = ("Full".to_owned(), Some("1.25e+08".to_owned()));
+        assert_eq!(shown(false, Some(&ends)), full);
+        assert_eq!(shown(false, None), (String::new(), None));
+        (ends.megabits, ends.duplex) = (u32::MAX, 255);
+        let unknown = "Unknown".to_owned();
+        assert_eq!(shown(true, Some(&ends)), (unknown.clone(), None));
+        assert_eq!(shown(false, Some(&ends)), (unknown, Some("5.36870911875e+14".to_owned())));
     }
 }

@@ -1,6 +1,5 @@
-//! What one question over netlink (rtnetlink(7)) tells of the attributes in `/sys/class/net`: sixteen
-//! files fewer to open for each device. Only what the kernel computes alike in both places is taken from
-//! there; `flags`, for instance, differ.
+//! What one question over netlink (rtnetlink(7)) tells of the attributes in `/sys/class/net`: seventeen
+//! files fewer to read for each device. The others stay open.
 
 use std::path::Path;
 
@@ -8,7 +7,7 @@ use hashbrown::HashMap;
 
 use super::Host;
 use super::netclass_netlink::{STATES, hardware};
-use super::netlink::{self, Attributes, Link};
+use super::netlink::{Attributes, Link};
 
 /// `IFLA_…` of `linux/if_link.h`.
 const ADDRESS: u16 = 1;
@@ -16,8 +15,14 @@ const BROADCAST: u16 = 2;
 const LINKED: u16 = 5;
 const OPERSTATE: u16 = 16;
 const ALIAS: u16 = 20;
+const PROMISCUITY: u16 = 30;
+const ALL_MULTICAST: u16 = 61;
 /// `IFF_…` of `linux/if.h`.
 const IS_UP: u32 = 1;
+const IS_RUNNING: u32 = 1 << 6;
+const IS_PROMISCUOUS: u32 = 1 << 8;
+const TAKES_MULTICAST: u32 = 1 << 9;
+const HAS_LINK: u32 = 1 << 16;
 const IS_DORMANT: u32 = 1 << 17;
 
 /// One device.
@@ -40,13 +45,12 @@ pub(super) fn ask(host: &Host) -> HashMap<String, Told> {
     if host.sysfs() != Path::new("/sys") {
         return devices;
     }
-    let answer = netlink::dump(netlink::GET_LINKS, &[0; 16], |message| {
-        if let Some(link) = Link::read(message) {
-            devices.insert(link.name, Told::read(message));
+    if let Ok(messages) = host.links() {
+        for message in messages.iter() {
+            if let Some(link) = Link::read(message) {
+                devices.insert(link.name, Told::read(message));
+            }
         }
-    });
-    if answer.is_err() {
-        devices.clear();
     }
     devices
 }
@@ -82,6 +86,24 @@ impl Told {
         told
     }
 
+    /// The content of a one-line file of the device's folder without blanks around it; `None` when it
+    /// cannot be read.
+    pub(super) fn line(&self, host: &Host, device: &str, file: &str) -> Option<String> {
+        // Of a device that is down these two cannot be read.
+        let has = self.flags & IS_UP != 0 || !matches!(file, "duplex" | "speed");
+        if has { host.link_line(device, self.index, file) } else { None }
+    }
+
+    /// The flags as sysfs has them: without the state of the link, and with what the device itself does
+    /// where netlink shows what it was told to do. `None` from a kernel that does not count those.
+    fn own_flags(&self) -> Option<u32> {
+        let counted =
+            |kind, flag| self.numbers.get(&kind).map(|count| if *count > 0 { flag } else { 0 });
+        let own = counted(PROMISCUITY, IS_PROMISCUOUS)? | counted(ALL_MULTICAST, TAKES_MULTICAST)?;
+        let others = IS_RUNNING | IS_PROMISCUOUS | TAKES_MULTICAST | HAS_LINK | IS_DORMANT;
+        Some(self.flags & !others | own)
+    }
+
     /// The number in a file of the device's folder, which `read` is asked for where netlink does not
     /// tell it. `None` for a file that cannot be read.
     pub(super) fn number(&self, file: &str, read: impl FnOnce() -> Option<f64>) -> Option<f64> {
@@ -95,6 +117,7 @@ impl Told {
             "carrier_changes" => attribute(35),
             "carrier_down_count" => attribute(48),
             "carrier_up_count" => attribute(47),
+            "flags" => self.own_flags().map(f64::from),
             "dormant" => Some(f64::from(u8::from(self.flags & IS_DORMANT != 0))),
             "ifindex" => Some(index),
             // A device that is built on no other has no such attribute; sysfs shows its own number.
@@ -127,6 +150,14 @@ mod tests {
             for (file, _) in &NUMBERS {
                 let read = || folder.number(file);
                 assert_eq!(told.number(file, read), read(), "{name}/{file}");
+                // Twice: when it is opened, and when it is open.
+                for _ in 0..2 {
+                    let line = told.line(&host, &name, file);
+                    assert_eq!(line, folder.line(file), "{name}/{file}");
+                }
+            }
+            for file in ["speed", "duplex"] {
+                assert_eq!(told.line(&host, &name, file), folder.line(file), "{name}/{file}");
             }
             let text = |file: &str| folder.line(file).unwrap_or_default();
             assert_eq!(told.address, text("address"), "{name}");

@@ -88,7 +88,9 @@ const SUMMED: [(&str, &[usize]); 17] = [
 fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
     let settings = &host.settings;
     let links = if settings.netdev_netlink || settings.netdev_addresses {
-        netlink::links().map_err(|source| CollectError::Call { call: "netlink", source })?
+        let messages =
+            host.links().map_err(|source| CollectError::Call { call: "netlink", source })?;
+        messages.iter().filter_map(|message| Link::read(message)).collect()
     } else {
         Vec::new()
     };
@@ -96,11 +98,11 @@ fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
         for link in links.iter().filter(|link| settings.netdev.takes(&link.name)) {
             let alias = alias(host, &link.name);
             if settings.netdev_detailed {
-                put_detailed(link, alias.as_deref(), out);
+                put_detailed(link, alias.as_deref(), MetricType::Counter, out);
             } else {
                 for (name, parts) in &SUMMED {
                     let sum = parts.iter().map(|at| link.counters.get(*at).copied()).sum();
-                    put(out, name, &link.name, alias.as_deref(), sum);
+                    put(out, name, MetricType::Counter, &link.name, alias.as_deref(), sum);
                 }
             }
         }
@@ -120,20 +122,27 @@ fn alias(host: &Host, device: &str) -> Option<String> {
 }
 
 /// Each counter of a device by its own name.
-pub(super) fn put_detailed(link: &Link, alias: Option<&str>, out: &mut Families) {
+pub(super) fn put_detailed(link: &Link, alias: Option<&str>, kind: MetricType, out: &mut Families) {
     for (at, name) in DETAILED.iter().enumerate() {
-        put(out, name, &link.name, alias, link.counters.get(at).copied());
+        put(out, name, kind, &link.name, alias, link.counters.get(at).copied());
     }
 }
 
-fn put(out: &mut Families, counter: &str, device: &str, alias: Option<&str>, value: Option<u64>) {
+fn put(
+    out: &mut Families,
+    counter: &str,
+    kind: MetricType,
+    device: &str,
+    alias: Option<&str>,
+    value: Option<u64>,
+) {
     // Old kernels know fewer counters.
     let Some(value) = value else { return };
     let name = format!("node_network_{counter}_total");
     let declared = COUNTERS.iter().find(|metric| metric.covers(&name));
     let help = declared.map_or("", |metric| metric.help);
     let labels = [("device", device)].into_iter().chain(alias.map(|alias| ("ifalias", alias)));
-    out.put_dynamic(&name, MetricType::Counter, help, labels, value as f64);
+    out.put_dynamic(&name, kind, help, labels, value as f64);
 }
 
 fn addresses(host: &Host, links: &[Link], out: &mut Families) -> Result<(), CollectError> {
@@ -213,7 +222,8 @@ fn read(host: &Host, out: &mut Families) -> Result<(), CollectError> {
         for (column, value) in columns.iter().zip(values.split_ascii_whitespace()) {
             let value = value.parse().map_err(|_| CollectError::Malformed(FILE))?;
             let renamed = detailed.get(column.as_str()).filter(|_| host.settings.netdev_detailed);
-            put(out, renamed.unwrap_or(&column.as_str()), device, alias.as_deref(), Some(value));
+            let name = renamed.copied().unwrap_or(column);
+            put(out, name, MetricType::Counter, device, alias.as_deref(), Some(value));
         }
     }
     Ok(())

@@ -39,10 +39,9 @@ const PROTOCOLS: [(u8, &str); 21] = [
     (192, "eigrp"),
 ];
 
-fn collect(_: &Host, out: &mut Families) -> Result<(), CollectError> {
+fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
     let failed = |source| CollectError::Call { call: "netlink", source };
-    let devices: BTreeMap<u32, String> =
-        netlink::links().map_err(failed)?.into_iter().map(|link| (link.index, link.name)).collect();
+    let devices = host.device_names()?;
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     // struct rtmsg, all zero: routes of every family and table.
     netlink::dump(netlink::GET_ROUTES, &[0; 12], |message| {

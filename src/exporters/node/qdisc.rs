@@ -1,7 +1,5 @@
 //! Queueing disciplines at the root of network devices, asked of the kernel by netlink (tc(8)).
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::netlink::{self, Attributes};
@@ -32,7 +30,7 @@ pub(super) const COLLECTOR: Collector = Collector {
 fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
     let settings = &host.settings.opt_in;
     let fixtures = &settings.plain.qdisc_fixtures;
-    let disciplines = if fixtures.is_empty() { ask()? } else { recorded(fixtures)? };
+    let disciplines = if fixtures.is_empty() { ask(host)? } else { recorded(fixtures)? };
     for discipline in disciplines {
         let Discipline { device, kind, .. } = &discipline;
         if discipline.parent != 0 || !settings.qdisc_devices.takes(device) {
@@ -68,10 +66,9 @@ struct Discipline {
     backlog: u64,
 }
 
-fn ask() -> Result<Vec<Discipline>, CollectError> {
+fn ask(host: &Host) -> Result<Vec<Discipline>, CollectError> {
     let failed = |source| CollectError::Call { call: "netlink", source };
-    let devices: BTreeMap<u32, String> =
-        netlink::links().map_err(failed)?.into_iter().map(|link| (link.index, link.name)).collect();
+    let devices = host.device_names()?;
     let mut all = Vec::new();
     // struct tcmsg, all zero: of every device.
     netlink::dump(netlink::GET_QDISCS, &[0; 20], |message| {

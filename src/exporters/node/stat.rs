@@ -36,7 +36,7 @@ const VECTORS: [&str; 10] = [
 ];
 
 fn collect(host: &Host, out: &mut Families) -> Result<(), CollectError> {
-    let text = host.read("proc/stat")?;
+    let text = host.stat()?;
     for line in text.lines() {
         let mut fields = line.split_ascii_whitespace();
         let metric = match fields.next().unwrap_or_default() {
