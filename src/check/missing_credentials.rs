@@ -4,7 +4,7 @@ use super::guarded::{self, Guarded};
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity, Span};
 use crate::manifest::address::split_address;
-use crate::manifest::{Stack, WebUser};
+use crate::manifest::{Block, Stack, WebUser};
 
 pub(super) const RULE: Rule = Rule {
     code: "S612",
@@ -85,7 +85,7 @@ fn without_user(stack: &Stack, part: &Guarded<'_>, user: &WebUser, findings: &mu
             if alerting.is_none_or(|alerting| alerting.user.is_none()) {
                 says(
                     "prometheus, which sends the alerts to it,",
-                    alerting.map_or(prometheus.span(), |alerting| alerting.span()),
+                    alerting.map_or(prometheus.span(), Block::span),
                     format!("write in `prometheus`: `alerting {login}`"),
                 );
             }
