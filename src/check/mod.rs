@@ -1,5 +1,6 @@
 //! `Stack` → findings. One file per rule; a new rule is its file and a line in [`RULES`].
 
+mod containers;
 mod default_password;
 mod dependency_cycle;
 mod depends_on_unhealthy;
@@ -18,6 +19,7 @@ mod federation_label_clash;
 mod file_bind_mount;
 mod floating_tag;
 mod generated_file_edited;
+mod guarded;
 mod honor_labels_missing;
 mod host_port_clash;
 mod host_port_used_inside;
@@ -34,8 +36,15 @@ mod invalid_scrape;
 mod invalid_target;
 mod levels;
 mod lifecycle_or_admin_api_open;
+mod literal_web_password;
 mod localhost_in_container;
 mod missing_credentials;
+mod missing_healthcheck;
+mod missing_limits;
+mod missing_log_rotation;
+mod missing_oauth;
+mod missing_tls;
+mod missing_users;
 mod names;
 mod native_port_clash;
 mod no_native_command;
@@ -44,6 +53,7 @@ mod non_http_scrape_target;
 mod not_same_network;
 mod notation;
 mod open_endpoint;
+mod open_service_port;
 mod password_hash_interpolated;
 mod plain_http_remote_write;
 mod privileged_port_native;
@@ -167,6 +177,7 @@ const RULES: &[Rule] = &[
     secret_env_collision::RULE,
     password_hash_interpolated::RULE,
     missing_credentials::RULE,
+    literal_web_password::RULE,
     no_volume_for_state::RULE,
     slo_window_beyond_retention::RULE,
     floating_tag::RULE,
@@ -181,7 +192,16 @@ const RULES: &[Rule] = &[
 
 /// Rules that speak only when `deny` or `warn` asks for them, by code, name or group: what they ask for
 /// is right for a production stack and a nuisance on a laptop.
-const ON_REQUEST: &[Rule] = &[no_native_command::RULE];
+const ON_REQUEST: &[Rule] = &[
+    missing_users::RULE,
+    missing_tls::RULE,
+    missing_healthcheck::RULE,
+    missing_limits::RULE,
+    missing_log_rotation::RULE,
+    missing_oauth::RULE,
+    open_service_port::RULE,
+    no_native_command::RULE,
+];
 
 /// Kinds of findings that other commands make.
 const ELSEWHERE: &[Code] = &[GENERATED_FILE_EDITED];
