@@ -16,6 +16,26 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
     let images = stack.header.as_ref().and_then(|header| header.images.as_ref());
     let ours = images.is_some_and(|images| images.value == Images::Stackctl);
     for exporter in &stack.exporters {
+        let known = exporter.usual_port().is_some();
+        let users = exporter.web.first().map(crate::manifest::Block::span);
+        let door = users.or(exporter.tls.as_ref().map(crate::manifest::Block::span));
+        if let Some(place) = door.filter(|_| !known) {
+            findings.push(
+                RULE.says(format!(
+                    "exporter `{}` is of your own: nothing tells it of users",
+                    exporter.name
+                ))
+                .at(place, "not known to its program")
+                .help("give it its own settings by `args`, `env` and `volume`"),
+            );
+        }
+        if let Some(check) = exporter.healthcheck.as_ref().filter(|_| known) {
+            findings.push(
+                RULE.says(format!("exporter `{}` has a healthcheck already", exporter.name))
+                    .at(check.span(), "derived for known exporters")
+                    .help("leave it out"),
+            );
+        }
         let Some(first) = exporter.queries.first() else { continue };
         let name = &exporter.name;
         if !exporter.is_mysql() {

@@ -1,9 +1,10 @@
 //! A part lets only known users or clients in, and another part of the stack knocks without a name.
 
+use super::guarded::{self, Guarded};
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity, Span};
 use crate::manifest::address::split_address;
-use crate::manifest::{Block, ServerTls, Stack, WebUser};
+use crate::manifest::{Block, Stack, WebUser};
 
 pub(super) const RULE: Rule = Rule {
     code: "S612",
@@ -13,28 +14,8 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-/// A part with what it asks of its clients.
-struct Guarded<'a> {
-    name: &'static str,
-    span: Span,
-    web: &'a [Block<WebUser>],
-    tls: Option<&'a Block<ServerTls>>,
-}
-
 fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
-    let prometheus = stack.prometheus.as_ref().map(|part| Guarded {
-        name: "prometheus",
-        span: part.span(),
-        web: &part.web,
-        tls: part.tls.as_ref(),
-    });
-    let alertmanager = stack.alertmanager.as_ref().map(|part| Guarded {
-        name: "alertmanager",
-        span: part.span(),
-        web: &part.web,
-        tls: part.tls.as_ref(),
-    });
-    for part in prometheus.into_iter().chain(alertmanager) {
+    for part in guarded::all(stack) {
         if let Some(user) = part.web.first() {
             without_user(stack, &part, user, findings);
         }
@@ -45,11 +26,11 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
 }
 
 fn without_user(stack: &Stack, part: &Guarded<'_>, user: &WebUser, findings: &mut Findings) {
-    let name = part.name;
+    let (name, whole) = (part.job, &part.what);
     let login = format!("user=\"{}\" password=(secret)\"{name}_password\"", user.user);
     let mut says = |what: &str, place: Span, help: String| {
         findings.push(
-            RULE.says(format!("{name} asks for a password, and {what} has none"))
+            RULE.says(format!("{whole} asks for a password, and {what} has none"))
                 .at(place, "will be answered with 401")
                 .also(user.user.span, "who may come in")
                 .help(help),
@@ -59,7 +40,7 @@ fn without_user(stack: &Stack, part: &Guarded<'_>, user: &WebUser, findings: &mu
     let own = jobs.and_then(|jobs| jobs.iter().find(|scrape| scrape.job.value == name));
     let off = own.is_some_and(|job| job.enabled.as_ref().is_some_and(|wanted| !wanted.value));
     let known = own.is_some_and(|job| job.user.is_some() || job.bearer_token.is_some());
-    if stack.prometheus.is_some() && !off && !known {
+    if stack.prometheus.is_some() && part.scraped && !off && !known {
         says(
             &format!("its own scrape job `{name}`"),
             own.map_or(part.span, |job| job.job.span),
@@ -79,7 +60,7 @@ fn without_user(stack: &Stack, part: &Guarded<'_>, user: &WebUser, findings: &mu
             );
         }
         // Without one that is written there is one that follows from the stack's Prometheus.
-        if name == "prometheus" && of_part().next().is_none() {
+        if part.host == "prometheus" && of_part().next().is_none() {
             says(
                 "the data source that Grafana gets of it",
                 grafana.span(),
@@ -89,24 +70,25 @@ fn without_user(stack: &Stack, part: &Guarded<'_>, user: &WebUser, findings: &mu
     }
     if let Some(prometheus) = &stack.prometheus {
         for federate in prometheus.federate.iter().filter(|federate| federate.user.is_none()) {
-            if split_address(&federate.target).is_some_and(|(host, _)| host == name) {
+            if split_address(&federate.target).is_some_and(|(host, _)| host == part.host) {
                 let what = format!("the federation job `{}`", federate.job);
                 says(&what, federate.job.span, format!("add `{login}`"));
             }
         }
         for write in prometheus.remote_write.iter().filter(|write| write.user.is_none()) {
-            if split_address(&write.url).is_some_and(|(host, _)| host == name) {
+            if split_address(&write.url).is_some_and(|(host, _)| host == part.host) {
                 says("this remote write", write.url.span, format!("add `{login}`"));
             }
         }
-        if name == "alertmanager" {
-            says(
-                "prometheus, which sends the alerts to it,",
-                prometheus.span(),
-                "leave `web` out of `alertmanager` and keep its port inside; put a web server with a \
-                 password in front for people"
-                    .to_owned(),
-            );
+        if part.host == "alertmanager" {
+            let alerting = prometheus.alerting.as_ref();
+            if alerting.is_none_or(|alerting| alerting.user.is_none()) {
+                says(
+                    "prometheus, which sends the alerts to it,",
+                    alerting.map_or(prometheus.span(), Block::span),
+                    format!("write in `prometheus`: `alerting {login}`"),
+                );
+            }
         }
     }
 }
@@ -118,14 +100,14 @@ fn without_certificate(
     findings: &mut Findings,
 ) {
     let Some(prometheus) = &stack.prometheus else { return };
-    let name = part.name;
+    let (name, whole) = (part.job, &part.what);
     let own = prometheus.scrapes.iter().find(|scrape| scrape.job.value == name);
     let off = own.is_some_and(|job| job.enabled.as_ref().is_some_and(|wanted| !wanted.value));
     let shows = own.and_then(|job| job.tls.as_ref()).is_some_and(|tls| tls.cert.is_some());
-    if !off && !shows {
+    if part.scraped && !off && !shows {
         findings.push(
             RULE.says(format!(
-                "{name} asks for a client's certificate, and its own scrape job `{name}` has none"
+                "{whole} asks for a client's certificate, and its own scrape job `{name}` has none"
             ))
             .at(own.map_or(part.span, |job| job.job.span), "will not be let in")
             .also(authority, "who vouches for clients")
@@ -138,7 +120,8 @@ fn without_certificate(
 
 const EXPLAIN: &str = r##"`web` users and `client_ca` guard a part against everybody, the stack's own parts among them: Prometheus that
 scrapes itself, Grafana that reads it, a federation job. The password of a `web` user is a hash, so the others cannot
-take it from there; they need the password itself, as a secret of its own.
+take it from there; they need the password itself, as a secret of its own. Prometheus shows it to Alertmanager by
+`alerting user="…" password=…`.
 
     prometheus { web user="ops" password=(secret)"hash" }
     grafana

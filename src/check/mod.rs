@@ -11,6 +11,7 @@ mod bounds;
 mod collector_disabled_but_used;
 mod continue_without_sibling;
 mod dead_plugin;
+mod containers;
 mod default_password;
 mod dependency_cycle;
 mod depends_on_unhealthy;
@@ -33,6 +34,7 @@ mod file_bind_mount;
 mod floating_tag;
 mod generated_file_edited;
 mod histogram_misuse;
+mod guarded;
 mod honor_labels_missing;
 mod fixed_rate_window;
 mod feature_flag_needed;
@@ -62,10 +64,17 @@ mod left_open_range;
 mod levels;
 mod lifecycle_or_admin_api_open;
 mod link_target_missing;
+mod literal_web_password;
 mod localhost_in_container;
 mod metric_from_two_jobs;
 mod missing_credentials;
 mod missing_severity;
+mod missing_healthcheck;
+mod missing_limits;
+mod missing_log_rotation;
+mod missing_oauth;
+mod missing_tls;
+mod missing_users;
 mod names;
 mod nan_in_aggregation;
 mod native_port_clash;
@@ -79,6 +88,7 @@ mod not_same_network;
 mod notation;
 mod open_endpoint;
 mod panel_type_not_installed;
+mod open_service_port;
 mod password_hash_interpolated;
 mod plain_http_remote_write;
 mod precomputed_available;
@@ -334,6 +344,7 @@ const RULES: &[Rule] = &[
     secret_env_collision::RULE,
     password_hash_interpolated::RULE,
     missing_credentials::RULE,
+    literal_web_password::RULE,
     no_volume_for_state::RULE,
     slo_window_beyond_retention::RULE,
     floating_tag::RULE,
@@ -348,7 +359,16 @@ const RULES: &[Rule] = &[
 
 /// Rules that speak only when `deny` or `warn` asks for them, by code, name or group: what they ask for
 /// is right for a production stack and a nuisance on a laptop.
-const ON_REQUEST: &[Rule] = &[no_native_command::RULE];
+const ON_REQUEST: &[Rule] = &[
+    missing_users::RULE,
+    missing_tls::RULE,
+    missing_healthcheck::RULE,
+    missing_limits::RULE,
+    missing_log_rotation::RULE,
+    missing_oauth::RULE,
+    open_service_port::RULE,
+    no_native_command::RULE,
+];
 
 /// Kinds of findings that other commands make.
 const ELSEWHERE: &[Code] = &[GENERATED_FILE_EDITED];

@@ -1,7 +1,7 @@
 //! A database or an exporter is reachable from every network of the host.
 
 use super::topology::Host;
-use super::{Input, Rule};
+use super::{Input, Rule, guarded};
 use crate::diag::{Findings, Severity};
 
 pub(super) const RULE: Rule = Rule {
@@ -12,12 +12,14 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(Input { topology, .. }: &Input<'_>, findings: &mut Findings) {
+fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
+    let parts = guarded::all(stack);
+    let asks = |host: &Host<'_>| parts.iter().any(|part| part.host == host.name && part.asks());
     for host in &topology.hosts {
         for listen in &host.listens {
             let Some((bind, port)) = &listen.published else { continue };
             let open = matches!(bind.as_str(), "0.0.0.0" | "::" | "[::]" | "*");
-            if !open || !is_private(host, listen.port) {
+            if !open || !is_private(host, listen.port) || asks(host) {
                 continue;
             }
             findings.push(
@@ -49,7 +51,7 @@ const DATABASE_PORTS: [u16; 8] = [3306, 5432, 6379, 27017, 11211, 9200, 5672, 14
 
 fn is_private(host: &Host<'_>, port: u16) -> bool {
     let Some(service) = host.service else {
-        // Exporters and the push gateway ask for no password.
+        // Exporters and the push gateway ask for no password, unless they are told to.
         return host.name.ends_with("-exporter") || host.name == "pushgateway";
     };
     let image = service.image.as_ref().map_or("", |image| image.as_str());

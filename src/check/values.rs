@@ -37,6 +37,9 @@ pub fn sites(stack: &Stack) -> Vec<Site<'_>> {
         for user in &prometheus.web {
             sites.reference(&user.password, "password of a `web` user of prometheus");
         }
+        if let Some(alerting) = &prometheus.alerting {
+            sites.secret(alerting.password.as_ref(), "password", "prometheus at alertmanager");
+        }
         for scrape in &prometheus.scrapes {
             let owner = format!("scrape job `{}`", scrape.job);
             sites.secret(scrape.password.as_ref(), "password", &owner);
@@ -52,6 +55,13 @@ pub fn sites(stack: &Stack) -> Vec<Site<'_>> {
             sites.secret(federate.password.as_ref(), "password", &owner);
         }
     }
+    let exporters = stack.exporters.iter().map(|exporter| (exporter.name.as_str(), &exporter.web));
+    let gateway = stack.pushgateway.iter().map(|gateway| ("pushgateway", &gateway.web));
+    for (name, users) in exporters.chain(gateway) {
+        for user in users {
+            sites.reference(&user.password, &format!("password of a `web` user of {name}"));
+        }
+    }
     if let Some(alertmanager) = &stack.alertmanager {
         sites.alertmanager(alertmanager);
     }
@@ -60,6 +70,11 @@ pub fn sites(stack: &Stack) -> Vec<Site<'_>> {
             sites.filled_in(admin.password.as_ref(), "admin password", "grafana");
         }
         sites.env(&grafana.env, "grafana");
+        for oauth in &grafana.oauth {
+            let owner = format!("oauth `{}` of grafana", oauth.provider.value.name());
+            sites.filled_in(Some(&oauth.client_secret), "secret", &owner);
+            sites.reference(&oauth.client_id, &format!("client_id of {owner}"));
+        }
         for datasource in &grafana.datasources {
             let owner = format!("data source `{}`", datasource.name);
             sites.secret(datasource.password.as_ref(), "password", &owner);

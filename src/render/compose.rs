@@ -7,7 +7,7 @@ use serde_yaml::Value as Yaml;
 
 use crate::diag::Spanned;
 use crate::manifest::address::{LOOPBACK, host_of};
-use crate::manifest::{Condition, Healthcheck, Protocol, Service, Stack};
+use crate::manifest::{Condition, Healthcheck, Logging, Protocol, Resources, Service, Stack};
 use crate::wire::compose as wire;
 
 use super::parts::{
@@ -320,16 +320,16 @@ fn own_service(plan: &Plan, service: &Service) -> (wire::Service, Vec<SecretRef>
             })
             .collect(),
         healthcheck: service.healthcheck.as_ref().map(|check| healthcheck(check)),
-        deploy: deploy(service),
+        deploy: deploy(
+            service.replicas.as_ref(),
+            service.resources.as_deref().or(stack.resources.as_deref()),
+        ),
         cap_add: strings(&service.cap_add),
         cap_drop: strings(&service.cap_drop),
         read_only: service.read_only.as_ref().is_some_and(|flag| flag.value),
         privileged: service.privileged.as_ref().is_some_and(|flag| flag.value),
         init: service.init.as_ref().map(|flag| flag.value),
-        logging: service.logging.as_ref().map(|logging| wire::Logging {
-            driver: text(&logging.driver),
-            options: pairs(&logging.options),
-        }),
+        logging: logging(service.logging.as_deref().or(stack.logging.as_deref())),
         labels: pairs(&service.labels),
         stop_grace_period: service.stop_grace_period.as_ref().map(|d| go_duration(d.ms)),
         ..wire::Service::default()
@@ -346,10 +346,36 @@ fn service_name(stack: &Stack, name: &str) -> String {
     }
 }
 
-fn deploy(service: &Service) -> Option<wire::Deploy> {
+fn logging(logging: Option<&Logging>) -> Option<wire::Logging> {
+    logging.map(|Logging { driver, options }| wire::Logging {
+        driver: text(driver),
+        options: pairs(options),
+    })
+}
+
+/// Limits and output of a monitoring part: its own, or those of all containers.
+fn settings_of<'a>(stack: &'a Stack, part: &Part) -> (Option<&'a Resources>, Option<&'a Logging>) {
+    macro_rules! own {
+        ($part:expr) => {
+            $part.map_or((None, None), |part| (part.resources.as_deref(), part.logging.as_deref()))
+        };
+    }
+    let (resources, logging) = match part.kind {
+        PartKind::Prometheus => own!(stack.prometheus.as_ref()),
+        PartKind::Alertmanager => own!(stack.alertmanager.as_ref()),
+        PartKind::Grafana => own!(stack.grafana.as_ref()),
+        PartKind::Pushgateway => own!(stack.pushgateway.as_ref()),
+        PartKind::NodeExporter | PartKind::MysqldExporter | PartKind::Custom => {
+            own!(part.exporter.map(|index| &stack.exporters[index]))
+        }
+    };
+    (resources.or(stack.resources.as_deref()), logging.or(stack.logging.as_deref()))
+}
+
+fn deploy(replicas: Option<&Spanned<u64>>, resources: Option<&Resources>) -> Option<wire::Deploy> {
     let deploy = wire::Deploy {
-        replicas: service.replicas.as_ref().map(|replicas| replicas.value),
-        resources: service.resources.as_ref().map(|resources| wire::Resources {
+        replicas: replicas.map(|replicas| replicas.value),
+        resources: resources.map(|resources| wire::Resources {
             limits: wire::Limits {
                 cpus: resources.cpus.as_ref().map(|cpus| cpus.value.to_string()),
                 memory: resources.memory.as_ref().map(|memory| bytes(memory.bytes)),
@@ -443,6 +469,8 @@ fn monitoring(plan: &Plan, part: &Part) -> wire::Service {
     for name in &part.after {
         depends_on.insert(name.clone(), dependency(stack, name, None));
     }
+    let (resources, logs) = settings_of(stack, part);
+    let said = exporter.and_then(|exporter| exporter.healthcheck.as_deref());
     wire::Service {
         image: Some(part.image.clone()),
         restart: Some("unless-stopped".to_owned()),
@@ -458,18 +486,22 @@ fn monitoring(plan: &Plan, part: &Part) -> wire::Service {
         volumes: part.mounts.iter().map(|point| mount(plan, point)).collect(),
         networks: networks(stack, &part.networks),
         depends_on,
-        healthcheck: readiness(part, own),
+        healthcheck: said.map(healthcheck).or_else(|| readiness(stack, part, own)),
+        deploy: deploy(None, resources),
+        logging: logging(logs),
         ..wire::Service::default()
     }
 }
 
-fn readiness(part: &Part, own: bool) -> Option<wire::Healthcheck> {
+fn readiness(stack: &Stack, part: &Part, own: bool) -> Option<wire::Healthcheck> {
     let path = part.ready_path?;
+    let grafana = stack.grafana.as_ref().filter(|_| part.kind == PartKind::Grafana);
+    let encrypted = grafana.is_some_and(|grafana| grafana.tls.is_some());
     let command: Vec<String> = if own {
         // Our image has no wget; a port that answers is enough.
         let probe = format!("</dev/tcp/127.0.0.1/{}", part.port);
         ["CMD", "bash", "-c", &probe].map(str::to_owned).to_vec()
-    } else if part.web_config.is_some() {
+    } else if part.web_config.is_some() || encrypted {
         ["CMD", "nc", "-z", "127.0.0.1", &part.port.to_string()].map(str::to_owned).to_vec()
     } else {
         let url = format!("http://127.0.0.1:{}{path}", part.port);

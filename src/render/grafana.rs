@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use crate::manifest::address::{ALERTMANAGER_PORT, GRAFANA_PORT, PROMETHEUS_PORT};
-use crate::manifest::{Datasource, Grafana, Stack, Value};
+use crate::manifest::{Datasource, Grafana, Oauth, OauthProvider, Stack, Value};
 use crate::wire::grafana as wire;
 
 use super::parts::{
@@ -93,6 +93,38 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
     if let Some(url) = &grafana.root_url {
         text(&mut part, "GF_SERVER_ROOT_URL", url.as_str());
     }
+    if let Some(tls) = &grafana.tls {
+        text(&mut part, "GF_SERVER_PROTOCOL", "https");
+        text(&mut part, "GF_SERVER_CERT_FILE", &tls_path(tls.cert.as_str()));
+        text(&mut part, "GF_SERVER_CERT_KEY", &tls_path(tls.key.as_str()));
+        for path in [&tls.cert, &tls.key] {
+            super::parts::add_tls_file(&mut part, path.as_str());
+        }
+        if let Some(version) = &tls.min_version {
+            let number = version.as_str().trim_start_matches("TLS1");
+            text(&mut part, "GF_SERVER_MIN_TLS_VERSION", &format!("TLS1.{number}"));
+        }
+    }
+    // A cookie that may only go over HTTPS: right when that is all that people use.
+    if grafana.tls.is_some()
+        || grafana.root_url.as_ref().is_some_and(|url| url.starts_with("https://"))
+    {
+        text(&mut part, "GF_SECURITY_COOKIE_SECURE", "true");
+    }
+    if let Some(gravatar) = &grafana.gravatar {
+        let disabled = if gravatar.value { "false" } else { "true" };
+        text(&mut part, "GF_SECURITY_DISABLE_GRAVATAR", disabled);
+    }
+    if let Some(analytics) = &grafana.analytics {
+        let on = if analytics.value { "true" } else { "false" };
+        for what in ["REPORTING_ENABLED", "CHECK_FOR_UPDATES", "CHECK_FOR_PLUGIN_UPDATES"] {
+            text(&mut part, &format!("GF_ANALYTICS_{what}"), on);
+        }
+        text(&mut part, "GF_NEWS_NEWS_FEED_ENABLED", on);
+    }
+    for oauth in &grafana.oauth {
+        add_oauth(&mut part, stack, oauth);
+    }
     if !grafana.plugins.is_empty() {
         let plugins: Vec<&str> = grafana.plugins.iter().map(|plugin| plugin.as_str()).collect();
         let version = Product::Grafana.version(
@@ -128,6 +160,55 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
     }
     part.ready_path = Some("/api/health");
     Some(part)
+}
+
+/// The variables of a provider that people log in with.
+fn add_oauth(part: &mut Part, stack: &Stack, oauth: &Oauth) {
+    let Oauth {
+        provider,
+        client_id,
+        client_secret,
+        name,
+        scopes,
+        allowed_domains,
+        allowed_organizations,
+        auth_url,
+        token_url,
+        api_url,
+        role_attribute_path,
+        allow_sign_up,
+    } = oauth;
+    let section = match provider.value {
+        OauthProvider::Generic => "GENERIC_OAUTH".to_owned(),
+        other => other.name().to_ascii_uppercase(),
+    };
+    let variable = |setting: &str| format!("GF_AUTH_{section}_{setting}");
+    let text = |setting: &str, value: &str| (variable(setting), EnvValue::Text(value.to_owned()));
+    part.env.push(text("ENABLED", "true"));
+    set_password(part, stack, &variable("CLIENT_ID"), &client_id.value);
+    set_password(part, stack, &variable("CLIENT_SECRET"), &client_secret.value);
+    let lists = [
+        ("SCOPES", scopes),
+        ("ALLOWED_DOMAINS", allowed_domains),
+        ("ALLOWED_ORGANIZATIONS", allowed_organizations),
+    ];
+    for (setting, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+        let words: Vec<&str> = list.iter().map(|word| word.as_str()).collect();
+        part.env.push(text(setting, &words.join(" ")));
+    }
+    let texts = [
+        ("NAME", name),
+        ("AUTH_URL", auth_url),
+        ("TOKEN_URL", token_url),
+        ("API_URL", api_url),
+        ("ROLE_ATTRIBUTE_PATH", role_attribute_path),
+    ];
+    for (setting, said) in texts {
+        part.env.extend(said.as_ref().map(|said| text(setting, said.as_str())));
+    }
+    if let Some(allowed) = allow_sign_up {
+        part.env.push(text("ALLOW_SIGN_UP", if allowed.value { "true" } else { "false" }));
+    }
 }
 
 /// Grafana reads any setting from a file when its variable ends in `__FILE`.

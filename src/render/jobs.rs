@@ -4,7 +4,7 @@
 use crate::diag::Spanned;
 use crate::manifest::address::host_of;
 use crate::manifest::{
-    DnsSd, DurationText, Federate, Metrics, Prometheus, Protocol, Scrape, Service, Stack,
+    DnsSd, DurationText, Federate, Metrics, Prometheus, Protocol, Scrape, ServerTls, Service, Stack,
 };
 use crate::model::PromDuration;
 use crate::wire::prometheus as wire;
@@ -55,15 +55,15 @@ fn derived(stack: &Stack, prometheus: &Prometheus) -> Vec<wire::ScrapeConfig> {
             job.scrape_timeout = exporter.timeout.as_ref().map(duration);
             job.metrics_path = exporter.path.as_ref().map(|path| path.value.clone());
             job.static_configs[0].labels = label_map(&exporter.labels);
+            encrypt(&mut job, exporter.tls.as_deref());
             if let Some(metrics) = &exporter.metrics {
                 set_path(&mut job, metrics);
                 if let Some(port) = &metrics.port {
                     job.static_configs[0].targets = vec![format!("{}:{}", part.name, port.value)];
                 }
             }
-        } else if let Some(tls) = &prometheus.tls {
-            job.scheme = Some(wire::Scheme::Https);
-            job.tls_config = Some(trust_own(tls.cert.as_str()));
+        } else {
+            encrypt(&mut job, prometheus.tls.as_deref());
         }
         jobs.push(job);
     }
@@ -82,17 +82,25 @@ fn derived(stack: &Stack, prometheus: &Prometheus) -> Vec<wire::ScrapeConfig> {
                 job.honor_labels = true;
                 job.scrape_interval = gateway.interval.as_ref().map(duration);
                 job.scrape_timeout = gateway.timeout.as_ref().map(duration);
+                encrypt(&mut job, gateway.tls.as_deref());
             }
             PartKind::Alertmanager => {
-                let tls = stack.alertmanager.as_ref().and_then(|part| part.tls.as_ref());
-                job.scheme = tls.map(|_| wire::Scheme::Https);
-                job.tls_config = tls.map(|tls| trust_own(tls.cert.as_str()));
+                encrypt(&mut job, stack.alertmanager.as_ref().and_then(|part| part.tls.as_deref()));
+            }
+            PartKind::Grafana => {
+                encrypt(&mut job, stack.grafana.as_ref().and_then(|part| part.tls.as_deref()));
             }
             _ => {}
         }
         jobs.push(job);
     }
     jobs
+}
+
+/// Asks a part of the stack over HTTPS, if it has a certificate.
+fn encrypt(job: &mut wire::ScrapeConfig, tls: Option<&ServerTls>) {
+    job.scheme = tls.map(|_| wire::Scheme::Https);
+    job.tls_config = tls.map(|tls| trust_own(tls.cert.as_str()));
 }
 
 fn simple(name: &str, target: &str) -> wire::ScrapeConfig {
@@ -109,7 +117,9 @@ fn simple(name: &str, target: &str) -> wire::ScrapeConfig {
 fn set_path(job: &mut wire::ScrapeConfig, metrics: &Metrics) {
     let path = metrics.path.as_ref().map(|path| path.value.as_str());
     job.metrics_path = path.filter(|path| *path != "/metrics").map(str::to_owned);
-    job.scheme = metrics.scheme.as_ref().and_then(|scheme| self::scheme(scheme.as_str()));
+    if let Some(scheme) = &metrics.scheme {
+        job.scheme = self::scheme(scheme.as_str());
+    }
 }
 
 fn scheme(text: &str) -> Option<wire::Scheme> {

@@ -71,6 +71,7 @@ const RENDERERS: &[Renderer] = &[
     grafana::RENDERER,
     dashboards::RENDERER,
     mysql::RENDERER,
+    web::RENDERER,
     compose::RENDERER,
     caddy::RENDERER,
     makefile::RENDERER,

@@ -14,6 +14,7 @@ use super::parts::{
 use super::secrets::SecretRef;
 use super::template;
 use super::versions::{Product, Version};
+use super::web::add_mounted;
 use super::{Output, Plan, RenderError, Renderer, header, to_yaml};
 
 pub(super) const RENDERER: Renderer = Renderer { name: "my.cnf", render };
@@ -97,6 +98,7 @@ pub(super) fn part(stack: &Stack, exporter: &Exporter) -> Part {
         };
         part.env.push(("MYSQLD_EXPORTER_PASSWORD".to_owned(), setting));
     }
+    add_mounted(&mut part, stack, &exporter.web, exporter.tls.as_deref());
     part.ready_path = Some("/");
     part
 }

@@ -5,6 +5,7 @@ use crate::manifest::{Exporter, Stack};
 
 use super::parts::{Access, Common, HostPath, MountPoint, Part, PartKind, own_images, part as new};
 use super::versions::Product;
+use super::web::add_mounted;
 
 pub(super) fn part(stack: &Stack, exporter: &Exporter) -> Part {
     let common = Common {
@@ -44,6 +45,7 @@ pub(super) fn part(stack: &Stack, exporter: &Exporter) -> Part {
         // File systems that are mounted later show up inside as well.
         access: Access::Follow,
     });
+    add_mounted(&mut part, stack, &exporter.web, exporter.tls.as_deref());
     part.ready_path = (!own_images(stack)).then_some("/");
     part
 }

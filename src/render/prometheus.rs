@@ -104,6 +104,10 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
         secrets.extend(write.password.iter().chain(&write.bearer_token).map(|v| &v.value));
         trusts.extend(write.tls.as_deref());
     }
+    if let Some(alerting) = &prometheus.alerting {
+        secrets.extend(alerting.password.iter().map(|v| &v.value));
+        trusts.extend(alerting.tls.as_deref());
+    }
     for federate in &prometheus.federate {
         secrets.extend(federate.password.iter().map(|v| &v.value));
         trusts.extend(federate.tls.as_deref());
@@ -117,9 +121,14 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
             add_tls_file(&mut part, path.as_str());
         }
     }
-    if let Some(tls) =
-        stack.alertmanager.as_ref().and_then(|alertmanager| alertmanager.tls.as_ref())
-    {
+    // The certificates of those that it asks.
+    let asked = [
+        stack.alertmanager.as_ref().and_then(|part| part.tls.as_ref()),
+        stack.pushgateway.as_ref().and_then(|part| part.tls.as_ref()),
+        stack.grafana.as_ref().and_then(|part| part.tls.as_ref()),
+    ];
+    let exporters = stack.exporters.iter().map(|exporter| exporter.tls.as_ref());
+    for tls in asked.into_iter().chain(exporters).flatten() {
         add_tls_file(&mut part, tls.cert.as_str());
     }
     part.ready_path = Some("/-/ready");
@@ -143,10 +152,22 @@ fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
 /// rules want to know of the scrape jobs.
 pub fn config(stack: &Stack) -> Option<wire::Config> {
     let prometheus = stack.prometheus.as_ref()?;
+    let login = prometheus.alerting.as_deref();
+    let trust = login.and_then(|login| login.tls.as_deref());
     let alerting = stack.alertmanager.as_ref().map(|alertmanager| wire::Alerting {
         alertmanagers: vec![wire::AlertmanagerConfig {
             scheme: alertmanager.tls.is_some().then_some(wire::Scheme::Https),
-            tls_config: alertmanager.tls.as_ref().map(|tls| trust_own(tls.cert.as_str())),
+            tls_config: alertmanager.tls.as_ref().map(|tls| {
+                let own = trust_own(tls.cert.as_str());
+                match trust.map(client_tls) {
+                    Some(said) => {
+                        wire::TlsConfig { ca_file: said.ca_file.clone().or(own.ca_file), ..said }
+                    }
+                    None => own,
+                }
+            }),
+            basic_auth: login
+                .and_then(|login| basic_auth(stack, login.user.as_ref(), login.password.as_ref())),
             static_configs: vec![wire::StaticConfig {
                 targets: vec![format!("{}:{ALERTMANAGER_PORT}", super::alertmanager::NAME)],
                 ..wire::StaticConfig::default()

@@ -5,6 +5,7 @@ use crate::manifest::address::PUSHGATEWAY_PORT;
 
 use super::parts::{Access, Common, HostPath, MountPoint, Part, PartKind, part as new};
 use super::versions::Product;
+use super::web::add_mounted;
 
 pub(super) const NAME: &str = "pushgateway";
 /// The one folder of the image that its user may write to.
@@ -29,6 +30,7 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
             access: Access::ReadWrite,
         });
     }
+    add_mounted(&mut part, stack, &gateway.web, gateway.tls.as_deref());
     part.ready_path = Some("/-/ready");
     Some(part)
 }

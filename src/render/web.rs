@@ -1,12 +1,51 @@
 //! Web configuration of the Prometheus programs: certificate and, without their hashes, users.
+//! Prometheus and Alertmanager have theirs among their own files; here are those of the others.
 
 use serde::Serialize;
 
 use crate::manifest::{Block, ServerTls, Stack, WebUser};
 use crate::wire::web as wire;
 
-use super::parts::tls_path;
-use super::{header, to_yaml};
+use super::parts::{HostPath, MountPoint, Part, add_web, tls_path};
+use super::{Output, Plan, RenderError, Renderer, header, pushgateway, to_yaml};
+
+pub(super) const RENDERER: Renderer = Renderer { name: "web configurations", render };
+
+/// Path of a part's web configuration below the output folder.
+fn output(name: &str) -> String {
+    format!("monitoring/{name}-web.yml")
+}
+
+/// Adds certificate and users to a part that has no folder of its own to read them from.
+pub(super) fn add_mounted(
+    part: &mut Part,
+    stack: &Stack,
+    users: &[Block<WebUser>],
+    tls: Option<&ServerTls>,
+) {
+    let output = output(&part.name);
+    add_web(part, stack, &output, users, tls);
+    if part.web_config.is_some() {
+        let inside = format!("/etc/{0}/{0}-web.yml", part.name);
+        part.mounts.push(MountPoint::read_only(inside, HostPath::Output(output)));
+    }
+}
+
+fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
+    let stack = plan.stack;
+    let known = stack.exporters.iter().filter(|exporter| exporter.usual_port().is_some());
+    let exporters = known.map(|exporter| (exporter.host(), &exporter.web, &exporter.tls));
+    let gateway = stack.pushgateway.iter().map(|part| {
+        let name = pushgateway::NAME.to_owned();
+        (name, &part.web, &part.tls)
+    });
+    for (name, users, tls) in exporters.chain(gateway) {
+        if !users.is_empty() || tls.is_some() {
+            out.push(Output::text(output(&name), web_config(stack, tls.as_deref(), users)));
+        }
+    }
+    Ok(())
+}
 
 /// The rendered part of a web configuration. Hashes of passwords are salted and secret: they are
 /// added at the start, so that the same manifest gives the same file.

@@ -49,8 +49,13 @@ pub enum Kind {
         /// Finds what its configuration refers to.
         locator: Box<Locator>,
     },
-    /// The node exporter, with the flags of its command line.
-    NodeExporter(Vec<String>),
+    /// The node exporter.
+    NodeExporter {
+        /// Flags of its command line.
+        argv: Vec<String>,
+        /// Finds what its web configuration refers to.
+        locator: Box<Locator>,
+    },
     /// The MySQL exporter.
     MysqldExporter {
         /// Flags of its command line.
@@ -59,6 +64,8 @@ pub enum Kind {
         env: Vec<(String, String)>,
         /// Where the servers of its settings are, by `host:port`.
         hosts: BTreeMap<String, String>,
+        /// Finds what its web configuration refers to.
+        locator: Box<Locator>,
     },
     /// A child process.
     Process(Process),
@@ -78,7 +85,7 @@ impl Kind {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Prometheus { .. } => "tsdb",
-            Self::NodeExporter(_) => "node exporter",
+            Self::NodeExporter { .. } => "node exporter",
             Self::MysqldExporter { .. } => "mysql exporter",
             Self::Process(_) => "process",
             Self::External(_) => EXTERNAL,
@@ -264,7 +271,9 @@ impl Planner<'_> {
         };
         let kind = match part.kind {
             PartKind::Prometheus => Kind::Prometheus { argv: argv()?, locator: Box::new(locator) },
-            PartKind::NodeExporter => Kind::NodeExporter(argv()?),
+            PartKind::NodeExporter => {
+                Kind::NodeExporter { argv: argv()?, locator: Box::new(locator) }
+            }
             PartKind::MysqldExporter => {
                 let env = part.env.iter().map(|(name, value)| {
                     Ok((name.clone(), self.env_value(value).with_context(|| name.clone())?))
@@ -275,6 +284,7 @@ impl Planner<'_> {
                     env: env
                         .collect::<anyhow::Result<_>>()
                         .with_context(|| format!("environment of {}", part.name))?,
+                    locator: Box::new(locator),
                 }
             }
             PartKind::Alertmanager | PartKind::Grafana | PartKind::Pushgateway => {

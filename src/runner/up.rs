@@ -313,25 +313,28 @@ impl Up {
                 };
                 self.supervised(&planned.name, &stop, run)
             }
-            Kind::NodeExporter(argv) => self.served(&planned, &stop, listener, move || {
-                let config = node::Config::from_args(&argv)?;
-                Ok(node::Exporter::new(&config)?.router())
-            }),
-            Kind::MysqldExporter { argv, env, hosts } => {
+            Kind::NodeExporter { argv, locator } => {
+                self.served(&planned, &stop, listener, move || {
+                    let config = node::Config::from_args(&argv)?;
+                    Ok((node::Exporter::new(&config)?.router(), door::guard(&locator)?))
+                })
+            }
+            Kind::MysqldExporter { argv, env, hosts, locator } => {
                 self.served(&planned, &stop, listener, move || {
                     let config = mysql::Config::from_args(&argv)?;
                     let password = env.iter().find(|(name, _)| name == mysql::PASSWORD_VARIABLE);
                     let password = password.map(|(_, text)| mysql::Secret(text.clone()));
                     let password = password.unwrap_or_default();
                     let config = mysql::Config { password, hosts: hosts.clone(), ..config };
-                    Ok(mysql::Exporter::new(&config)?.router())
+                    Ok((mysql::Exporter::new(&config)?.router(), door::guard(&locator)?))
                 })
             }
             Kind::Simulated(pages) => self.served(&planned, &stop, listener, move || {
                 let routers = pages.iter().map(|(path, (service, metrics))| {
                     simulate::router(service, path, metrics.clone())
                 });
-                Ok(routers.fold(axum::Router::new(), axum::Router::merge))
+                let router = routers.fold(axum::Router::new(), axum::Router::merge);
+                Ok((router, web::Guard::default()))
             }),
         };
         let name = planned.name.clone();
@@ -350,13 +353,13 @@ impl Up {
         tokio::spawn(supervise(self.board.clone(), name.to_owned(), stop.clone(), FIRST_PAUSE, run))
     }
 
-    /// A part that is a router on a listener.
+    /// A part that is a router on a listener, and who may use it.
     fn served(
         &self,
         planned: &Planned,
         stop: &CancellationToken,
         listener: Option<TcpListener>,
-        make: impl Fn() -> anyhow::Result<axum::Router> + Send + Sync + 'static,
+        make: impl Fn() -> anyhow::Result<(axum::Router, web::Guard)> + Send + Sync + 'static,
     ) -> JoinHandle<()> {
         let (board, name, token) = (self.board.clone(), planned.name.clone(), stop.clone());
         let ready = match planned.kind {
@@ -371,9 +374,9 @@ impl Up {
             async move {
                 let listener = listener.context("the part has no listener")??;
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                let router = make()?;
+                let (router, guard) = make()?;
                 board.set(&name, ready);
-                web::serve(listener, router, web::Guard::default(), token).await;
+                web::serve(listener, router, guard, token).await;
                 Ok(())
             }
         })

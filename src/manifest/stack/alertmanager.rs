@@ -3,7 +3,7 @@
 use crate::diag::Spanned;
 use crate::manifest::block::{Block, DurationText, Map, Value};
 use crate::manifest::shape::{keywords, settings};
-use crate::manifest::stack::{ClientTls, ServerTls, WebUser};
+use crate::manifest::stack::{ClientTls, Logging, Resources, ServerTls, WebUser};
 
 settings! {
     /// Who hears of an alert, and how.
@@ -44,6 +44,10 @@ settings! {
         pub mutes as "mute": Vec<Block<Mute>>,
         /// Networks to attach to; all declared ones when nothing is said.
         @set pub networks: Vec<Spanned<String>>,
+        /// The most that it may use.
+        pub resources: Option<Block<Resources>>,
+        /// Where its output goes.
+        pub logging: Option<Block<Logging>>,
     }
 }
 

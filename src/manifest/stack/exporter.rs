@@ -4,7 +4,9 @@ use crate::diag::Spanned;
 use crate::manifest::address::{MYSQLD_EXPORTER_PORT, NODE_EXPORTER_PORT};
 use crate::manifest::block::{Block, DurationText, Map, Value};
 use crate::manifest::shape::settings;
-use crate::manifest::stack::{Expose, Metrics, Mount, Native};
+use crate::manifest::stack::{
+    Expose, Healthcheck, Logging, Metrics, Mount, Native, Resources, ServerTls, WebUser,
+};
 use crate::model::MetricType;
 
 settings! {
@@ -53,6 +55,16 @@ settings! {
         pub labels: Map<String>,
         /// Networks to attach to; all declared ones when nothing is said.
         @set pub networks: Vec<Spanned<String>>,
+        /// A user who may log in; without one everybody may.
+        pub web: Vec<Block<WebUser>>,
+        /// Certificate for HTTPS.
+        pub tls: Option<Block<ServerTls>>,
+        /// The most that it may use.
+        pub resources: Option<Block<Resources>>,
+        /// Where its output goes.
+        pub logging: Option<Block<Logging>>,
+        /// A command that tells whether an exporter of your own is well.
+        pub healthcheck: Option<Block<Healthcheck>>,
         /// The metrics of an exporter of your own.
         pub metrics: Option<Block<Metrics>>,
         /// How it runs without a container; known exporters need nothing here.
@@ -156,5 +168,13 @@ settings! {
         pub timeout: Option<Spanned<DurationText>>,
         /// Networks to attach to; all declared ones when nothing is said.
         @set pub networks: Vec<Spanned<String>>,
+        /// A user who may log in; without one everybody may.
+        pub web: Vec<Block<WebUser>>,
+        /// Certificate for HTTPS.
+        pub tls: Option<Block<ServerTls>>,
+        /// The most that it may use.
+        pub resources: Option<Block<Resources>>,
+        /// Where its output goes.
+        pub logging: Option<Block<Logging>>,
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::diag::Spanned;
 use crate::manifest::block::{Block, DurationText, Map, Value};
-use crate::manifest::shape::settings;
-use crate::manifest::stack::Dashboard;
+use crate::manifest::shape::{keywords, settings};
+use crate::manifest::stack::{Dashboard, Logging, Resources, ServerTls};
 use crate::model::slug;
 
 settings! {
@@ -35,6 +35,62 @@ settings! {
         pub dashboards as "dashboard": Vec<Block<Dashboard>>,
         /// Networks to attach to; all declared ones when nothing is said.
         @set pub networks: Vec<Spanned<String>>,
+        /// Certificate for HTTPS.
+        pub tls: Option<Block<ServerTls>>,
+        /// A provider that people log in with.
+        pub oauth: Vec<Block<Oauth>>,
+        /// Whether pictures of people come from gravatar.com; Grafana's answer is yes.
+        pub gravatar: Option<Spanned<bool>>,
+        /// Whether usage is reported, and news and updates are asked for; Grafana's answer is yes.
+        pub analytics: Option<Spanned<bool>>,
+        /// The most that it may use.
+        pub resources: Option<Block<Resources>>,
+        /// Where its output goes.
+        pub logging: Option<Block<Logging>>,
+    }
+}
+
+settings! {
+    /// A provider that people log in with.
+    pub struct Oauth {
+        /// Who it is.
+        @argument pub provider: Spanned<OauthProvider>,
+        /// What the provider knows this Grafana by.
+        pub client_id: Spanned<Value>,
+        /// What this Grafana shows the provider.
+        pub client_secret: Spanned<Value>,
+        /// Name on the button, of a generic provider.
+        pub name: Option<Spanned<String>>,
+        /// What Grafana asks to know.
+        pub scopes: Vec<Spanned<String>>,
+        /// Domains of the mail addresses that may come in; all when nothing is said.
+        pub allowed_domains: Vec<Spanned<String>>,
+        /// Organizations whose members may come in; all when nothing is said.
+        pub allowed_organizations: Vec<Spanned<String>>,
+        /// Where people log in; for a generic provider.
+        pub auth_url: Option<Spanned<String>>,
+        /// Where Grafana gets its token; for a generic provider.
+        pub token_url: Option<Spanned<String>>,
+        /// Where Grafana asks who it is; for a generic provider.
+        pub api_url: Option<Spanned<String>>,
+        /// JMESPath expression that gives the role: `Admin`, `Editor` or `Viewer`.
+        pub role_attribute_path: Option<Spanned<String>>,
+        /// Whether somebody who is new here may come in.
+        pub allow_sign_up: Option<Spanned<bool>>,
+    }
+}
+
+keywords! {
+    /// A provider that people log in with.
+    pub enum OauthProvider {
+        /// GitHub.
+        Github = "github",
+        /// Google.
+        Google = "google",
+        /// GitLab.
+        Gitlab = "gitlab",
+        /// Any other that speaks OAuth 2 or OpenID Connect: say its addresses.
+        Generic = "generic",
     }
 }
 

@@ -61,6 +61,10 @@ settings! {
         pub alertmanager: Option<Block<Alertmanager>>,
         /// Dashboards and their data sources.
         pub grafana: Option<Block<Grafana>>,
+        /// The most that each container may use that says nothing itself.
+        pub resources: Option<Block<Resources>>,
+        /// Where the output of each container goes that says nothing itself.
+        pub logging: Option<Block<Logging>>,
         /// A template of your own that is rendered with the whole stack as context.
         pub templates as "template": Vec<Block<Template>>,
         /// Which findings to silence, to refuse or only to warn about.

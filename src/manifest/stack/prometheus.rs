@@ -3,6 +3,7 @@
 use crate::diag::Spanned;
 use crate::manifest::block::{Block, DurationText, Map, SizeText, Value};
 use crate::manifest::shape::{keywords, settings};
+use crate::manifest::stack::{Logging, Resources};
 
 settings! {
     /// The time series database.
@@ -51,8 +52,26 @@ settings! {
         pub remote_write: Vec<Block<RemoteWrite>>,
         /// Another Prometheus to take selected series from.
         pub federate: Vec<Block<Federate>>,
+        /// Who Prometheus is for an Alertmanager that asks.
+        pub alerting: Option<Block<Alerting>>,
         /// Networks to attach to; all declared ones when nothing is said.
         @set pub networks: Vec<Spanned<String>>,
+        /// The most that it may use.
+        pub resources: Option<Block<Resources>>,
+        /// Where its output goes.
+        pub logging: Option<Block<Logging>>,
+    }
+}
+
+settings! {
+    /// Who Prometheus is for an Alertmanager that asks.
+    pub struct Alerting {
+        /// User name.
+        pub user: Option<Spanned<String>>,
+        /// Password.
+        pub password: Option<Spanned<Value>>,
+        /// How the Alertmanager is trusted; its own certificate is when nothing is said.
+        pub tls: Option<Block<ClientTls>>,
     }
 }
 
