@@ -257,8 +257,10 @@ impl<'a> Parser<'a> {
     fn behind_slash(&mut self) -> Result<(), Refusal> {
         loop {
             match self.peek() {
-                Some(Kind::Space | Kind::Newline) => drop(self.take()),
-                Some(Kind::LineComment) => {
+                Some(Kind::Space | Kind::Newline | Kind::Semicolon | Kind::Continuation) => {
+                    self.take();
+                }
+                Some(Kind::LineComment | Kind::BlockComment) => {
                     return Err(Refusal::Comment(self.tokens[self.at].range.start));
                 }
                 _ => return Ok(()),
@@ -494,6 +496,7 @@ mod tests {
     fn what_is_left_out_stays_left_out() {
         check("/- a { b }\nc /- 1 /-d=2 3 /- { e }", "/-a { b }\nc /-1 /-d=2 3 /-{ e }\n");
         check("/-\na 1\nb", "/-a 1\nb\n");
+        check("/-;\na 1\nb /- \\\n 2", "/-a 1\nb /-2\n");
         assert!(matches!(format("/- // x\na"), Err(Refusal::Comment(3))));
     }
 
