@@ -9,9 +9,9 @@ mod always_true;
 mod boards;
 mod bounds;
 mod collector_disabled_but_used;
+mod containers;
 mod continue_without_sibling;
 mod dead_plugin;
-mod containers;
 mod default_password;
 mod dependency_cycle;
 mod depends_on_unhealthy;
@@ -28,17 +28,17 @@ mod empty_name;
 mod empty_test;
 mod exporter_settings_unknown;
 mod expressions;
+mod feature_flag_needed;
 mod federate_everything;
 mod federation_label_clash;
 mod file_bind_mount;
+mod fixed_rate_window;
 mod floating_tag;
 mod generated_file_edited;
-mod histogram_misuse;
 mod guarded;
-mod honor_labels_missing;
-mod fixed_rate_window;
-mod feature_flag_needed;
+mod histogram_misuse;
 mod hold_below_interval;
+mod honor_labels_missing;
 mod host_port_clash;
 mod host_port_used_inside;
 mod impossible_expectation;
@@ -68,11 +68,11 @@ mod literal_web_password;
 mod localhost_in_container;
 mod metric_from_two_jobs;
 mod missing_credentials;
-mod missing_severity;
 mod missing_healthcheck;
 mod missing_limits;
 mod missing_log_rotation;
 mod missing_oauth;
+mod missing_severity;
 mod missing_tls;
 mod missing_users;
 mod names;
@@ -87,8 +87,8 @@ mod non_http_scrape_target;
 mod not_same_network;
 mod notation;
 mod open_endpoint;
-mod panel_type_not_installed;
 mod open_service_port;
+mod panel_type_not_installed;
 mod password_hash_interpolated;
 mod plain_http_remote_write;
 mod precomputed_available;
@@ -99,7 +99,9 @@ mod published_to_all_interfaces;
 mod range_beyond_retention;
 mod rate_after_sum;
 mod rate_of_gauge;
+mod rate_window_too_short;
 mod raw_counter_compare;
+mod recording_lag;
 mod remote_write_loop;
 mod removed_panel_type;
 mod repeat_under_group_interval;
@@ -108,17 +110,15 @@ pub mod routing;
 mod rule_label_vs_external;
 mod secret_env_collision;
 mod self_inhibit;
+mod severity_twice;
 mod shadowed_route;
 mod slo_window_beyond_retention;
-mod rate_window_too_short;
-mod recording_lag;
-mod severity_twice;
 mod target_port_not_exposed;
 mod template_syntax;
 mod template_unknown_label;
 mod timeout_exceeds_interval;
-mod tls_skip_verify;
 mod timestamp_without_time;
+mod tls_skip_verify;
 mod topology;
 mod undefined_in_test;
 mod undefined_receiver;
@@ -128,9 +128,9 @@ mod undefined_variable;
 mod undefined_volume;
 mod unit_mismatch;
 mod unknown_datasource;
+mod unknown_feature;
 mod unknown_label;
 mod unknown_label_value;
-mod unknown_feature;
 mod unknown_metric;
 mod unknown_rule;
 mod unnamed_stack;
@@ -269,25 +269,25 @@ const RULES: &[Rule] = &[
     unknown_metric::RULE,
     unknown_label::RULE,
     unknown_label_value::RULE,
+    rate_window_too_short::RULE,
     rate_of_gauge::RULE,
     raw_counter_compare::RULE,
     rate_after_sum::RULE,
     label_lost_by_aggregation::RULE,
     vector_matching_mismatch::RULE,
-    rate_window_too_short::RULE,
     never_true::RULE,
     always_true::RULE,
     useless_regexp::RULE,
     range_beyond_retention::RULE,
-    histogram_misuse::RULE,
-    metric_from_two_jobs::RULE,
     feature_flag_needed::RULE,
     version_removed_function::RULE,
     left_open_range::RULE,
     nan_in_aggregation::RULE,
+    histogram_misuse::RULE,
     recording_lag::RULE,
     division_unit_mismatch::RULE,
     precomputed_available::RULE,
+    metric_from_two_jobs::RULE,
     invalid_metric_name::RULE,
     duplicate_record::RULE,
     duplicate_group::RULE,
@@ -316,6 +316,8 @@ const RULES: &[Rule] = &[
     incomplete_receiver::RULE,
     alertmanager_missing::RULE,
     untested_alert::RULE,
+    severity_twice::RULE,
+    hold_below_interval::RULE,
     undefined_in_test::RULE,
     invalid_test::RULE,
     impossible_expectation::RULE,
@@ -329,8 +331,6 @@ const RULES: &[Rule] = &[
     undefined_variable::RULE,
     unit_mismatch::RULE,
     link_target_missing::RULE,
-    severity_twice::RULE,
-    hold_below_interval::RULE,
     duplicate_datasource::RULE,
     unreadable_dashboard::RULE,
     duplicate_dashboard::RULE,

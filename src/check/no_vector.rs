@@ -18,12 +18,12 @@ fn check(Input { expressions, files, .. }: &Input<'_>, findings: &mut Findings) 
         let wants = match expression.site {
             Site::Alert(..) | Site::Record(..) => "a rule",
             // The newest samples may well be shown as they are.
-            Site::Panel(_, _, query) if query.instant.as_ref().is_some_and(|on| on.value) => {
-                continue;
-            }
+            Site::Panel(_, _, query) if query.instant => continue,
             Site::Panel(..) => "a graph",
             // A rule of their own looks at the selectors of objectives and federation.
             Site::Test(_) | Site::Federate(_) | Site::SloTotal(_) | Site::SloErrors(_) => continue,
+            // What a dashboard asks of these is not drawn.
+            Site::Variable(..) | Site::Annotation(..) => continue,
         };
         let message = format!(
             "{} gives a {}, and {wants} needs one value for each series",
