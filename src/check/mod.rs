@@ -89,6 +89,7 @@ mod notation;
 mod open_endpoint;
 mod open_service_port;
 mod panel_type_not_installed;
+mod panel_unknown_metric;
 mod password_hash_interpolated;
 mod plain_http_remote_write;
 mod precomputed_available;
@@ -322,6 +323,7 @@ const RULES: &[Rule] = &[
     invalid_test::RULE,
     impossible_expectation::RULE,
     empty_test::RULE,
+    panel_unknown_metric::RULE,
     unresolved_input::RULE,
     unknown_datasource::RULE,
     removed_panel_type::RULE,

@@ -20,10 +20,14 @@ fn check(Input { expressions, files, .. }: &Input<'_>, findings: &mut Findings) 
             // The newest samples may well be shown as they are.
             Site::Panel(_, _, query) if query.instant => continue,
             Site::Panel(..) => "a graph",
-            // A rule of their own looks at the selectors of objectives and federation.
-            Site::Test(_) | Site::Federate(_) | Site::SloTotal(_) | Site::SloErrors(_) => continue,
-            // What a dashboard asks of these is not drawn.
-            Site::Variable(..) | Site::Annotation(..) => continue,
+            // A rule of their own looks at the selectors of objectives and federation; what a dashboard
+            // asks besides its panels is not drawn.
+            Site::Test(_)
+            | Site::Federate(_)
+            | Site::SloTotal(_)
+            | Site::SloErrors(_)
+            | Site::Variable(..)
+            | Site::Annotation(..) => continue,
         };
         let message = format!(
             "{} gives a {}, and {wants} needs one value for each series",

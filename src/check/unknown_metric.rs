@@ -34,6 +34,9 @@ pub(super) fn report(
             continue;
         }
         let Some((name, at)) = used.metric() else { continue };
+        if expression.is_made_up(at) {
+            continue;
+        }
         let Some(unknown) = unknown(&input.known, name, &input.known.reads(used.selector)) else {
             continue;
         };

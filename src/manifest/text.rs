@@ -134,7 +134,7 @@ fn escape(text: &str) -> (Option<char>, usize) {
 
 #[cfg(test)]
 mod tests {
-    use crate::diag::Files;
+    use crate::diag::{Files, Span, Spanned};
     use crate::manifest::{Format, parse};
 
     /// The source at the place of `needle` inside the expression of the only alert.
@@ -188,7 +188,16 @@ mod tests {
         let json = |expr: &str| {
             format!("{{\"rules\": {{\"g\": {{\"alert\": {{\"a\": {{\"expr\": {expr}}}}}}}}}}}")
         };
-        check(&json("\"up{a=\\\"b\\/\\ud83d\\ude00\\\"} == 0\""), Format::Json, "==", "==");
+        check(&json("\"up{a=\\\"b\\/\\\"} == 0\""), Format::Json, "==", "==");
         check(&json("\"up{a=\\\"\\u00fcb\\\"} == 0\""), Format::Json, "b", "b");
+    }
+
+    #[test]
+    fn two_halves_of_a_character_are_one() {
+        let source = "\"a\\ud83d\\ude00b\"";
+        let mut files = Files::default();
+        let file = files.add("board.json", source);
+        let text = Spanned::new("a\u{1f600}b".to_owned(), Span::new(file, 0..source.len()));
+        assert_eq!(files.text(super::place_in(&files, &text, 5..6)), "b");
     }
 }

@@ -683,6 +683,7 @@ fn synthetic<'a>(metric: &'static crate::catalogue::Metric) -> Exposed<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::boards::Boards;
     use crate::check::expressions;
     use crate::exporters::{mysql, node};
     use crate::manifest::{Format, parse};
@@ -691,7 +692,8 @@ mod tests {
     fn ask(text: &str, question: impl FnOnce(&Known<'_>)) {
         let stack = parse("stack.kdl", &format!("stack \"s\"\n{text}"), Format::Kdl, None).unwrap();
         assert!(stack.findings.is_empty(), "{:?}", stack.findings);
-        let expressions = expressions::all(&stack.stack);
+        let boards = Boards::of(&stack.stack, &stack.files);
+        let expressions = expressions::all(&stack.stack, &boards);
         let none = |_: &str| Err(std::io::ErrorKind::NotFound.into());
         question(&Known::of(&stack.stack, &expressions, &none));
     }
