@@ -260,7 +260,10 @@ impl<'a> Parser<'a> {
     /// Refuses comments that nothing of a node follows on their line.
     fn after_comments(&self, node: &Node<'_>) -> Result<(), Refusal> {
         let only = |part: &Part<'_>| matches!(part, Part::Comment(_));
-        if node.parts.is_empty() || !node.parts.iter().all(only) {
+        // Behind the last line that was joined there may be nothing but comments, too.
+        let joins = |part: &Part<'_>| matches!(part, Part::Continuation(_));
+        let idle = matches!(node.parts.as_slice(), [.., a, b] if only(a) && joins(b));
+        if !idle && (node.parts.is_empty() || !node.parts.iter().all(only)) {
             return Ok(());
         }
         let place = self.tokens.get(self.at).map_or(self.text.len(), |token| token.range.start);
