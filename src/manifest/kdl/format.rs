@@ -216,6 +216,7 @@ impl<'a> Parser<'a> {
             if !node.parts.is_empty() && self.tail().is_some() {
                 // It belongs to the row.
                 self.at = start;
+                self.after_comments(&node)?;
                 return Ok(node.without_idle_ends());
             }
             self.spaces();
