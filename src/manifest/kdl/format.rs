@@ -263,7 +263,8 @@ impl<'a> Parser<'a> {
         let only = |part: &Part<'_>| matches!(part, Part::Comment(_));
         // Behind the last line that was joined there may be nothing but comments, too.
         let joins = |part: &Part<'_>| matches!(part, Part::Continuation(_));
-        let idle = matches!(node.parts.as_slice(), [.., a, b] if only(a) && joins(b));
+        let idle = matches!(node.parts.as_slice(),
+            [.., a, b] if only(a) && joins(b) || joins(a) && only(b));
         if !idle && (node.parts.is_empty() || !node.parts.iter().all(only)) {
             return Ok(());
         }
