@@ -96,7 +96,7 @@ fn formatted(name: &str, text: &str) -> anyhow::Result<String> {
             bail!("{place}: {code}: {message}; `stackctl validate` shows all mistakes")
         }
         Err(Refusal::Comment(at)) => {
-            bail!("{}: a comment cannot stay between `/-` and what it leaves out", place(at))
+            bail!("{}: a comment cannot stay here; put it on a line of its own", place(at))
         }
         Err(Refusal::Changed) => bail!("`{name}` would not mean the same; it stays as it is"),
     }

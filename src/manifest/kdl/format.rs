@@ -216,11 +216,13 @@ impl<'a> Parser<'a> {
             if !node.parts.is_empty() && self.tail().is_some() {
                 // It belongs to the row.
                 self.at = start;
+                self.after_comments(&node)?;
                 return Ok(node.without_idle_ends());
             }
             self.spaces();
             let part = match self.peek() {
                 None | Some(Kind::Newline | Kind::Semicolon | Kind::Close | Kind::LineComment) => {
+                    self.after_comments(&node)?;
                     return Ok(node.without_idle_ends());
                 }
                 Some(Kind::Space) => continue,
@@ -243,7 +245,10 @@ impl<'a> Parser<'a> {
                     self.behind_slash()?;
                     Part::Slash
                 }
-                Some(Kind::Continuation) => self.continuation()?,
+                Some(Kind::Continuation) => {
+                    self.after_comments(&node)?;
+                    self.continuation()?
+                }
                 Some(Kind::Open) => {
                     self.take();
                     Part::Block(self.block()?)
@@ -251,6 +256,20 @@ impl<'a> Parser<'a> {
             };
             node.parts.push(part);
         }
+    }
+
+    /// Refuses comments that nothing of a node follows on their line.
+    fn after_comments(&self, node: &Node<'_>) -> Result<(), Refusal> {
+        let only = |part: &Part<'_>| matches!(part, Part::Comment(_));
+        // Behind the last line that was joined there may be nothing but comments, too.
+        let joins = |part: &Part<'_>| matches!(part, Part::Continuation(_));
+        let idle = matches!(node.parts.as_slice(),
+            [.., a, b] if only(a) && joins(b) || joins(a) && only(b));
+        if !idle && (node.parts.is_empty() || !node.parts.iter().all(only)) {
+            return Ok(());
+        }
+        let place = self.tokens.get(self.at).map_or(self.text.len(), |token| token.range.start);
+        Err(Refusal::Comment(place))
     }
 
     /// What `/-` leaves out may stand in a later line.
@@ -498,6 +517,7 @@ mod tests {
         check("/-\na 1\nb", "/-a 1\nb\n");
         check("/-;\na 1\nb /- \\\n 2", "/-a 1\nb /-2\n");
         assert!(matches!(format("/- // x\na"), Err(Refusal::Comment(3))));
+        assert!(matches!(format("/* x */ \\\n a"), Err(Refusal::Comment(8))));
     }
 
     #[test]
