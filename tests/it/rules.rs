@@ -117,7 +117,8 @@ fn stays_silent(folder: &Path, name: &str) -> Result<(), Failed> {
             continue;
         }
         let text = validate(folder, manifest)?;
-        if text.contains(": error[") || text.contains(&format!("[{code}]")) {
+        // Other rules have cases of their own; what cannot be read says nothing about this one.
+        if text.contains(": error[S0") || text.contains(&format!("[{code}]")) {
             return Err(format!("{manifest} is not quiet:\n{text}").into());
         }
     }

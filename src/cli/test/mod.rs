@@ -129,13 +129,15 @@ impl Outcome {
     }
 }
 
-/// Whether a file is one of promtool's: it has one of their keys where a manifest has none of them.
+/// Whether a file is one of promtool's: it has one of their keys where a manifest has none of them, or
+/// nothing at all, which is a file without tests to promtool.
 fn is_unit_file(path: &Path, text: &str) -> bool {
     const KEYS: [&str; 5] =
         ["rule_files", "evaluation_interval", "group_eval_order", "tests", "fuzzy_compare"];
     let yaml = path.extension().is_some_and(|end| end == "yml" || end == "yaml");
-    yaml && text.lines().any(|line| {
+    let has_key = |line: &str| {
         let key = line.split(':').next().unwrap_or_default().trim_end();
         line.contains(':') && KEYS.contains(&key.trim_matches(['"', '\'']))
-    })
+    };
+    yaml && (text.trim().is_empty() || text.lines().any(has_key))
 }
