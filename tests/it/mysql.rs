@@ -9,13 +9,15 @@ use stackctl::exporters::mysql;
 use crate::exporters::{Child, Server, eventually, get, reference_page};
 use crate::exposition::{Exposition, read_exposition};
 use crate::mariadb::{EXPORTER, MariaDb};
-use crate::support::{Needs, Test};
+use crate::support::{Needs, Test, free_port, stackctl};
 
 pub const TESTS: &[Test] = &[
     ("server_is_shown_while_it_runs", Needs::Program("mariadbd"), server_is_shown),
     ("probe_asks_other_servers", Needs::Program("mariadbd"), probe_asks_other_servers),
     ("servers_are_asked_over_tls", Needs::Program("openssl"), servers_are_asked_over_tls),
     ("slow_queries_cost_only_themselves", Needs::Program("mariadbd"), slow_queries),
+    ("the_environment_has_the_password", Needs::Program("mariadbd"), password_of_environment),
+    ("the_offset_is_left_of_the_scrapers_time", Needs::Program("mariadbd"), timeout_offset),
     ("the_session_is_set_up_as_told", Needs::Program("mariadbd"), the_session_is_set_up_as_told),
     (
         "a_server_that_hangs_or_dies_in_mid_scrape_costs_no_more_than_the_deadline",
@@ -328,7 +330,7 @@ fn both_pages(server: &MariaDb, flags: &[String]) -> (Exposition, Exposition) {
 
 /// The reference, started for a server, and its page.
 fn reference(server: &MariaDb, flags: &[String]) -> (Child, String) {
-    let port = crate::support::free_port();
+    let port = free_port();
     let program = crate::support::find_program("prometheus-mysqld-exporter").expect("installed");
     let mut command = std::process::Command::new(program);
     command
@@ -466,6 +468,35 @@ fn sockets(port: u16) -> usize {
         columns.len() > 3 && columns[2].ends_with(&end) && columns[3] == ESTABLISHED
     };
     table.lines().filter(connected).count()
+}
+
+fn password_of_environment() {
+    let server = MariaDb::start();
+    server.create_exporter(PASSWORD);
+    let up = |password: &str| {
+        let port = free_port();
+        let mut command = stackctl();
+        command
+            .args(["run", "mysqld-exporter", "--config.my-cnf="])
+            .arg(format!("--mysqld.address=127.0.0.1:{}", server.port))
+            .arg(format!("--mysqld.username={EXPORTER}"))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .env("MYSQLD_EXPORTER_PASSWORD", password);
+        let (_child, page) = reference_page(&mut command, port);
+        value(&page, "mysql_up")
+    };
+    assert_eq!((up(PASSWORD), up("another")), (Some(1.0), Some(0.0)));
+}
+
+/// Of thirty seconds that the scraper waits, twenty-eight are to be left.
+fn timeout_offset() {
+    let server = MariaDb::start();
+    server.create_exporter(PASSWORD);
+    let queries = [("slow", "SELECT SLEEP(60) AS n")];
+    let (_folder, exporter) = asking(&server, &queries, &["--timeout-offset=28"]);
+    let (page, took) = scrape_within(&exporter, 30.0, "/metrics?collect[]=custom.slow");
+    assert_eq!(succeeded(&page, "custom.slow"), Some(0.0), "{page}");
+    assert!(took < Duration::from_secs(20), "{took:?}");
 }
 
 fn slow_queries() {

@@ -45,6 +45,7 @@ const TESTS: &[Test] = &[
     ("answers_over_http", Needs::Nothing, answers_over_http),
     ("a_hanging_file_costs_one_collector", Needs::Nothing, a_hanging_file_costs_one_collector),
     ("scrapes_in_parallel_leak_nothing", Needs::Nothing, scrapes_in_parallel_leak_nothing),
+    ("its_own_metrics_can_be_left_out", Needs::Nothing, own_metrics),
     ("many_scrapes_at_once_wait_once_for_a_fifo", Needs::Nothing, many_scrapes_at_once),
     (
         "metrics_equal_those_of_the_installed_reference",
@@ -439,6 +440,25 @@ fn threads_of(process: &str) -> usize {
         .filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok())
         .filter(|name| name.starts_with("node-collector") || name.starts_with("node-statfs"))
         .count()
+}
+
+fn own_metrics() {
+    let page = |flags: &[&str]| {
+        let port = free_port();
+        let mut command = stackctl();
+        command.args(["run", "node-exporter", "--collector.disable-defaults"]);
+        command.arg("--collector.loadavg").args(flags);
+        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        reference_page(&mut command, port).1
+    };
+    let own = |page: &str| {
+        let names = ["process_", "go_", "promhttp_"];
+        page.lines().filter(|line| names.iter().any(|name| line.starts_with(name))).count()
+    };
+    let (with, without) = (page(&[]), page(&["--web.disable-exporter-metrics"]));
+    assert!(own(&with) > 3, "{with}");
+    assert_eq!(own(&without), 0, "{without}");
+    assert!(without.contains("node_load1 "), "{without}");
 }
 
 /// 200 scrapes of the program at one time, of which each meets the FIFO.
