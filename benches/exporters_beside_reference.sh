@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Our exporters beside the reference programs of the distribution, scraped in turn on one machine: CPU
-# time and latency of a scrape, resident memory afterwards. A private MariaDB is started for the MySQL
-# ones. Prints medians of the rounds and the ratio ours/theirs; nothing here passes or fails.
+# time and latency of a scrape, resident memory right after a scrape and between scrapes. A private
+# MariaDB is started for the MySQL ones. Prints medians of the rounds and the ratio ours/theirs; nothing
+# here passes or fails.
 #
 #   benches/exporters_beside_reference.sh [path of stackctl] [rounds] [scrapes in a round]
 set -euo pipefail
@@ -42,6 +43,9 @@ start() {
 # CPU time of a process and its threads so far, in clock ticks.
 ticks() { awk '{print $14 + $15}' "/proc/$1/stat"; }
 
+# Resident memory now, in KiB.
+resident() { awk '/^VmRSS/ {print $2}' "/proc/${pid[$1]}/status"; }
+
 median() { sort -n | awk '{v[NR] = $1} END {print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
 
 round() {
@@ -65,11 +69,18 @@ compare() {
         awk -v what="$ours $figure" -v a="$(median <"$folder/$ours.$figure")" -v b="$(median <"$folder/$theirs.$figure")" \
             'BEGIN {printf "%-24s %8.2f ms  reference %8.2f ms  ratio %.2f\n", what, a, b, a / b}'
     done
-    local a b
-    a=$(awk '/^VmRSS/ {print $2}' "/proc/${pid[$ours]}/status")
-    b=$(awk '/^VmRSS/ {print $2}' "/proc/${pid[$theirs]}/status")
-    awk -v what="$ours memory" -v a="$a" -v b="$b" \
-        'BEGIN {printf "%-24s %8.1f MiB reference %8.1f MiB ratio %.2f\n", what, a / 1024, b / 1024, a / b}'
+    for name in "$ours" "$theirs"; do
+        curl -s -o /dev/null "http://127.0.0.1:${port[$name]}/metrics"
+        resident "$name" >"$folder/$name.after"
+    done
+    sleep 2
+    for name in "$ours" "$theirs"; do
+        resident "$name" >"$folder/$name.between"
+    done
+    for when in after between; do
+        awk -v what="$ours memory, $when" -v a="$(<"$folder/$ours.$when")" -v b="$(<"$folder/$theirs.$when")" \
+            'BEGIN {printf "%-24s %8.1f MiB reference %8.1f MiB ratio %.2f\n", what, a / 1024, b / 1024, a / b}'
+    done
 }
 
 start node "$stackctl" run node-exporter

@@ -7,7 +7,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use axum::response::Response;
 use clap::{Args, Subcommand};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use tracing_subscriber::filter::LevelFilter;
@@ -55,7 +57,7 @@ impl Run {
                 let config = node::Config::from_matches(&matches)?;
                 start_logging(&config.serving.log_level, &config.serving.log_format, verbose)?;
                 let exporter = node::Exporter::new(&config)?;
-                run_exporter(&exporter.router(), &config.serving)
+                run_exporter(exporter.router(), &config.serving)
             }
             Self::MysqldExporter(Rest { arguments }) => {
                 let Some(matches) = matches(mysql::command(), &arguments)? else {
@@ -64,7 +66,7 @@ impl Run {
                 let config = mysql::Config::from_matches(&matches)?.with_environment();
                 start_logging(&config.serving.log_level, &config.serving.log_format, verbose)?;
                 let exporter = mysql::Exporter::new(&config)?;
-                run_exporter(&exporter.router(), &config.serving)
+                run_exporter(exporter.router(), &config.serving)
             }
         }
     }
@@ -122,12 +124,18 @@ async fn run_prometheus(flags: Flags) -> anyhow::Result<ExitCode> {
 
 /// Serves an exporter from one thread: it answers a scrape now and then, and collects on threads of
 /// its own where it has to wait.
-fn run_exporter(router: &axum::Router, serving: &Serving) -> anyhow::Result<ExitCode> {
+fn run_exporter(router: axum::Router, serving: &Serving) -> anyhow::Result<ExitCode> {
     let guard = web::Guard::from_flag(&serving.config_file).map_err(anyhow::Error::msg)?;
     let listeners = listeners(serving)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let stop = stop_on_signals()?;
+        let scraped = Arc::new(Notify::new());
+        let answered = Arc::clone(&scraped);
+        let router = router.layer(axum::middleware::map_response(move |response: Response| {
+            answered.notify_one();
+            std::future::ready(response)
+        }));
         let mut servers = tokio::task::JoinSet::new();
         for listener in listeners {
             listener.set_nonblocking(true)?;
@@ -135,7 +143,7 @@ fn run_exporter(router: &axum::Router, serving: &Serving) -> anyhow::Result<Exit
             info!(address = %listener.local_addr()?, "ready");
             servers.spawn(web::serve(listener, router.clone(), guard.clone(), stop.clone()));
         }
-        tokio::spawn(footprint::settle());
+        tokio::spawn(footprint::settle(scraped));
         servers.join_all().await;
         Ok(ExitCode::SUCCESS)
     })

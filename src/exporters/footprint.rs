@@ -1,37 +1,45 @@
 //! Resident memory of an exporter that runs alone.
 //!
-//! Starting up touches a large part of the program that is never needed again: the command line, the
-//! configuration, the linker's tables. Those pages of the file stay resident for months beside a working
-//! set that is much smaller. After the start, and after the first scrapes, they are given back; what is
-//! needed comes from the page cache when it is touched. Measured on the node exporter: 13.2 MiB resident
-//! without, 9.9 MiB with it, after twenty scrapes.
+//! A scrape runs about 1.2 MiB of the program, scattered over all of it, and the kernel maps sixteen
+//! pages around each one that is touched; starting up touches as much again. Left alone, all that stays
+//! resident for as long as the exporter runs, which is idle but for a few milliseconds of each scrape
+//! interval. So after a scrape the pages that show nothing but files are given back, and what the
+//! allocator holds free; the next scrape takes them from the page cache. Measured on the node exporter:
+//! 10.1 MiB resident during a scrape, 3.4 MiB between scrapes, for about a tenth of a millisecond a scrape.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use procfs::process::{MMPermissions, MMapPath, MemoryMap, Process};
+use tokio::sync::Notify;
 
-/// When pages are given back, counted from the time before: at once, and when the first scrapes have
-/// read what is made only once.
-const PAUSES: [Duration; 4] =
-    [Duration::ZERO, Duration::from_secs(3), Duration::from_secs(15), Duration::from_secs(60)];
+/// How long after a scrape pages are given back: the answer is on its way by then.
+const AFTER_A_SCRAPE: Duration = Duration::from_millis(50);
 
-/// Gives back what was read of the program's files, some times in the first minutes.
-pub async fn settle() {
-    for pause in PAUSES {
-        tokio::time::sleep(pause).await;
-        give_back();
+/// The least time between two times: steady scraping pays for it about once a second.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Gives back what a scrape leaves behind, a moment after each `scraped`, and once for the start.
+pub async fn settle(scraped: Arc<Notify>) {
+    let only_read = only_read();
+    loop {
+        for &mapping in &only_read {
+            drop_pages(mapping);
+        }
+        trim_heap();
+        tokio::time::sleep(PAUSE).await;
+        scraped.notified().await;
+        tokio::time::sleep(AFTER_A_SCRAPE).await;
     }
 }
 
-/// Does nothing where it cannot be told what may go.
-fn give_back() {
-    let Ok(maps) = Process::myself().and_then(|process| process.smaps()) else { return };
-    for map in maps.iter().filter(|map| is_only_read(map)) {
-        drop_pages(map);
-    }
+/// The mappings that show nothing but a file: they cannot be written, and nothing in them was. None
+/// where that cannot be told. They are those of the start, and last as long as the process.
+fn only_read() -> Vec<(u64, u64)> {
+    let Ok(maps) = Process::myself().and_then(|process| process.smaps()) else { return Vec::new() };
+    maps.iter().filter(|map| is_only_read(map)).map(|map| map.address).collect()
 }
 
-/// Whether a mapping shows nothing but a file: it cannot be written, and nothing in it was.
 fn is_only_read(map: &MemoryMap) -> bool {
     let none = |name: &str| map.extension.map.get(name) == Some(&0);
     matches!(map.pathname, MMapPath::Path(_))
@@ -41,8 +49,7 @@ fn is_only_read(map: &MemoryMap) -> bool {
 }
 
 #[allow(unsafe_code)]
-fn drop_pages(map: &MemoryMap) {
-    let (start, end) = map.address;
+fn drop_pages((start, end): (u64, u64)) {
     let address = std::ptr::with_exposed_provenance_mut(start as usize);
     // SAFETY: every page of the mapping equals its file and cannot be written: dropping it changes
     // nothing that can be read, the next access reads the file again.
@@ -54,22 +61,31 @@ fn drop_pages(map: &MemoryMap) {
     }
 }
 
+/// Gives the kernel the whole pages that the allocator holds free (malloc_trim(3)).
+#[allow(unsafe_code)]
+fn trim_heap() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: malloc_trim may be called at any time from any thread; it moves nothing that is in use.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_program_goes_on_with_less() {
-        let text = || {
+        let resident = || {
             let maps = Process::myself().and_then(|process| process.smaps()).expect("readable");
-            maps.iter()
-                .filter(|map| is_only_read(map))
-                .filter_map(|map| map.extension.map.get("Rss"))
-                .sum::<u64>()
+            let size = |map: &MemoryMap| map.extension.map.get("Rss").copied().unwrap_or_default();
+            maps.iter().filter(|map| is_only_read(map)).map(size).sum::<u64>()
         };
-        let before = text();
-        give_back();
-        let after = text();
+        let before = resident();
+        only_read().into_iter().for_each(drop_pages);
+        trim_heap();
+        let after = resident();
         assert!(after < before, "{after} of {before} bytes are left");
     }
 }

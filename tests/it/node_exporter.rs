@@ -3,15 +3,16 @@
 //! Of the recording there is one trial for each collector, so that a report says whose families differ.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use stackctl::exporters::{Start, node};
 
-use crate::exporters::{Server, eventually, get, reference_page};
+use crate::exporters::{Child, Server, eventually, get, reference_page};
 use crate::exposition::{Exposition, read_exposition, text_of};
 use crate::support::{Needs, Test, find_program, free_port, shared, stackctl, trial};
 use crate::ttar::unpack;
@@ -46,6 +47,7 @@ const TESTS: &[Test] = &[
     ("a_hanging_file_costs_one_collector", Needs::Nothing, a_hanging_file_costs_one_collector),
     ("scrapes_in_parallel_leak_nothing", Needs::Nothing, scrapes_in_parallel_leak_nothing),
     ("its_own_metrics_can_be_left_out", Needs::Nothing, own_metrics),
+    ("in_a_container_it_asks_for_the_root", Needs::Nothing, warns_in_a_container),
     ("many_scrapes_at_once_wait_once_for_a_fifo", Needs::Nothing, many_scrapes_at_once),
     (
         "metrics_equal_those_of_the_installed_reference",
@@ -459,6 +461,21 @@ fn own_metrics() {
     assert!(own(&with) > 3, "{with}");
     assert_eq!(own(&without), 0, "{without}");
     assert!(without.contains("node_load1 "), "{without}");
+}
+
+/// The environment is what container runtimes set; the root may be the machine's, bound elsewhere.
+fn warns_in_a_container() {
+    let said = |flags: &[&str]| {
+        let mut command = stackctl();
+        command.args(["run", "node-exporter", "--web.listen-address=127.0.0.1:0"]).args(flags);
+        command.env("container", "podman").stderr(Stdio::piped());
+        let mut child = Child(command.spawn().expect("it starts"));
+        let log = BufReader::new(child.0.stderr.take().expect("piped")).lines();
+        log.map_while(Result::ok).take_while(|line| !line.contains("ready")).collect::<String>()
+    };
+    let warning = "in a container without --path.rootfs";
+    assert!(said(&[]).contains(warning), "{}", said(&[]));
+    assert!(!said(&["--path.rootfs=/usr/.."]).contains(warning));
 }
 
 /// 200 scrapes of the program at one time, of which each meets the FIFO.
