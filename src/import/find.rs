@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use super::ImportError;
 use super::source::{entries, get};
+use super::{ImportError, overrides};
 use crate::diag::{Files, Findings};
 use crate::manifest::yaml::{Data, read_tree};
 
@@ -20,6 +20,8 @@ const SKIPPED: [&str; 4] = ["node_modules", "vendor", "target", "__pycache__"];
 pub enum Kind {
     /// A compose file.
     Compose,
+    /// What compose lays over its file.
+    Override,
     /// prometheus.yml.
     Prometheus,
     /// A rule file.
@@ -91,7 +93,11 @@ fn walk(root: &Path, below: &str, depth: usize, found: &mut Vec<Found>) -> Resul
             }
             // One that is not ours to read, or no text, is nobody's configuration.
             let Ok(text) = fs::read_to_string(entry.path()) else { continue };
-            let kind = if extension == "json" { json(&path, &text) } else { yaml(&text) };
+            let kind = match extension {
+                "json" => json(&path, &text),
+                _ if overrides::NAMES.contains(&name.as_str()) => Some(Kind::Override),
+                _ => yaml(&text),
+            };
             found.extend(kind.map(|kind| Found { path, text, kind }));
         }
     }

@@ -12,6 +12,7 @@ mod context;
 mod find;
 mod grafana;
 pub mod kdl;
+mod overrides;
 mod parts;
 mod prometheus;
 mod rules;
@@ -96,6 +97,7 @@ struct Importer {
     files: Files,
     context: Context,
     composes: Vec<Document>,
+    overrides: Vec<Document>,
     prometheus: Vec<Document>,
     rules: Vec<Document>,
     alertmanager: Vec<Document>,
@@ -118,6 +120,7 @@ impl Importer {
         let Some(tree) = read_tree(&text, file, &mut self.context.notes.0) else { return };
         let documents = match kind {
             Kind::Compose => &mut self.composes,
+            Kind::Override => &mut self.overrides,
             Kind::Prometheus => &mut self.prometheus,
             Kind::Rules => &mut self.rules,
             Kind::Alertmanager => &mut self.alertmanager,
@@ -140,10 +143,35 @@ impl Importer {
         Some(first)
     }
 
+    /// Lays what compose would lay over its file; names the others.
+    fn lay_overrides(&mut self, compose: Option<&mut Document>) {
+        let mut others = std::mem::take(&mut self.overrides);
+        let rank = |document: &Document| {
+            overrides::NAMES.iter().position(|name| document.path.ends_with(name))
+        };
+        others.sort_by_key(rank);
+        if let Some(compose) = compose
+            && let Some(at) = others.iter().position(|other| other.folder() == compose.folder())
+        {
+            let Document { path, file, tree } = others.remove(at);
+            let text = self.files.get(file).map_or("", |file| file.text.as_str());
+            overrides::name_tags(text, file, &mut self.context.notes);
+            overrides::lay(&mut compose.tree, tree);
+            self.read.push(path);
+        }
+        for other in others {
+            let place = Span::new(other.file, 0..0);
+            self.context
+                .notes
+                .lost(place, "this file, which compose does not lay over the one that was read,");
+        }
+    }
+
     fn finish(mut self, folder: &Path) -> Import {
         let mut nodes = Vec::new();
         let composes = std::mem::take(&mut self.composes);
-        let compose = self.only(composes, "compose file");
+        let mut compose = self.only(composes, "compose file");
+        self.lay_overrides(compose.as_mut());
         self.context.in_containers = compose.is_some();
         let prometheus = std::mem::take(&mut self.prometheus);
         let prometheus = self.only(prometheus, "prometheus.yml");

@@ -20,6 +20,7 @@ pub const TESTS: &[Test] = &[
     ("amtool_accepts_what_was_imported", Needs::Program("amtool"), amtool),
     ("what_was_rendered_can_be_imported", Needs::Nothing, rendered),
     ("a_machine_without_containers", Needs::Nothing, bare),
+    ("what_compose_lays_over_its_file_is_laid_over", Needs::Nothing, overrides),
     ("nothing_to_import_and_files_in_the_way", Needs::Nothing, refusals),
 ];
 
@@ -384,6 +385,48 @@ fn bare() {
     };
     let before = fs::read_to_string(dir.path().join("prometheus.yml")).unwrap();
     assert_eq!(jobs(&out), jobs(&before));
+}
+
+/// The lower and the upper file, and what `docker-compose config` makes of them.
+fn overrides() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(
+        dir.path().join("compose.yaml"),
+        "services:\n  web:\n    image: nginx:1.25\n    command: [nginx, -T]\n    ports: ['8080:80']\n    \
+         environment: [A=1, B=2]\n    volumes: ['./conf:/etc/nginx', 'logs:/logs']\n    networks: [front]\n\
+         networks: {front: {}, back: {}}\nvolumes: {logs: {}}\n",
+    )
+    .unwrap();
+    fs::write(
+        dir.path().join("compose.override.yaml"),
+        "services:\n  web:\n    image: nginx:1.27\n    command: [nginx]\n    ports: ['8443:443', '8080:80']\n    \
+         environment: {B: '3', C: '4'}\n    volumes: ['./other:/etc/nginx']\n    networks: {back: {}}\n    \
+         stdin_open: true\n  cache:\n    image: redis:7\nvolumes: !reset {}\n",
+    )
+    .unwrap();
+    let (_, err) = run(dir.path(), &["import"], 0);
+    for (what, place) in [
+        ("`stdin_open` of service `web`", "compose.override.yaml:9:5"),
+        ("the tag `!reset`", "compose.override.yaml:12:10"),
+    ] {
+        assert!(err.contains(what) && err.contains(place), "{what} at {place}:\n{err}");
+    }
+    assert!(err.contains("read compose.override.yaml, compose.yaml"), "{err}");
+    run(dir.path(), &["render", "-o", "out"], 0);
+    let compose = read(dir.path(), "out/compose.yaml");
+    let web = &compose["services"]["web"];
+    assert_eq!(web["image"], "nginx:1.27");
+    assert_eq!(web["command"], json!(["nginx"]));
+    assert_eq!(web["environment"], json!({"A": "1", "B": "3", "C": "4"}));
+    assert_eq!(ports(web), ["0.0.0.0:8080:80", "0.0.0.0:8443:443"]);
+    assert_eq!(web["networks"], json!(["front", "back"]));
+    assert_eq!(web["volumes"].as_array().map(Vec::len), Some(2), "{web}");
+    assert!(web["volumes"].to_string().contains("./other"), "{web}");
+    assert_eq!(compose["services"]["cache"]["image"], "redis:7");
+
+    fs::rename(dir.path().join("compose.yaml"), dir.path().join("gone")).unwrap();
+    let (_, err) = run(dir.path(), &["import", "--force", "-o", "-"], 0);
+    assert!(err.contains("this file, which compose does not lay over"), "{err}");
 }
 
 fn refusals() {

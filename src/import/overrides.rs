@@ -1,0 +1,94 @@
+//! compose.override.yaml: what compose lays over the file beside it without being told.
+//!
+//! The rules are those of the Compose specification ("Merge Compose files"): maps are merged, lists are
+//! added to; commands replace, and what has a name of its own (a variable, a mount) is there once.
+
+use super::compose::mounted;
+use super::source::{Notes, scalar};
+use crate::diag::{FileId, Span, Spanned};
+use crate::manifest::yaml::{Data, Yaml};
+
+/// Names of the file, the preferred one first.
+pub const NAMES: [&str; 4] = [
+    "compose.override.yml",
+    "compose.override.yaml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+];
+
+/// Lists that are taken from the upper file alone, where it has them.
+const REPLACED: [&str; 3] = ["command", "entrypoint", "test"];
+
+/// What may be written as a map or as a list of `name=value`.
+const PAIRS: [&str; 6] = ["environment", "labels", "args", "sysctls", "annotations", "extra_hosts"];
+
+/// What may be written as a map or as a list of names.
+const NAMED: [&str; 2] = ["networks", "depends_on"];
+
+/// Lays `upper` over `lower`.
+pub fn lay(lower: &mut Yaml, upper: Yaml) {
+    lay_at("", lower, upper);
+}
+
+fn lay_at(key: &str, lower: &mut Yaml, mut upper: Yaml) {
+    if PAIRS.contains(&key) || NAMED.contains(&key) {
+        as_map(lower);
+        as_map(&mut upper);
+    }
+    match (&mut lower.data, upper.data) {
+        (Data::Map(below), Data::Map(above)) => {
+            for (name, value) in above {
+                match below.iter_mut().find(|(known, _)| known.value == name.value) {
+                    Some((known, under)) => {
+                        lay_at(&name.value, under, value);
+                        known.span = name.span;
+                    }
+                    None => below.push((name, value)),
+                }
+            }
+        }
+        (Data::List(below), Data::List(above)) if !REPLACED.contains(&key) => {
+            for item in above {
+                match below.iter_mut().find(|known| same(key, known, &item)) {
+                    Some(known) => *known = item,
+                    None => below.push(item),
+                }
+            }
+        }
+        (data, above) => {
+            *data = above;
+            lower.span = upper.span;
+        }
+    }
+}
+
+/// Whether an item of the upper list takes the place of one below.
+fn same(key: &str, below: &Yaml, above: &Yaml) -> bool {
+    let equal = scalar(below).is_some() && scalar(below) == scalar(above);
+    let inside = |volume| mounted(volume, "").map(|mounted| mounted.inside);
+    equal || key == "volumes" && inside(below).is_some() && inside(below) == inside(above)
+}
+
+/// `[A=1, B]` as `{A: 1, B: }`.
+fn as_map(value: &mut Yaml) {
+    let Data::List(items) = &value.data else { return };
+    let entry = |item: &Yaml| {
+        let text = scalar(item)?;
+        let (name, said) = text.split_once('=').map_or((text, None), |(n, v)| (n, Some(v)));
+        let mut value = item.clone();
+        value.data =
+            Data::Scalar { text: said.unwrap_or_default().to_owned(), plain: said.is_none() };
+        Some((Spanned::new(name.to_owned(), item.span), value))
+    };
+    value.data = Data::Map(items.iter().filter_map(entry).collect());
+}
+
+/// Names the tags that change these rules; a manifest's reader knows none of them.
+pub fn name_tags(text: &str, file: FileId, notes: &mut Notes) {
+    for tag in ["!reset", "!override"] {
+        for (at, _) in text.match_indices(tag) {
+            let place = Span::new(file, at..at + tag.len());
+            notes.lost(place, &format!("the tag `{tag}`"));
+        }
+    }
+}
