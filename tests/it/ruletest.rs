@@ -10,6 +10,8 @@ use crate::support::{Needs, Test, find_program, repository, stackctl};
 pub const TESTS: &[Test] = &[
     ("files_of_promtool_pass_and_fail", Needs::Nothing, files_of_promtool),
     ("verdicts_are_those_of_promtool", Needs::Program("promtool"), verdicts),
+    ("reports_are_as_they_were", Needs::Nothing, reports),
+    ("coverage_is_asked_for", Needs::Nothing, coverage_is_asked_for),
     ("a_changed_number_changes_both_verdicts", Needs::Program("promtool"), changed_numbers),
 ];
 
@@ -91,4 +93,44 @@ fn changed_numbers() {
         }
     }
     assert!(failed > 50, "only {failed} changes were noticed");
+}
+
+const MANIFEST: &str = "tests/fixtures/ruletest/manifest/stack.kdl";
+
+/// One test that passes, one that fails, an alert without any: every report as it is, but for the times.
+/// `BLESS=1` writes them anew.
+fn reports() {
+    let seconds = Regex::new(r#"(time="|"seconds": )[\d.e-]+"#).expect("a constant expression");
+    for (form, file) in
+        [("full", "txt"), ("concise", "concise"), ("json", "json"), ("junit", "xml")]
+    {
+        let mut command = stackctl();
+        command.current_dir(repository("")).args(["test", MANIFEST, "--coverage"]);
+        let output = command.args(["--format", form]).output().expect("it starts");
+        assert_eq!(output.status.code(), Some(1), "{form}");
+        let said = String::from_utf8(output.stdout).expect("text");
+        let said = seconds.replace_all(&said, "${1}0");
+        let path = repository(MANIFEST).with_file_name(format!("report.{file}"));
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&path, said.as_bytes()).expect("written");
+        }
+        let golden = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(said, golden, "{}", path.display());
+    }
+}
+
+/// Two of three alerts have a test, and the route.
+fn coverage_is_asked_for() {
+    let asked = |percent: &str| {
+        run(stackctl().arg("test").arg(repository(MANIFEST)).args([
+            "--filter",
+            "dead",
+            "--min-coverage",
+            percent,
+        ]))
+    };
+    let (code, said) = asked("90");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("and 90 % are wanted"), "{said}");
+    assert_eq!(asked("20").0, Some(0), "{}", asked("20").1);
 }
