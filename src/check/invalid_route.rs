@@ -3,7 +3,7 @@
 use super::{Input, Rule, did_you_mean};
 use crate::diag::{Findings, Severity, Spanned};
 use crate::manifest::matchers::matchers;
-use crate::manifest::{Block, DurationText, Mute, When};
+use crate::manifest::{Block, DurationText, Times, When};
 use crate::model::{MatchOp, Matcher};
 
 pub(super) const RULE: Rule = Rule {
@@ -31,7 +31,9 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
         if let Some(when) = &mute.when {
             matching(when, findings);
         }
-        times(mute, findings);
+        for said in mute.times() {
+            times(&mute.name, &said, findings);
+        }
     }
 }
 
@@ -121,7 +123,7 @@ fn refused(matcher: &str) -> Option<String> {
     Matcher::new("", MatchOp::Regex, value).err().map(|err| err.to_string())
 }
 
-fn times(mute: &Mute, findings: &mut Findings) {
+fn times(name: &str, said: &Times, findings: &mut Findings) {
     const DAYS: [&str; 7] =
         ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
     const MONTHS: [&str; 12] = [
@@ -140,12 +142,12 @@ fn times(mute: &Mute, findings: &mut Findings) {
     ];
     let mut says = |text: &Spanned<String>, what: &str, help: String| {
         findings.push(
-            RULE.says(format!("mute `{}`: `{text}` is no {what}", mute.name))
+            RULE.says(format!("mute `{name}`: `{text}` is no {what}"))
                 .at(text.span, format!("not a {what}"))
                 .help(help),
         );
     };
-    for time in mute.from.iter().chain(&mute.to) {
+    for time in said.from.iter().chain(&said.to) {
         let parts = time.split_once(':').and_then(|(hour, minute)| {
             let fits = hour.len() <= 2 && minute.len() == 2;
             fits.then_some((hour.parse::<u32>().ok()?, minute.parse::<u32>().ok()?))
@@ -163,13 +165,13 @@ fn times(mute: &Mute, findings: &mut Findings) {
                     && one.trim().parse::<usize>().is_ok_and(|n| (1..=known.len()).contains(&n))
         })
     };
-    for days in mute.on.iter().filter(|days| !names(days, &DAYS, false)) {
+    for days in said.on.iter().filter(|days| !names(days, &DAYS, false)) {
         says(days, "day of the week", did_you_mean(days, DAYS, "days"));
     }
-    for months in mute.months.iter().filter(|months| !names(months, &MONTHS, true)) {
+    for months in said.months.iter().filter(|months| !names(months, &MONTHS, true)) {
         says(months, "month", did_you_mean(months, MONTHS, "months"));
     }
-    if let Some(zone) = mute.timezone.as_ref()
+    if let Some(zone) = said.timezone
         && zone.value != "Local"
         && jiff::tz::TimeZone::get(zone).is_err()
     {

@@ -13,7 +13,7 @@ use super::validate::{self, Source};
 use crate::alerting::{Grouping, Tree};
 use crate::check::routing::{Answer, Declared, Routing};
 use crate::diag::{Severity, Spanned};
-use crate::manifest::{Alertmanager, Mute, MuteMode, Receiver, Stack};
+use crate::manifest::{Alertmanager, Mute, MuteMode, Receiver, Stack, Times};
 use crate::model::{Labels, format_duration};
 use crate::render;
 
@@ -348,27 +348,26 @@ fn integrations(receiver: &Receiver) -> Vec<String> {
 }
 
 fn times(mute: &Mute) -> String {
-    let Mute { name: _, on, from, to, days_of_month, months, years, timezone, when: _, mode } =
-        mute;
     let list = |list: &[Spanned<String>]| {
         list.iter().map(|text| text.value.as_str()).collect::<Vec<_>>().join(" ")
     };
-    let mut parts = Vec::new();
-    if mode.as_ref().is_some_and(|mode| mode.value == MuteMode::Active) {
-        parts.push("but for".to_owned());
-    }
-    for (said, word) in [(on, ""), (days_of_month, "days "), (months, "months "), (years, "years ")]
-    {
-        if !said.is_empty() {
+    let one = |times: &Times| {
+        let Times { on, from, to, days_of_month, months, years, timezone } = *times;
+        let mut parts = Vec::new();
+        let said = [(on, ""), (days_of_month, "days "), (months, "months "), (years, "years ")];
+        for (said, word) in said.into_iter().filter(|(said, _)| !said.is_empty()) {
             parts.push(format!("{word}{}", list(said)));
         }
-    }
-    if from.is_some() || to.is_some() {
-        let text = |time: &Option<Spanned<String>>, default: &str| {
-            time.as_ref().map_or_else(|| default.to_owned(), |time| time.value.clone())
-        };
-        parts.push(format!("{} to {}", text(from, "00:00"), text(to, "24:00")));
-    }
-    parts.push(timezone.as_ref().map_or("UTC", |zone| zone.as_str()).to_owned());
-    parts.join(" ")
+        if from.is_some() || to.is_some() {
+            let text = |time: Option<&Spanned<String>>, default: &str| {
+                time.map_or_else(|| default.to_owned(), |time| time.value.clone())
+            };
+            parts.push(format!("{} to {}", text(from, "00:00"), text(to, "24:00")));
+        }
+        parts.push(timezone.map_or("UTC", |zone| zone.as_str()).to_owned());
+        parts.join(" ")
+    };
+    let active = mute.mode.as_ref().is_some_and(|mode| mode.value == MuteMode::Active);
+    let all: Vec<String> = mute.times().iter().map(one).collect();
+    format!("{}{}", if active { "but for " } else { "" }, all.join(" and "))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::context::Context;
 use super::kdl::{Node, Value};
-use super::source::{Fields, items, pairs, scalar, texts};
+use super::source::{Fields, items, pairs, texts};
 use crate::manifest::yaml::Yaml;
 
 /// Adds what the file says to a node that has what compose says of the part.
@@ -233,35 +233,63 @@ fn mute(interval: &Yaml, used: &BTreeSet<String>, context: &mut Context) -> Opti
         return None;
     }
     let mut node = Node::new("mute").arg(name.as_str());
-    let [span] = spans else {
-        let what = format!("the time interval `{name}` with {} spans", spans.len());
-        context.notes.lost(interval.span, &what);
-        return None;
-    };
+    match &spans.iter().flat_map(|span| times_of(&name, span, context)).collect::<Vec<_>>()[..] {
+        [] => {
+            let what = format!("the time interval `{name}`, which has no times,");
+            context.notes.lost(interval.span, &what);
+            return None;
+        }
+        [one] => one.clone().onto(&mut node),
+        several => several.iter().for_each(|one| {
+            let mut during = Node::new("during");
+            one.clone().onto(&mut during);
+            node.push(during);
+        }),
+    }
+    Some(node)
+}
+
+/// One time of a `mute`.
+#[derive(Clone, Default)]
+struct Time {
+    lists: Vec<(&'static str, Vec<String>)>,
+    from: Option<String>,
+    to: Option<String>,
+    timezone: Option<String>,
+}
+
+impl Time {
+    fn onto(self, node: &mut Node) {
+        for (name, values) in self.lists {
+            node.list(name, values);
+        }
+        node.set("from", self.from);
+        node.set("to", self.to);
+        node.set("timezone", self.timezone);
+    }
+}
+
+/// A span: as many times as it has times of day, since a manifest says one in each.
+fn times_of(name: &str, span: &Yaml, context: &mut Context) -> Vec<Time> {
     let mut fields = Fields::of(format!("the time interval `{name}`"), span, &mut context.notes);
-    for (key, name) in [
+    let lists = [
         ("weekdays", "on"),
         ("days_of_month", "days_of_month"),
         ("months", "months"),
         ("years", "years"),
-    ] {
-        node.list(name, fields.texts(key));
+    ];
+    let whole = Time {
+        lists: lists.map(|(key, name)| (name, fields.texts(key))).into(),
+        timezone: fields.text("location"),
+        ..Time::default()
+    };
+    let mut times: Vec<Time> = Vec::new();
+    for one in fields.items("times") {
+        let mut of_day = Fields::of("the time of day", one, &mut context.notes);
+        let (from, to) = (of_day.text("start_time"), of_day.text("end_time"));
+        times.push(Time { from, to, ..whole.clone() });
+        of_day.finish(&mut context.notes);
     }
-    match fields.take("times").map_or(&[][..], items) {
-        [] => {}
-        [one] => {
-            let mut times = Fields::of("the time of day", one, &mut context.notes);
-            node = node.prop("from", times.text("start_time")).prop("to", times.text("end_time"));
-            times.finish(&mut context.notes);
-        }
-        several => {
-            for one in &several[1..] {
-                let text = scalar(one).unwrap_or("a second time of day").to_owned();
-                context.notes.lost(one.span, &text);
-            }
-        }
-    }
-    node = node.prop("timezone", fields.text("location"));
     fields.finish(&mut context.notes);
-    Some(node)
+    if times.is_empty() { vec![whole] } else { times }
 }

@@ -1,6 +1,6 @@
 //! Quiet times: `mute` nodes as Alertmanager's time intervals and as branches of its routes.
 
-use crate::manifest::Mute;
+use crate::manifest::{Mute, Times};
 use crate::wire::alertmanager as wire;
 
 /// A mute that is to apply to alerts wherever they are routed.
@@ -69,10 +69,15 @@ fn hush_all(route: &mut wire::Route, quiet: &Quiet) {
 const DAYS: [&str; 7] =
     ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
 
-/// The time interval of a mute. One that goes over midnight becomes two, the second on the day after.
+/// The time interval of a mute.
 pub(super) fn interval(mute: &Mute) -> wire::TimeInterval {
-    let Mute { name, on, from, to, days_of_month, months, years, timezone, when: _, mode: _ } =
-        mute;
+    let spans = mute.times().iter().flat_map(spans).collect();
+    wire::TimeInterval { name: mute.name.value.clone(), time_intervals: spans }
+}
+
+/// A time of a mute. One that goes over midnight becomes two, the second on the day after.
+fn spans(said: &Times) -> Vec<wire::TimeSpec> {
+    let Times { on, from, to, days_of_month, months, years, timezone } = *said;
     let strings = |list: &[crate::diag::Spanned<String>]| -> Vec<String> {
         list.iter().map(|text| text.value.clone()).collect()
     };
@@ -88,28 +93,23 @@ pub(super) fn interval(mute: &Mute) -> wire::TimeInterval {
         days_of_month: strings(days_of_month),
         months: strings(months),
         years: strings(years),
-        location: timezone.as_ref().map(|zone| zone.value.clone()),
+        location: timezone.map(|zone| zone.value.clone()),
     };
     let days: Vec<String> = on.iter().flat_map(|days| within_week(days.as_str())).collect();
-    let text = |time: &Option<crate::diag::Spanned<String>>, default: &'static str| {
-        time.as_ref().map_or_else(|| default.to_owned(), |time| padded(time.as_str()))
-    };
-    let (start, end) = (text(from, "00:00"), text(to, "24:00"));
-    let spans = if from.is_none() && to.is_none() {
-        vec![span(None, days)]
-    } else if start < end {
-        vec![span(Some((&start, &end)), days)]
-    } else {
-        let mut spans = vec![span(Some((&start, "24:00")), days.clone())];
-        if end != "00:00" {
-            spans.push(span(
-                Some(("00:00", &end)),
-                days.iter().flat_map(|day| day_after(day)).collect(),
-            ));
-        }
-        spans
-    };
-    wire::TimeInterval { name: name.value.clone(), time_intervals: spans }
+    let start = from.map_or_else(|| "00:00".to_owned(), |time| padded(time.as_str()));
+    let end = to.map_or_else(|| "24:00".to_owned(), |time| padded(time.as_str()));
+    if from.is_none() && to.is_none() {
+        return vec![span(None, days)];
+    }
+    if start < end {
+        return vec![span(Some((&start, &end)), days)];
+    }
+    let mut spans = vec![span(Some((&start, "24:00")), days.clone())];
+    if end != "00:00" {
+        let next = days.iter().flat_map(|day| day_after(day)).collect();
+        spans.push(span(Some(("00:00", &end)), next));
+    }
+    spans
 }
 
 fn day_index(day: &str) -> Option<usize> {
@@ -153,6 +153,7 @@ fn day_after(days: &str) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::diag::{Span, Spanned};
+    use crate::manifest::{Block, During};
 
     fn route(receiver: &str, go_on: bool, routes: Vec<wire::Route>) -> wire::Route {
         wire::Route { receiver: Some(receiver.to_owned()), go_on, routes, ..wire::Route::default() }
@@ -215,6 +216,29 @@ mod tests {
             to: Some(text(to)),
             ..Mute::default()
         })
+    }
+
+    #[test]
+    fn times_of_a_mute_add_up() {
+        let text = |text: &str| Spanned::new(text.to_owned(), Span::default());
+        let during = |day: &str| Block {
+            value: During { on: vec![text(day)], ..During::default() },
+            ..Block::default()
+        };
+        let mut mute = Mute {
+            name: text("off"),
+            timezone: Some(text("Asia/Jakarta")),
+            during: vec![during("sunday"), during("saturday")],
+            ..Mute::default()
+        };
+        let days = |mute: &Mute| -> Vec<Vec<String>> {
+            let spans = interval(mute).time_intervals;
+            assert!(spans.iter().all(|span| span.location.as_deref() == Some("Asia/Jakarta")));
+            spans.into_iter().map(|span| span.weekdays).collect()
+        };
+        assert_eq!(days(&mute), [["sunday"], ["saturday"]]);
+        mute.on = vec![text("monday")];
+        assert_eq!(days(&mute), [["monday"], ["sunday"], ["saturday"]]);
     }
 
     #[test]

@@ -154,6 +154,7 @@ fn classic() {
     // Named as lost: a receiver of a kind that there is not, a span of time that nobody uses.
     before["receivers"][2].as_object_mut().unwrap().remove("opsgenie_configs").unwrap();
     before["time_intervals"].as_array_mut().unwrap().pop().unwrap();
+    one_time_each(&mut before);
     assert_eq!(before, after);
 
     // Compose: services and their volumes, networks and secrets, from another folder.
@@ -209,6 +210,25 @@ fn classic() {
         dashboard("grafana/dashboards/shop/orders.json"),
         dashboard("out/monitoring/dashboard-folders/shop/orders.json")
     );
+}
+
+/// A span with several times of day is as many spans, and years are texts.
+fn one_time_each(alertmanager: &mut Json) {
+    for interval in alertmanager["time_intervals"].as_array_mut().unwrap() {
+        let mut spans = Vec::new();
+        for span in interval["time_intervals"].as_array().unwrap() {
+            let mut span = span.clone();
+            for year in span.get_mut("years").and_then(Json::as_array_mut).into_iter().flatten() {
+                *year = json!(year.as_str().map_or_else(|| year.to_string(), str::to_owned));
+            }
+            for time in span["times"].as_array().unwrap() {
+                let mut one = span.clone();
+                one["times"] = json!([time]);
+                spans.push(one);
+            }
+        }
+        interval["time_intervals"] = json!(spans);
+    }
 }
 
 /// Matchers of the old two maps, and those of today without the blanks around the operator.
@@ -309,7 +329,7 @@ fn lost() {
         ("prometheus/prometheus.yml:57:5", "job `pods`, for which nothing here finds targets,"),
         ("prometheus/rules/shop.yml:15:5", "this one is called `node-2`"),
         ("alertmanager/config.yml:48:5", "`opsgenie_configs`"),
-        ("alertmanager/config.yml:67:5", "the time interval `unused`"),
+        ("alertmanager/config.yml:73:5", "the time interval `unused`"),
     ] {
         let at = err.find(what).unwrap_or_else(|| panic!("{what} is not named:\n{err}"));
         assert!(

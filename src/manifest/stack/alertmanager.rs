@@ -298,6 +298,82 @@ settings! {
         pub when: Option<Spanned<String>>,
         /// Whether the alerts are quiet at these times, or at all others.
         pub mode: Option<Spanned<MuteMode>>,
+        /// More times that count as well.
+        pub during: Vec<Block<During>>,
+    }
+}
+
+settings! {
+    /// One of the times of a mute; what is said narrows it.
+    pub struct During {
+        /// Days of the week: `sunday`, `monday:friday`.
+        pub on: Vec<Spanned<String>>,
+        /// Start of the time of day: `02:00`.
+        pub from: Option<Spanned<String>>,
+        /// End of the time of day: `04:00`.
+        pub to: Option<Spanned<String>>,
+        /// Days of the month: `1:5`, `-3:-1`.
+        pub days_of_month: Vec<Spanned<String>>,
+        /// Months: `december`, `1:3`.
+        pub months: Vec<Spanned<String>>,
+        /// Years: `2026`, `2026:2028`.
+        pub years: Vec<Spanned<String>>,
+        /// Time zone: `Asia/Jakarta`; that of the mute when nothing is said.
+        pub timezone: Option<Spanned<String>>,
+    }
+}
+
+/// One of the times of a mute, wherever it is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Times<'a> {
+    /// Days of the week.
+    pub on: &'a [Spanned<String>],
+    /// Start of the time of day.
+    pub from: Option<&'a Spanned<String>>,
+    /// End of the time of day.
+    pub to: Option<&'a Spanned<String>>,
+    /// Days of the month.
+    pub days_of_month: &'a [Spanned<String>],
+    /// Months.
+    pub months: &'a [Spanned<String>],
+    /// Years.
+    pub years: &'a [Spanned<String>],
+    /// Time zone; UTC when nothing is said.
+    pub timezone: Option<&'a Spanned<String>>,
+}
+
+impl Mute {
+    /// All times that it holds at: that of its own settings, unless it has only `during`, and those.
+    pub fn times(&self) -> Vec<Times<'_>> {
+        let Self {
+            name: _,
+            on,
+            from,
+            to,
+            days_of_month,
+            months,
+            years,
+            timezone,
+            when: _,
+            mode: _,
+            during,
+        } = self;
+        let (from, to, timezone) = (from.as_ref(), to.as_ref(), timezone.as_ref());
+        let own = Times { on, from, to, days_of_month, months, years, timezone };
+        let says =
+            !(on.is_empty() && days_of_month.is_empty() && months.is_empty() && years.is_empty())
+                || from.is_some()
+                || to.is_some();
+        let also = during.iter().map(|more| Times {
+            on: &more.on,
+            from: more.from.as_ref(),
+            to: more.to.as_ref(),
+            days_of_month: &more.days_of_month,
+            months: &more.months,
+            years: &more.years,
+            timezone: more.timezone.as_ref().or(timezone),
+        });
+        (says || during.is_empty()).then_some(own).into_iter().chain(also).collect()
     }
 }
 
