@@ -1,24 +1,23 @@
 //! The API of Prometheus and the plain pages, over real HTTP.
 
+mod pages;
+mod programs;
+mod server;
+
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
+use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stackctl::model::{BucketSpan, Exemplar, Histogram, Labels, Metadata, MetricType, Timestamp};
-use stackctl::notify::Addresses;
-use stackctl::rules::{self, Defaults, RuleText};
-use stackctl::scrape::{DroppedTarget, Health, PoolStatus, TargetStatus};
-use stackctl::storage::{
-    Append, Batch, ExemplarRow, FloatRow, HistogramRow, MemoryStore, MetadataRow,
-};
-use stackctl::web::{self, Loaded, Options, Prometheus};
+use stackctl::model::Labels;
+use stackctl::storage::{Append, Batch, FloatRow};
+use stackctl::web::{self, Options};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Needs, Test, find_program};
+use crate::support::{Needs, Test};
+use server::Server;
 
 pub const TESTS: &[Test] = &[
     ("a_server_that_opens_its_store_is_alive_and_not_ready", Needs::Nothing, starting),
@@ -38,259 +37,18 @@ pub const TESTS: &[Test] = &[
     ("nothing_is_answered_before_the_store_is_ready", Needs::Nothing, readiness),
     ("answers_are_compressed_and_open_to_other_origins", Needs::Nothing, headers),
     ("federation_gives_the_newest_samples", Needs::Nothing, federation),
-    ("self_metrics_are_well_formed", Needs::Program("promtool"), self_metrics),
-    ("every_page_is_html_with_its_texts_escaped", Needs::Nothing, pages),
-    ("a_bad_query_is_shown_with_a_caret", Needs::Nothing, page_of_a_bad_query),
+    ("self_metrics_are_well_formed", Needs::Program("promtool"), programs::self_metrics),
+    ("every_page_is_html_with_its_texts_escaped", Needs::Nothing, pages::pages),
+    ("a_bad_query_is_shown_with_a_caret", Needs::Nothing, pages::page_of_a_bad_query),
     ("a_route_prefix_moves_everything", Needs::Nothing, route_prefix),
     ("a_shutdown_lets_open_requests_finish", Needs::Nothing, graceful_shutdown),
-    ("promtool_asks_instant_range_series_and_labels", Needs::Program("promtool"), promtool),
-    ("chromium_draws_the_chart", Needs::Program("chromium"), chromium),
+    (
+        "promtool_asks_instant_range_series_and_labels",
+        Needs::Program("promtool"),
+        programs::promtool,
+    ),
+    ("chromium_draws_the_chart", Needs::Program("chromium"), programs::chromium),
 ];
-
-/// 2026-03-02 09:00:00 UTC.
-const NOON: Timestamp = 1_772_442_000_000;
-
-struct Server {
-    address: SocketAddr,
-    web: Arc<Prometheus>,
-    store: Arc<MemoryStore>,
-    shutdown: CancellationToken,
-    runtime: tokio::runtime::Runtime,
-    reloads: Arc<AtomicBool>,
-}
-
-struct Answer {
-    status: u16,
-    headers: String,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn text(&self) -> String {
-        String::from_utf8(self.body.clone()).expect("the body is UTF-8")
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.lines().find_map(|line| {
-            let (key, value) = line.split_once(':')?;
-            key.eq_ignore_ascii_case(name).then(|| value.trim())
-        })
-    }
-}
-
-impl Server {
-    fn start() -> Self {
-        Self::with(Options { enable_lifecycle: true, ..Options::default() })
-    }
-
-    fn with(options: Options) -> Self {
-        let store = Arc::new(MemoryStore::default());
-        fill(&store);
-        let (manager, _alerts) =
-            rules::Manager::new(Arc::clone(&store) as _, rules::Options::default());
-        let file = RuleText { name: "rules.yml".to_owned(), text: RULES.to_owned() };
-        let defaults = Defaults { interval: Duration::from_secs(30), query_offset: Duration::ZERO };
-        manager.apply(rules::load(&[file], defaults).expect("the rules are right"), NOON);
-        for group in manager.groups() {
-            group.evaluate(NOON);
-        }
-        let reloads = Arc::new(AtomicBool::new(true));
-        let outcome = Arc::clone(&reloads);
-        let web =
-            Prometheus::new(Arc::clone(&store) as _, Arc::new(manager), Arc::new(pools), options)
-                .on_reload(Arc::new(move || {
-                    let works = outcome.load(Ordering::Relaxed);
-                    Box::pin(
-                        async move { if works { Ok(()) } else { Err("no such file".to_owned()) } },
-                    )
-                }))
-                .with_alertmanagers(Arc::new(|| Addresses {
-                    active: vec!["http://127.0.0.1:9093/api/v2/alerts".to_owned()],
-                    dropped: vec!["http://127.0.0.1:9094/api/v2/alerts".to_owned()],
-                }));
-        web.set_loaded(Loaded {
-            config_yaml: "global:\n  scrape_interval: 15s # <&>\n".to_owned(),
-            external_labels: Labels::from_pairs([("dc", "eu1")]),
-            loaded_at: NOON,
-            ..Loaded::default()
-        });
-        web.set_ready(true);
-        let web = Arc::new(web);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .expect("a runtime starts");
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .expect("the loopback has ports");
-        let address = listener.local_addr().expect("it is bound");
-        let shutdown = CancellationToken::new();
-        runtime.spawn(web::serve(
-            listener,
-            web::router(Arc::clone(&web)),
-            web::Guard::default(),
-            shutdown.clone(),
-        ));
-        Self { address, web, store, shutdown, runtime, reloads }
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
-    fn ask(&self, request: &str) -> Answer {
-        let mut stream = TcpStream::connect(self.address).expect("the server listens");
-        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout can be set");
-        stream.write_all(request.as_bytes()).expect("the request is taken");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).expect("the answer ends");
-        let split = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
-        let head = String::from_utf8(answer[..split].to_vec()).expect("a head is ASCII");
-        let status = head.split(' ').nth(1).expect("a status").parse().expect("a number");
-        Answer { status, headers: head, body: answer[split + 4..].to_vec() }
-    }
-
-    fn send(&self, method: &str, path: &str, headers: &str) -> Answer {
-        let fixed = "Host: localhost\r\nConnection: close\r\n";
-        self.ask(&format!("{method} {path} HTTP/1.1\r\n{fixed}{headers}\r\n"))
-    }
-
-    fn get(&self, path: &str) -> Answer {
-        self.send("GET", path, "")
-    }
-
-    fn post(&self, path: &str, form: &str) -> Answer {
-        let length = form.len();
-        self.ask(&format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"
-        ))
-    }
-
-    fn data(&self, path: &str) -> Value {
-        let answer = self.get(path);
-        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
-        let mut json = answer.json();
-        assert_eq!(json["status"], "success");
-        json["data"].take()
-    }
-}
-
-const RULES: &str = r"
-groups:
-- name: g
-  interval: 30s
-  rules:
-  - record: job:up:sum
-    expr: sum by(job)(up)
-    labels: {site: a}
-  - alert: Down
-    expr: up == 0
-    for: 5m
-    keep_firing_for: 1m
-    labels: {severity: page}
-    annotations: {summary: 'is <down>'}
-- name: h
-  rules:
-  - record: broken
-    expr: up * on () up
-  - alert: Always
-    expr: vector(3) > 1
-";
-
-fn fill(store: &MemoryStore) {
-    let mut batch = Batch::default();
-    let mut put = |pairs: &[(&str, &str)], step: i64, values: &[f64]| {
-        let series = store.register(&Labels::from_pairs(pairs.iter().copied())).expect("room");
-        for (index, value) in values.iter().enumerate() {
-            let time = NOON - (values.len() as i64 - 1 - index as i64) * step;
-            batch.floats.push(FloatRow { series, time, start_time: 0, value: *value });
-        }
-        series
-    };
-    put(&[("__name__", "up"), ("instance", "127.0.0.1:1"), ("job", "bad")], 15_000, &[0.0]);
-    put(&[("__name__", "up"), ("instance", "a<b>\"c"), ("job", "prom")], 15_000, &[1.0]);
-    let counts: Vec<f64> = (0..40).map(|index| f64::from(index) * 1.5).collect();
-    let requests = put(&[("__name__", "requests_total"), ("code", "200")], 15_000, &counts);
-    let size = put(&[("__name__", "size"), ("unit", "x")], 15_000, &[]);
-    batch.histograms.push(HistogramRow {
-        series: size,
-        time: NOON,
-        start_time: 0,
-        value: Arc::new(Histogram {
-            schema: 0,
-            zero_threshold: 0.5,
-            zero_count: 1.0,
-            count: 4.0,
-            sum: 9.5,
-            positive_spans: vec![BucketSpan { offset: 0, length: 3 }],
-            positive: vec![1.0, 0.0, 2.0],
-            ..Histogram::default()
-        }),
-    });
-    batch.exemplars.push(ExemplarRow {
-        series: requests,
-        exemplar: Exemplar {
-            labels: Labels::from_pairs([("trace_id", "abc")]),
-            value: 6.0,
-            time: NOON - 500,
-        },
-    });
-    batch.metadata.push(MetadataRow {
-        family: "requests_total".to_owned(),
-        metadata: Metadata {
-            kind: MetricType::Counter,
-            help: "Requests \"served\".".to_owned(),
-            unit: String::new(),
-        },
-    });
-    let outcome = store.append(&batch).expect("the store is open");
-    assert!(outcome.rejected_floats.is_empty() && outcome.rejected_histograms.is_empty());
-}
-
-fn pools() -> Vec<PoolStatus> {
-    let labels = |pairs: &[(&str, &str)]| Labels::from_pairs(pairs.iter().copied());
-    let target = TargetStatus {
-        discovered_labels: labels(&[("__address__", "127.0.0.1:1"), ("job", "bad")]),
-        labels: labels(&[("instance", "127.0.0.1:1"), ("job", "bad")]),
-        scrape_url: "http://127.0.0.1:1/metrics".to_owned(),
-        health: Health::Down,
-        last_error: "connection <refused>".to_owned(),
-        last_scrape: Some(NOON + 250),
-        last_duration: Some(Duration::from_micros(1500)),
-        interval: Duration::from_secs(60),
-        timeout: Duration::from_secs(10),
-    };
-    let new = TargetStatus {
-        scrape_url: "http://db:9104/metrics".to_owned(),
-        health: Health::Unknown,
-        last_error: String::new(),
-        last_scrape: None,
-        last_duration: None,
-        ..target.clone()
-    };
-    let dropped = DroppedTarget { discovered_labels: labels(&[("__address__", "127.0.0.1:2")]) };
-    vec![
-        PoolStatus {
-            job: "new".to_owned(),
-            active: vec![new],
-            dropped: vec![dropped],
-            dropped_count: 3,
-        },
-        PoolStatus {
-            job: "bad".to_owned(),
-            active: vec![target],
-            dropped: vec![],
-            dropped_count: 0,
-        },
-    ]
-}
 
 fn instant_query() {
     let server = Server::start();
@@ -837,87 +595,6 @@ fn federation() {
     assert_eq!(server.get("/federate?match[]=%28").status, 400);
 }
 
-fn self_metrics() {
-    let server = Server::start();
-    server.get("/api/v1/query?query=up");
-    server.get("/api/v1/query?query=%28");
-    let text = server.get("/metrics").text();
-    for line in [
-        r#"prometheus_http_requests_total{code="200",handler="/api/v1/query"} 1"#,
-        r#"prometheus_http_requests_total{code="400",handler="/api/v1/query"} 1"#,
-        r#"prometheus_http_request_duration_seconds_bucket{handler="/api/v1/query",le="+Inf"} 2"#,
-        r#"prometheus_rule_group_rules{rule_group="rules.yml;g"} 2"#,
-        r#"prometheus_rule_evaluation_failures_total{rule_group="rules.yml;h"} 1"#,
-        r#"prometheus_target_scrape_pool_targets{scrape_job="bad"} 1"#,
-        "prometheus_engine_queries 0",
-        "prometheus_engine_queries_concurrent_max 20",
-        "prometheus_config_last_reload_successful 1",
-        "stackctl_queries_total 1",
-    ] {
-        assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
-    }
-    assert!(text.contains("\nprocess_resident_memory_bytes ") && !text.contains("\ngo_"));
-    let mut lint = Command::new(find_program("promtool").expect("the test needs it"))
-        .args(["check", "metrics"])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .expect("promtool starts");
-    lint.stdin.take().expect("piped").write_all(text.as_bytes()).expect("promtool reads");
-    let output = lint.wait_with_output().expect("promtool ends");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned()
-        + &String::from_utf8_lossy(&output.stderr);
-    // Its style advice about Prometheus' own names aside, the page must parse.
-    assert!(!said.contains("error while linting"), "{said}");
-}
-
-fn pages() {
-    let server = Server::start();
-    let check = |path: &str, wanted: &[&str]| {
-        let answer = server.get(path);
-        let text = answer.text();
-        assert_eq!(answer.status, 200, "{path}: {text}");
-        assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
-        for part in wanted {
-            assert!(text.contains(part), "{path} lacks {part}:\n{text}");
-        }
-        assert!(!text.contains("<down>") && !text.contains("<refused>"), "{path} is not escaped");
-    };
-    check("/", &["0 / 2", "connection &lt;refused&gt;", "alerts firing, 1 pending"]);
-    check("/targets", &["connection &lt;refused&gt;", "http://db:9104/metrics", "1 dropped"]);
-    check("/alerts", &["is &lt;down&gt;", "severity=", "pending", "2026-03-02 09:00:00 UTC"]);
-    check("/rules", &["job:up:sum", "many-to-many", "sum by (job) (up)", "every 30s"]);
-    check("/config", &["scrape_interval: 15s # &lt;&amp;&gt;"]);
-    check("/status", &["Series in memory", "http://127.0.0.1:9093"]);
-    check(
-        "/graph?expr=up&end=2026-03-02+09:00:00",
-        &["2 series", "up{instance=&quot;a&lt;b&gt;\\&quot;c&quot;, job=&quot;prom&quot;}"],
-    );
-    check(
-        "/graph?g0.expr=rate(requests_total%5B1m%5D)&g0.tab=0&end=1772442000&range=10m",
-        &["<svg class=\"chart\"", "<polyline", "a point every 5s"],
-    );
-    check("/query?expr=%22%3Cscript%3E%22", &["&lt;script&gt;"]);
-    let missing = server.get("/nope%3Cb%3E");
-    assert_eq!(missing.status, 404);
-    assert!(missing.text().contains("There is no such page"));
-}
-
-fn page_of_a_bad_query() {
-    let server = Server::start();
-    let page = server.get("/graph?expr=sum(up)+%2B+xyz(up)").text();
-    assert!(
-        page.contains("1:11: parse error: unknown function with name &quot;xyz&quot;"),
-        "{page}"
-    );
-    assert!(page.contains("sum(up) + xyz(up)\n          ^^^"), "{page}");
-    let page = server.get("/graph?expr=up&range=x").text();
-    assert!(page.contains("&quot;x&quot; is not a length of time"), "{page}");
-    let page = server.get("/graph?expr=up+*+on()+up&end=1772442000").text();
-    assert!(page.contains("many-to-many matching not allowed"), "{page}");
-}
-
 fn route_prefix() {
     let server = Server::with(Options { route_prefix: "/prom".to_owned(), ..Options::default() });
     assert_eq!(server.get("/prom/-/healthy").status, 200);
@@ -949,73 +626,4 @@ fn graceful_shutdown() {
     stream.read_to_string(&mut answer).expect("the answer ends");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     server.runtime.shutdown_timeout(Duration::from_secs(5));
-}
-
-fn promtool() {
-    let server = Server::start();
-    let run = |arguments: &[&str]| {
-        let output = Command::new(find_program("promtool").expect("the test needs it"))
-            .arg("query")
-            .args(arguments)
-            .output()
-            .expect("promtool starts");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{arguments:?}: {said}");
-        String::from_utf8(output.stdout).expect("promtool writes UTF-8")
-    };
-    let url = server.url();
-    assert_eq!(
-        run(&["instant", "--time=1772442000", &url, "up"]),
-        "up{instance=\"127.0.0.1:1\", job=\"bad\"} => 0 @[1772442000]\n\
-         up{instance=\"a<b>\\\"c\", job=\"prom\"} => 1 @[1772442000]\n"
-    );
-    let range = run(&[
-        "range",
-        "--start=1772441970",
-        "--end=1772442000",
-        "--step=15s",
-        &url,
-        "requests_total",
-    ]);
-    assert_eq!(
-        range,
-        "requests_total{code=\"200\"} =>\n55.5 @[1772441970]\n57 @[1772441985]\n58.5 @[1772442000]\n"
-    );
-    let window = ["--start=1772438400", "--end=1772442000"];
-    assert_eq!(
-        run(&["series", "--match=requests_total", window[0], window[1], &url]),
-        "{__name__=\"requests_total\", code=\"200\"}\n"
-    );
-    assert_eq!(run(&["labels", window[0], window[1], &url, "job"]), "bad\nprom\n");
-}
-
-fn chromium() {
-    let server = Server::start();
-    let dir = tempfile::tempdir().expect("a folder");
-    let picture = dir.path().join("page.png");
-    let status = Command::new(find_program("chromium").expect("the test needs it"))
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--window-size=1000,900",
-        ])
-        .arg(format!("--user-data-dir={}", dir.path().join("profile").display()))
-        .arg(format!("--screenshot={}", picture.display()))
-        .arg(format!(
-            "{}/graph?expr=requests_total&tab=graph&range=10m&end=1772442000",
-            server.url()
-        ))
-        .output()
-        .expect("chromium starts");
-    let png = std::fs::read(&picture)
-        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&status.stderr)));
-    assert!(png.starts_with(b"\x89PNG"));
-    // An empty page of this size takes about 5 kB.
-    assert!(png.len() > 15_000, "the picture is empty: {} bytes", png.len());
 }
