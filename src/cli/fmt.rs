@@ -46,7 +46,7 @@ impl Fmt {
                 Ok(changed) => differs |= changed && (self.check || self.diff),
                 Err(err) => {
                     failed = true;
-                    printer::error(&format!("{err:#}"));
+                    printer::error(&crate::diag::chain(err.as_ref()));
                 }
             }
         }

@@ -164,7 +164,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(err) if is_closed_pipe(&err) => ExitCode::SUCCESS,
         Err(err) => {
-            printer::error(&format!("{err:#}"));
+            printer::error(&crate::diag::chain(err.as_ref()));
             ExitCode::from(COULD_NOT)
         }
     }

@@ -1,5 +1,6 @@
 //! Findings: what the user can mend, with code, place, message and help; and how they are shown.
 
+mod chain;
 mod files;
 mod finding;
 mod mend;
@@ -7,6 +8,7 @@ pub mod report;
 mod similar;
 mod span;
 
+pub use chain::chain;
 pub use files::{File, Files, Place, Unit};
 pub use finding::{Code, Finding, Findings, Fix, Label, Replacement, Severity};
 pub use mend::mend;

@@ -24,7 +24,8 @@ pub fn guard(locator: &Locator) -> anyhow::Result<Guard> {
         .collect::<anyhow::Result<Vec<_>>>()?;
     let sources = users.iter().map(|(_, file)| file.clone()).chain([rendered.clone()]).collect();
     let locator = locator.clone();
-    let make = move || read(&rendered, &users, &locator).map_err(|err| format!("{err:#}"));
+    let make =
+        move || read(&rendered, &users, &locator).map_err(|err| crate::diag::chain(err.as_ref()));
     Guard::new(Box::new(make), PathBuf::new(), sources).map_err(anyhow::Error::msg)
 }
 

@@ -40,7 +40,7 @@ pub async fn supervise<F>(
         }
         let reason = match ended {
             Ok(Ok(())) => "ended by itself".to_owned(),
-            Ok(Err(err)) => format!("{err:#}"),
+            Ok(Err(err)) => crate::diag::chain(err.as_ref()),
             Err(text) => format!("panicked: {text}"),
         };
         span.in_scope(|| error!("part failed: {reason}"));

@@ -393,7 +393,7 @@ impl Up {
     }
 
     async fn try_reload(&mut self, read: &Read, watched: &mut Watched) -> Result<String, String> {
-        let text = |err: anyhow::Error| format!("{err:#}");
+        let text = |err: anyhow::Error| crate::diag::chain(err.as_ref());
         // What changes from here on is another change.
         watched.changed();
         let source = read().map_err(text)?;
