@@ -1,0 +1,238 @@
+//! Where files that are no YAML and no JSON come from: line by line, by the words in them.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::compose::{container, reference};
+use super::marks::{Marks, Origin};
+use super::place::{Place, text};
+use super::prometheus::is;
+use crate::manifest::tree::Node;
+
+/// The lines of a text with the bytes they cover.
+pub fn lines(text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
+    let mut start = 0;
+    text.split_inclusive('\n').map(move |line| {
+        let range = start..start + line.trim_end().len();
+        start += line.len();
+        (range, line.trim())
+    })
+}
+
+/// Marks the list of variables that somebody has to fill in.
+pub fn variables(marks: &mut Marks, file: &str, root: Place) {
+    let of = |variable: &str| {
+        let by_node = root.all("secret").find(|secret| {
+            let said = secret.said("env");
+            said.is_some_and(|said| said.values.iter().any(|value| value.0 == variable))
+        });
+        by_node.map(|secret| (secret, secret.said("env").map_or(secret.span(), |said| said.span)))
+    };
+    for (range, line) in lines(file) {
+        let named = line.strip_prefix("# secret `").and_then(|rest| rest.strip_suffix('`'));
+        let variable = line.split_once('=').map(|(variable, _)| variable);
+        if let Some(secret) = named.and_then(|name| root.named("secret", name)) {
+            marks.stretch(range, Origin::named(secret));
+        } else if let Some(variable) = variable {
+            let wanted = |tag: &str, text: &str| tag == "env" && text == variable;
+            if let Some((secret, span)) = of(variable) {
+                marks.stretch(range, Origin { span, whole: span, ..Origin::named(secret) });
+            } else if let Some((span, node)) = reference(root.node, &wanted) {
+                let node = Place { node, shape: root.shape };
+                marks.stretch(range, Origin { span, whole: span, ..Origin::named(node) });
+            }
+        }
+    }
+}
+
+/// Marks what `make` can do with each container.
+pub fn makefile(marks: &mut Marks, file: &str, root: Place) {
+    let mut current = None;
+    for (range, line) in lines(file) {
+        let target = line.split_once(':').map(|(target, _)| target);
+        if let Some(target) = target.filter(|_| file[range.clone()].starts_with(char::is_alphabetic)) {
+            let name = target.strip_prefix("logs-").or(target.strip_prefix("restart-"));
+            current = name.and_then(|name| container(root, name));
+        }
+        // Recipes that name a container besides: `restart edge`.
+        let last = line.rsplit(' ').next().and_then(|word| container(root, word));
+        if let Some(node) = current.or(last.filter(|_| line.starts_with("$(COMPOSE)"))) {
+            marks.stretch(range, Origin::derived(node));
+        }
+    }
+}
+
+/// Marks what a MySQL exporter reads, or what makes its user.
+pub fn mysql(marks: &mut Marks, file: &str, exporter: Place) {
+    marks.stretch(0..file.len(), Origin::derived(exporter));
+    for (range, line) in lines(file) {
+        let keys: &[&str] = match line.split('=').next().unwrap_or_default().trim() {
+            "user" => &["user"],
+            "password" => &["password"],
+            "host" | "port" => &["target"],
+            _ => continue,
+        };
+        let said = keys.iter().find_map(|key| exporter.said(key));
+        if let Some(said) = said {
+            let origin =
+                Origin { span: said.span, whole: said.whole, ..Origin::named(exporter) };
+            marks.stretch(range, origin);
+        }
+    }
+}
+
+/// The service whose file is called just `Caddyfile`: the first with sites, or that passes metrics on.
+pub fn first_caddy(root: Place) -> Option<Place> {
+    let passes_on = |name: &str| {
+        root.all("service").filter_map(|service| service.one("metrics")?.said("via")).any(|via| {
+            via.values.iter().any(|value| value.0 == name)
+        })
+    };
+    root.all("service").find(|service| {
+        service.one("site").is_some() || service.name().is_some_and(passes_on)
+    })
+}
+
+/// Marks a Caddyfile: its sites by their host, the lines in them by directive and value.
+pub fn caddyfile(marks: &mut Marks, file: &str, root: Place, caddy: Place) {
+    marks.stretch(0..file.len(), Origin::derived(caddy));
+    let mut inside: Vec<Option<Place>> = Vec::new();
+    for (range, line) in lines(file) {
+        if line == "}" {
+            let closed = inside.pop().flatten();
+            if let Some(node) = closed {
+                marks.stretch(range, Origin::derived(node));
+            }
+            continue;
+        }
+        let head = line.trim_end_matches('{').trim();
+        let parent = inside.iter().rev().find_map(|node| *node);
+        let node = match inside.is_empty() {
+            true => {
+                let site = caddy.named("site", head);
+                site.or(head.contains("http://localhost").then_some(caddy))
+            }
+            false => parent.and_then(|parent| directive(marks, &range, head, parent, root)),
+        };
+        if inside.is_empty()
+            && let Some(node) = node
+        {
+            marks.stretch(range, if is(node, "site") { Origin::named(node) } else { Origin::derived(node) });
+        }
+        if line.ends_with('{') {
+            inside.push(node.or(parent));
+        }
+    }
+}
+
+/// Marks a line inside of a site; gives the node that lines below it belong to.
+fn directive<'a>(
+    marks: &mut Marks,
+    range: &Range<usize>,
+    line: &str,
+    parent: Place<'a>,
+    root: Place<'a>,
+) -> Option<Place<'a>> {
+    let mut words = line.split_whitespace();
+    let keyword = words.next().unwrap_or_default();
+    let words: Vec<&str> = words.collect();
+    // Inside of the network: the service whose metrics are passed on.
+    let service = words.iter().find_map(|word| {
+        let host = word.split_once(':').map_or(*word, |(host, _)| host);
+        let by_path = |service: &Place| {
+            let metrics = service.one("metrics").filter(|metrics| metrics.said("via").is_some());
+            let path = metrics.map(|metrics| metrics.said("path"));
+            path.is_some_and(|path| {
+                path.map_or("/metrics".to_owned(), |said| said.values[0].0.clone()) == *word
+            })
+        };
+        root.named("service", host).or_else(|| root.all("service").find(by_path))
+    });
+    let fitting: Vec<Place> = parent.all(keyword).collect();
+    let says = |place: &&Place| {
+        let values = place.node.args.iter().chain(place.node.props.iter().map(|prop| &prop.value));
+        values.map(text).any(|value| {
+            let host = value.split_once(':').map_or(value.as_str(), |(host, _)| host);
+            words.iter().any(|word| {
+                *word == value || word.split_once(':').is_some_and(|(word, _)| word == host)
+            })
+        })
+    };
+    if let Some(node) = fitting.iter().find(says).or(fitting.first()) {
+        let origin = Origin { span: node.node.args.first().map_or(node.span(), |arg| arg.span), ..Origin::named(*node) };
+        marks.stretch(range.clone(), origin);
+        return Some(*node);
+    }
+    let pair = parent.said("header").filter(|_| keyword == "header").and_then(|said| {
+        said.pairs.into_iter().find(|pair| words.first() == Some(&pair.name))
+    });
+    if let Some(pair) = pair {
+        let origin = Origin { span: pair.span, whole: pair.whole, ..Origin::named(parent) };
+        marks.stretch(range.clone(), origin);
+        return None;
+    }
+    // `handle /api/*` belongs to what is passed on below that path.
+    let path = ["reverse_proxy", "redir"].iter().flat_map(|kind| parent.all(kind)).find(|node| {
+        node.name().is_some_and(|path| words.contains(&path))
+    });
+    if let Some(node) = path {
+        marks.stretch(range.clone(), Origin::derived(node));
+        return None;
+    }
+    if let Some(said) = parent.said(keyword) {
+        let origin = Origin { span: said.span, whole: said.whole, ..Origin::named(parent) };
+        marks.stretch(range.clone(), origin);
+        return None;
+    }
+    match service.and_then(|service| service.one("metrics")) {
+        Some(metrics) => {
+            marks.stretch(range.clone(), Origin::derived(metrics));
+            Some(metrics)
+        }
+        None => {
+            marks.stretch(range.clone(), Origin::derived(parent));
+            None
+        }
+    }
+}
+
+/// Marks the lines of any text by the values of the manifest that stand in them as words: the longest
+/// of a line counts, and a name more than another value.
+pub fn words(marks: &mut Marks, file: &str, root: Place, whole: Place) {
+    marks.stretch(0..file.len(), Origin::derived(whole));
+    let mut known: HashMap<String, Origin> = HashMap::new();
+    collect(root, &mut known);
+    let is_word = |c: char| c.is_alphanumeric() || "_-./:@%*".contains(c);
+    for (range, line) in lines(file) {
+        let words = line.split(|c| !is_word(c)).map(|word| word.trim_matches(['.', ':', '-']));
+        let pieces = words.flat_map(|word| std::iter::once(word).chain(word.split([':', '/', '='])));
+        let best = pieces.filter(|word| known.contains_key(*word)).max_by_key(|word| word.len());
+        if let Some(origin) = best.and_then(|word| known.get(word)) {
+            marks.stretch(range, origin.clone());
+        }
+    }
+}
+
+fn collect(place: Place, known: &mut HashMap<String, Origin>) {
+    for child in place.children() {
+        if let Some(name) = child.name().filter(|name| name.len() > 1) {
+            known.entry(name.to_owned()).or_insert_with(|| Origin::named(child));
+        }
+    }
+    values(place, place.node, known);
+    for child in place.children() {
+        collect(child, known);
+    }
+}
+
+fn values(place: Place, node: &Node, known: &mut HashMap<String, Origin>) {
+    for value in node.args.iter().chain(node.props.iter().map(|prop| &prop.value)) {
+        let text = text(value);
+        if text.len() > 2 && text != "true" && text != "false" {
+            let (span, whole) = (value.span, value.span);
+            known.entry(text).or_insert_with(|| Origin { span, whole, ..Origin::named(place) });
+        }
+    }
+    let plain = |child: &&Node| place.shape.child(&child.name.value).is_none_or(|it| it.shape.is_none());
+    node.children.iter().filter(plain).for_each(|child| values(place, child, known));
+}
