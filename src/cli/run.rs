@@ -46,7 +46,10 @@ impl Run {
         match self {
             Self::Prometheus(flags) => {
                 start_logging(&flags.log_level, "logfmt", verbose)?;
-                tokio::runtime::Runtime::new()?.block_on(run_prometheus(*flags))
+                let config = flags.config_file.clone();
+                let ended = tokio::runtime::Runtime::new()?.block_on(run_prometheus(*flags));
+                // A rendered file is mended in its manifest.
+                ended.inspect_err(|err| super::why::explain(&config, &format!("{err:#}")))
             }
             Self::NodeExporter(Rest { arguments }) => {
                 let Some(matches) = matches(node::command(), &arguments)? else {

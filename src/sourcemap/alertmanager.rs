@@ -142,6 +142,9 @@ fn branches(marks: &mut Marks, list: &Item, node: Place, parent: Place, mutes: &
             said(when, "to").as_deref() == receiver
         });
         let mute = mutes.iter().find(|mute| fits(mute, "when"));
+        // One whose receiver was changed by hand.
+        let alike = || whens.iter().find(|when| fits(when, "match"));
+        let when = when.or_else(|| if mute.is_none() { alike() } else { None });
         match (when, mute) {
             (Some(when), _) => {
                 let words = if texts.is_empty() { "all others".to_owned() } else { texts.join(", ") };

@@ -44,6 +44,12 @@ pub fn config(marks: &mut Marks, file: &Item, root: Place) {
             "secrets" => {
                 for item in item.items() {
                     secret(marks, item, item.key(), root);
+                    let used = |tag: &str, text: &str| tag == "secret" && text == item.key();
+                    if let (Some(mark), Some((span, _))) =
+                        (marks.0.last_mut(), reference(root.node, &used))
+                    {
+                        mark.origin.also.push(span);
+                    }
                     if let Some(node) = root.named("secret", item.key()) {
                         marks.deep(item, &[node], &[("file", "file"), ("environment", "env")]);
                     }
@@ -387,6 +393,12 @@ fn mount(marks: &mut Marks, item: &Item, node: Place, root: Place) {
         if said.iter().any(|(path, _)| inside == format!("/run/file_sd/{}", folder(path))) {
             return marks.put(item, Origin::named(discovery));
         }
+    }
+    if let Some(folder) = text.strip_prefix("./monitoring/")
+        && text.contains("/grants.sh")
+    {
+        let exporter = folder.split('/').next().and_then(|host| container(root, host));
+        return marks.put(item, Origin::derived(exporter.unwrap_or(node)));
     }
     if text.contains("dashboard") {
         return marks.setting(item, &[node], &["dashboard"]);

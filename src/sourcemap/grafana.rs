@@ -316,7 +316,9 @@ fn datasource(marks: &mut Marks, item: &Item, from: &[Place], root: Place) {
             let how = How::Default("datasource".to_owned());
             marks.put(item, Origin { how, ..Origin::derived(from[0]) });
             if let Some(mark) = marks.0.last_mut() {
+                let said = ["uid", "type"].iter().filter_map(|key| own.said(key));
                 mark.origin.also.push(own.span());
+                mark.origin.also.extend(said.map(|said| said.span));
             }
         }
         _ => marks.setting(item, from, &["datasource"]),

@@ -1,10 +1,12 @@
 //! What is known of a rendered file: stretches of it, each with the place it comes from.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::item::{Data, Item};
 use super::place::{Place, Said};
 use crate::diag::Span;
+use crate::manifest::tree::Node;
 
 /// How a stretch of a rendered file comes from a place of the manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -201,8 +203,34 @@ impl Marks {
         }
     }
 
+    /// What a value refers to has a part in what comes of it: a secret says where it is.
+    pub fn refer(&mut self, root: Place) {
+        let mut values = HashMap::new();
+        references(root, root.node, &mut values);
+        for Mark { origin, .. } in &mut self.0 {
+            if let Some(secret) = values.get(&origin.span)
+                && !origin.also.contains(secret)
+            {
+                origin.also.push(*secret);
+            }
+        }
+    }
+
     /// What covers a byte, from the outside to the inside.
     pub fn at(&self, offset: usize) -> impl DoubleEndedIterator<Item = &Mark> {
         self.0.iter().filter(move |mark| mark.range.contains(&offset))
     }
+}
+
+/// The values that refer to a secret, and the secret's place.
+fn references(root: Place, node: &Node, found: &mut HashMap<Span, Span>) {
+    let values = node.args.iter().chain(node.props.iter().map(|prop| &prop.value));
+    for value in values {
+        if value.tag.as_ref().is_some_and(|tag| tag.value == "secret")
+            && let Some(secret) = value.text().and_then(|name| root.named("secret", name))
+        {
+            found.insert(value.span, secret.span());
+        }
+    }
+    node.children.iter().for_each(|child| references(root, child, found));
 }

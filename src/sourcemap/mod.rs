@@ -58,6 +58,7 @@ impl FileMap {
             _ => None,
         };
         mark(&mut marks, path, text, items.as_ref(), root, loaded);
+        marks.refer(root);
         let lines = text::lines(text)
             .map(|(range, line)| {
                 let indent = text[range.clone()].len() - text[range.clone()].trim_start().len();

@@ -43,12 +43,22 @@ impl<'a> Place<'a> {
 
     /// The first argument: the name of what has names.
     pub fn name(self) -> Option<&'a str> {
-        self.node.args.first().and_then(Value::text)
+        self.first().and_then(Value::text)
+    }
+
+    /// The first argument; in YAML it may have its own name.
+    fn first(self) -> Option<&'a Value> {
+        let named = || {
+            let key = self.shape.arguments().next()?.key;
+            let prop = self.node.props.iter().find(|prop| prop.name.value == key)?;
+            Some(&prop.value)
+        };
+        self.node.args.first().or_else(named)
     }
 
     /// What to point at for the node as a whole: its name, or the word that opens it.
     pub fn span(self) -> Span {
-        match self.node.args.first() {
+        match self.first() {
             Some(name) if self.shape.naming != Naming::Anonymous => name.span,
             _ => self.node.name.span,
         }

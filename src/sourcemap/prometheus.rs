@@ -335,8 +335,11 @@ fn labels(marks: &mut Marks, list: &Item, from: &[Place], source: Place) {
         });
         match pair {
             Some((place, pair)) => {
-                let origin = Origin { span: pair.span, whole: pair.whole, ..Origin::named(place) };
-                marks.put(step, origin);
+                let (span, whole) = (pair.span, pair.whole);
+                marks.put(step, Origin { span, whole, ..Origin::named(place) });
+                for item in step.items().iter().filter(|item| item.key() == "target_label") {
+                    marks.put(item, Origin { span: whole, whole, ..Origin::named(place) });
+                }
             }
             None => marks.put(step, Origin::derived(source)),
         }

@@ -3,6 +3,7 @@
 use super::item::Item;
 use super::marks::{Marks, Origin};
 use super::place::Place;
+use crate::diag::Span;
 
 /// Marks a file of rules.
 pub fn file(marks: &mut Marks, file: &Item, root: Place) {
@@ -41,6 +42,7 @@ fn group(marks: &mut Marks, item: &Item, node: Place, name: &str) {
                         place.name() == rule.str("alert").or(rule.str("record"))
                     };
                     let same = rules.get(at).filter(fits).or_else(|| rules.iter().find(fits));
+                    let same = same.or(rules.get(at).filter(|_| rules.len() == item.items().len()));
                     if let Some(same) = same {
                         self::rule(marks, rule, *same, node);
                     }
@@ -114,6 +116,7 @@ fn slo(marks: &mut Marks, item: &Item, slo: Place, name: &str) {
                 match (item.key(), name) {
                     ("expr", "slo:error_budget_remaining:ratio") => {
                         several(marks, item, slo, &["objective", "window"]);
+                        also(marks, slo.span());
                     }
                     ("expr", "slo:objective:ratio" | "slo:error_budget:ratio") => {
                         marks.setting(item, &from, &["objective"]);
@@ -121,7 +124,10 @@ fn slo(marks: &mut Marks, item: &Item, slo: Place, name: &str) {
                     ("expr", _) if kind == "record" => {
                         several(marks, item, slo, &["errors", "total"]);
                     }
-                    ("expr", _) => several(marks, item, slo, &["objective", "window"]),
+                    ("expr", _) => {
+                        several(marks, item, slo, &["objective", "window"]);
+                        also(marks, slo.span());
+                    }
                     ("labels", _) => {
                         marks.setting(item, &from, &["labels"]);
                         for item in item.items() {
@@ -148,6 +154,13 @@ fn slo(marks: &mut Marks, item: &Item, slo: Place, name: &str) {
                 }
             }
         }
+    }
+}
+
+/// A further place has a part in what was marked last.
+fn also(marks: &mut Marks, span: Span) {
+    if let Some(mark) = marks.0.last_mut() {
+        mark.origin.also.push(span);
     }
 }
 

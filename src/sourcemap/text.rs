@@ -36,7 +36,8 @@ pub fn variables(marks: &mut Marks, file: &str, root: Place) {
         } else if let Some(variable) = variable {
             let wanted = |tag: &str, text: &str| tag == "env" && text == variable;
             if let Some((secret, span)) = of(variable) {
-                marks.stretch(range, Origin { span, whole: span, ..Origin::named(secret) });
+                let also = vec![secret.span()];
+                marks.stretch(range, Origin { span, whole: span, also, ..Origin::named(secret) });
             } else if let Some((span, node)) = reference(root.node, &wanted) {
                 let node = Place { node, shape: root.shape };
                 marks.stretch(range, Origin { span, whole: span, ..Origin::named(node) });
@@ -55,8 +56,9 @@ pub fn makefile(marks: &mut Marks, file: &str, root: Place) {
             current = name.and_then(|name| container(root, name));
         }
         // Recipes that name a container besides: `restart edge`.
-        let last = line.rsplit(' ').next().and_then(|word| container(root, word));
-        if let Some(node) = current.or(last.filter(|_| line.starts_with("$(COMPOSE)"))) {
+        let mut words = line.split(' ').skip(1).filter(|_| line.starts_with("$(COMPOSE)"));
+        let last = words.find_map(|word| container(root, word));
+        if let Some(node) = current.or(last) {
             marks.stretch(range, Origin::derived(node));
         }
     }

@@ -8,6 +8,7 @@ mod log;
 mod names;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::LazyLock;
 
@@ -46,12 +47,18 @@ pub struct Spot {
     pub line: usize,
     /// Column, from 1, where one was told.
     pub column: Option<usize>,
+    /// The bytes of what is spoken of, where it was found by its name.
+    range: Option<Range<usize>>,
 }
 
 impl Spot {
     /// What is known of the place, from the outside to the inside.
     pub fn marks(&self) -> Vec<&Mark> {
-        self.map.at(self.line, self.column)
+        let mut marks = self.map.at(self.line, self.column);
+        if let Some(range) = &self.range {
+            marks.retain(|mark| mark.range.start <= range.start && range.end <= mark.range.end);
+        }
+        marks
     }
 
     /// The place inside of an expression that stands in the manifest as it was read: `1:7: parse error`
@@ -160,7 +167,7 @@ impl<'a, Load: FnMut(&str) -> FileMap> Reader<'a, Load> {
             // A line behind the last one: the text ended too early.
             let line = line.min(map.len());
             let column = column.filter(|_| !map.at(line, column).is_empty());
-            return (!map.at(line, column).is_empty()).then_some(Spot { map, line, column });
+            return (!map.at(line, column).is_empty()).then_some(Spot { map, line, column, range: None });
         }
         let told = self.file.into_iter();
         let others = names::kinds(text, fields).iter().flat_map(|kind| {
@@ -170,9 +177,9 @@ impl<'a, Load: FnMut(&str) -> FileMap> Reader<'a, Load> {
         for path in candidates {
             let map = self.map(path);
             let found = map.items.as_ref().and_then(|items| names::find(items, text, fields));
-            if let Some(offset) = found {
-                let line = map.line_at(offset);
-                return Some(Spot { map, line, column: None });
+            if let Some(range) = found {
+                let line = map.line_at(range.start);
+                return Some(Spot { map, line, column: None, range: Some(range) });
             }
         }
         None

@@ -1,5 +1,7 @@
 //! Places that messages tell by names and values alone.
 
+use std::ops::Range;
+
 use super::super::item::{Data, Item};
 use super::pattern;
 
@@ -19,9 +21,9 @@ pub fn kinds(text: &str, fields: &[(String, String)]) -> &'static [&'static str]
     }
 }
 
-/// Offset of what a message speaks of: inside of the job, rule, receiver or service that it names, the
+/// The bytes of what a message speaks of: inside of the job, rule, receiver or service that it names, the
 /// value or setting that it names.
-pub fn find(file: &Item, text: &str, fields: &[(String, String)]) -> Option<usize> {
+pub fn find(file: &Item, text: &str, fields: &[(String, String)]) -> Option<Range<usize>> {
     let (scope, used) = match scope(file, text, fields) {
         Some((item, used)) => (Some(item), used),
         None => (None, Vec::new()),
@@ -42,7 +44,7 @@ pub fn find(file: &Item, text: &str, fields: &[(String, String)]) -> Option<usiz
         .find_map(|value| search(inside, &|item| exact(item, value)))
         .or_else(|| values.iter().find_map(|value| search(inside, &|item| part(item, value))));
     let found = found.or(scope.map(|scope| first_line(scope, text)));
-    found.map(|item| item.range.start)
+    found.map(|item| item.range.clone())
 }
 
 /// Of a rule, the setting that is spoken of; else its first line.
