@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::telemetry;
+use super::{telemetry, why};
 use crate::exporters::serving::Serving;
 use crate::exporters::{footprint, http, mysql, node};
 use crate::runner::ports;
@@ -49,7 +49,9 @@ impl Run {
                 let config = flags.config_file.clone();
                 let ended = tokio::runtime::Runtime::new()?.block_on(run_prometheus(*flags));
                 // A rendered file is mended in its manifest.
-                ended.inspect_err(|err| super::why::explain(&config, &format!("{err:#}")))
+                ended.inspect_err(|err| {
+                    why::explain(&why::Wanted::default(), Some(&config), &format!("{err:#}"));
+                })
             }
             Self::NodeExporter(Rest { arguments }) => {
                 let Some(matches) = matches(node::command(), &arguments)? else {

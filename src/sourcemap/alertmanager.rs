@@ -38,7 +38,8 @@ pub fn config(marks: &mut Marks, file: &Item, root: Place) {
             "time_intervals" => {
                 marks.setting(item, &from, &["mute"]);
                 for item in item.items() {
-                    if let Some(mute) = manager.named("mute", item.str("name").unwrap_or_default()) {
+                    if let Some(mute) = manager.named("mute", item.str("name").unwrap_or_default())
+                    {
                         interval(marks, item, mute);
                     }
                 }
@@ -138,21 +139,27 @@ fn branches(marks: &mut Marks, list: &Item, node: Place, parent: Place, mutes: &
         let fits = |place: &&Place, key: &str| {
             said(place, key).map_or_else(Vec::new, |text| matchers(&text)) == texts
         };
-        let when = whens.iter().filter(|when| fits(when, "match")).find(|when| {
-            said(when, "to").as_deref() == receiver
-        });
+        let when = whens
+            .iter()
+            .filter(|when| fits(when, "match"))
+            .find(|when| said(when, "to").as_deref() == receiver);
         let mute = mutes.iter().find(|mute| fits(mute, "when"));
         // One whose receiver was changed by hand.
         let alike = || whens.iter().find(|when| fits(when, "match"));
         let when = when.or_else(|| if mute.is_none() { alike() } else { None });
         match (when, mute) {
             (Some(when), _) => {
-                let words = if texts.is_empty() { "all others".to_owned() } else { texts.join(", ") };
+                let words =
+                    if texts.is_empty() { "all others".to_owned() } else { texts.join(", ") };
                 marks.object(item, *when, format!("route for {words}"));
                 route(marks, item, *when, *when, mutes);
             }
             (None, Some(mute)) => {
-                marks.object(item, *mute, format!("branch of mute `{}`", mute.name().unwrap_or("")));
+                marks.object(
+                    item,
+                    *mute,
+                    format!("branch of mute `{}`", mute.name().unwrap_or("")),
+                );
                 for item in item.items() {
                     match item.key() {
                         "matchers" => matching(marks, item, *mute, "when"),

@@ -77,7 +77,8 @@ fn volume(marks: &mut Marks, item: &Item, root: Place, stack: Place) {
     }
     let names = root.said("volumes").map(|said| said.values).unwrap_or_default();
     if let Some((_, span)) = names.into_iter().find(|(name, _)| name == item.key()) {
-        let origin = Origin { span, whole: span, node: "volumes".to_owned(), ..Origin::named(stack) };
+        let origin =
+            Origin { span, whole: span, node: "volumes".to_owned(), ..Origin::named(stack) };
         marks.put(item, origin);
     }
 }
@@ -87,7 +88,9 @@ fn secret(marks: &mut Marks, item: &Item, name: &str, root: Place) {
     if let Some(node) = root.named("secret", name) {
         return marks.object(item, node, format!("secret `{name}`"));
     }
-    if let Some((span, node)) = reference(root.node, &|tag, text| tag != "secret" && slug(text) == name) {
+    if let Some((span, node)) =
+        reference(root.node, &|tag, text| tag != "secret" && slug(text) == name)
+    {
         let node = Place { node, shape: root.shape };
         marks.put(item, Origin { span, whole: span, ..Origin::named(node) });
     }
@@ -283,7 +286,8 @@ fn environment(marks: &mut Marks, map: &Item, node: Place, root: Place) {
             let setting = setting.to_ascii_lowercase();
             let said = node.all("oauth").find_map(|oauth| {
                 let provider = oauth.said("provider")?.values.first()?.0.clone();
-                let prefix = format!("{}_", if provider == "generic" { "generic_oauth" } else { &provider });
+                let prefix =
+                    format!("{}_", if provider == "generic" { "generic_oauth" } else { &provider });
                 Some((oauth, setting.strip_prefix(&prefix)?.to_owned()))
             });
             if let Some((oauth, key)) = said {

@@ -67,7 +67,9 @@ fn json_data(
             let from: Vec<Place> = from.iter().copied().chain(root.one("prometheus")).collect();
             marks.setting(item, &from, &["interval", "scrape_interval"]);
         }
-        "tlsAuthWithCACert" | "tlsCACert" => marks.setting(item, &[part.unwrap_or(source)], &["tls"]),
+        "tlsAuthWithCACert" | "tlsCACert" => {
+            marks.setting(item, &[part.unwrap_or(source)], &["tls"])
+        }
         "manageAlerts" => {
             marks.put(item, Origin::derived(root.one("alertmanager").unwrap_or(source)));
         }
@@ -136,9 +138,8 @@ pub fn dashboard(marks: &mut Marks, file: &Item, dashboard: Place, root: Place) 
                 let nodes = expected(dashboard);
                 let mut next = 0;
                 for item in flat {
-                    let fits = |place: &Place| {
-                        is(*place, "use") || place.name() == item.str("title")
-                    };
+                    let fits =
+                        |place: &Place| is(*place, "use") || place.name() == item.str("title");
                     let at = (next..nodes.len()).find(|at| fits(&nodes[*at]));
                     let Some(at) = at else { continue };
                     panel(marks, item, nodes[at], dashboard, root);
@@ -343,7 +344,11 @@ fn steps(marks: &mut Marks, item: &Item, node: Place) {
                     match node.all("threshold").find(fits) {
                         Some(threshold) => {
                             marks.object(step, threshold, "a threshold");
-                            marks.deep(step, &[threshold], &[("color", "color"), ("value", "value")]);
+                            marks.deep(
+                                step,
+                                &[threshold],
+                                &[("color", "color"), ("value", "value")],
+                            );
                         }
                         None => marks.setting(step, &[node], &["threshold"]),
                     }

@@ -100,9 +100,9 @@ impl Marks {
     /// Marks an item, and everything in it, by what is said of one of some settings; the first that is
     /// said counts, of the first node that says one.
     pub fn setting(&mut self, item: &Item, from: &From, keys: &[&str]) {
-        let said = from.iter().find_map(|place| {
-            keys.iter().find_map(|key| Some((*place, *key, place.said(key)?)))
-        });
+        let said = from
+            .iter()
+            .find_map(|place| keys.iter().find_map(|key| Some((*place, *key, place.said(key)?))));
         let Some((place, key, said)) = said else {
             let could = from
                 .iter()

@@ -27,8 +27,8 @@ use crate::diag::{FileId, Files, Place as Position, Span};
 use crate::manifest::Loaded;
 use crate::manifest::tree::Node;
 use item::Item;
-pub use marks::{How, Mark, Origin};
 use marks::Marks;
+pub use marks::{How, Mark, Origin};
 use place::Place;
 
 /// Where a rendered file comes from.
@@ -183,7 +183,9 @@ fn mark(
         ("monitoring/grafana-datasources.yml", Some(items)) => {
             grafana::datasources(marks, items, root);
         }
-        ("monitoring/grafana-dashboards.yml", Some(items)) => grafana::providers(marks, items, root),
+        ("monitoring/grafana-dashboards.yml", Some(items)) => {
+            grafana::providers(marks, items, root)
+        }
         ("compose.yaml", Some(items)) => compose::config(marks, items, root),
         (".env.example", _) => self::text::variables(marks, text, root),
         ("Makefile", _) => self::text::makefile(marks, text, root),
@@ -192,7 +194,9 @@ fn mark(
             (Some(items), None) if items.get("groups").is_some() => {
                 rules::file(marks, items, root);
             }
-            (Some(items), None) if path.ends_with(".json") => dashboard(marks, path, items, root, loaded),
+            (Some(items), None) if path.ends_with(".json") => {
+                dashboard(marks, path, items, root, loaded)
+            }
             _ if exporter.is_some() => {
                 exporter.into_iter().for_each(|exporter| self::text::mysql(marks, text, exporter));
             }
@@ -222,7 +226,9 @@ fn dashboard(marks: &mut Marks, path: &str, items: &Item, root: Place, loaded: &
     marks.object(items, node, format!("dashboard `{}`", node.name().unwrap_or_default()));
     marks.setting(items, &[node], &["from"]);
     let Some(Ok(id)) = loaded.files.named_at(from.span) else { return };
-    let Some(source) = loaded.files.get(*id).and_then(|file| Item::json(&file.text)) else { return };
+    let Some(source) = loaded.files.get(*id).and_then(|file| Item::json(&file.text)) else {
+        return;
+    };
     let source = source.get("dashboard").unwrap_or(&source);
     beside(marks, items, source, *id, node);
 }
@@ -244,7 +250,13 @@ fn beside(marks: &mut Marks, item: &Item, source: &Item, file: FileId, node: Pla
 
 /// The stretch of a manifest that a place asks about: a whole line, the node that opens in it and all
 /// that is inside; or, with a column, the innermost value or node there.
-pub fn asked(tree: &Node, files: &Files, file: FileId, line: usize, column: Option<usize>) -> Option<Span> {
+pub fn asked(
+    tree: &Node,
+    files: &Files,
+    file: FileId,
+    line: usize,
+    column: Option<usize>,
+) -> Option<Span> {
     let source = files.get(file)?;
     let range = source.line(line)?;
     if let Some(column) = column {

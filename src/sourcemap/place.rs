@@ -122,8 +122,13 @@ impl<'a> Place<'a> {
             said.values.push((text(&prop.value), prop.value.span));
         }
         for child in self.node.children.iter().filter(|child| child.name.value == key) {
+            let inner = self.shape.child(key).and_then(|child| child.shape);
+            let span = match inner {
+                Some(shape) => Place { node: child, shape }.span(),
+                None => child.args.first().map_or(child.name.span, |value| value.span),
+            };
             let said = found.get_or_insert(Said {
-                span: child.args.first().map_or(child.name.span, |value| value.span),
+                span,
                 whole: child.span,
                 values: Vec::new(),
                 pairs: Vec::new(),

@@ -253,7 +253,8 @@ impl<'a> Jobs<'a> {
         });
         let mut origin = Origin::derived(source);
         // The port of a part is the one on the host.
-        let counts = |place: Place| ["scrape", "exporter", "metrics"].iter().any(|it| is(place, it));
+        let counts =
+            |place: Place| ["scrape", "exporter", "metrics"].iter().any(|it| is(place, it));
         match said {
             Some((place, said)) if counts(place) => origin.also.push(said.span),
             _ => origin.also.extend(source.one("port").map(|port| port.span())),

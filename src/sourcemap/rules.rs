@@ -29,8 +29,10 @@ fn objective<'a>(root: Place<'a>, group: &str) -> Option<Place<'a>> {
 
 fn group(marks: &mut Marks, item: &Item, node: Place, name: &str) {
     marks.object(item, node, format!("group `{name}`"));
-    let rules: Vec<Place> =
-        node.children().filter(|child| ["alert", "record"].iter().any(|kind| is(child, kind))).collect();
+    let rules: Vec<Place> = node
+        .children()
+        .filter(|child| ["alert", "record"].iter().any(|kind| is(child, kind)))
+        .collect();
     for item in item.items() {
         match item.key() {
             "name" => marks.name(item, node),
@@ -38,9 +40,8 @@ fn group(marks: &mut Marks, item: &Item, node: Place, name: &str) {
                 marks.put(item, Origin::derived(node));
                 for (at, rule) in item.items().iter().enumerate() {
                     // By its place where it has its name, else (in a file changed by hand) by name.
-                    let fits = |place: &&Place| {
-                        place.name() == rule.str("alert").or(rule.str("record"))
-                    };
+                    let fits =
+                        |place: &&Place| place.name() == rule.str("alert").or(rule.str("record"));
                     let same = rules.get(at).filter(fits).or_else(|| rules.iter().find(fits));
                     let same = same.or(rules.get(at).filter(|_| rules.len() == item.items().len()));
                     if let Some(same) = same {

@@ -51,7 +51,9 @@ pub fn makefile(marks: &mut Marks, file: &str, root: Place) {
     let mut current = None;
     for (range, line) in lines(file) {
         let target = line.split_once(':').map(|(target, _)| target);
-        if let Some(target) = target.filter(|_| file[range.clone()].starts_with(char::is_alphabetic)) {
+        if let Some(target) =
+            target.filter(|_| file[range.clone()].starts_with(char::is_alphabetic))
+        {
             let name = target.strip_prefix("logs-").or(target.strip_prefix("restart-"));
             current = name.and_then(|name| container(root, name));
         }
@@ -76,8 +78,7 @@ pub fn mysql(marks: &mut Marks, file: &str, exporter: Place) {
         };
         let said = keys.iter().find_map(|key| exporter.said(key));
         if let Some(said) = said {
-            let origin =
-                Origin { span: said.span, whole: said.whole, ..Origin::named(exporter) };
+            let origin = Origin { span: said.span, whole: said.whole, ..Origin::named(exporter) };
             marks.stretch(range, origin);
         }
     }
@@ -86,13 +87,12 @@ pub fn mysql(marks: &mut Marks, file: &str, exporter: Place) {
 /// The service whose file is called just `Caddyfile`: the first with sites, or that passes metrics on.
 pub fn first_caddy(root: Place) -> Option<Place> {
     let passes_on = |name: &str| {
-        root.all("service").filter_map(|service| service.one("metrics")?.said("via")).any(|via| {
-            via.values.iter().any(|value| value.0 == name)
-        })
+        root.all("service")
+            .filter_map(|service| service.one("metrics")?.said("via"))
+            .any(|via| via.values.iter().any(|value| value.0 == name))
     };
-    root.all("service").find(|service| {
-        service.one("site").is_some() || service.name().is_some_and(passes_on)
-    })
+    root.all("service")
+        .find(|service| service.one("site").is_some() || service.name().is_some_and(passes_on))
 }
 
 /// Marks a Caddyfile: its sites by their host, the lines in them by directive and value.
@@ -119,7 +119,10 @@ pub fn caddyfile(marks: &mut Marks, file: &str, root: Place, caddy: Place) {
         if inside.is_empty()
             && let Some(node) = node
         {
-            marks.stretch(range, if is(node, "site") { Origin::named(node) } else { Origin::derived(node) });
+            marks.stretch(
+                range,
+                if is(node, "site") { Origin::named(node) } else { Origin::derived(node) },
+            );
         }
         if line.ends_with('{') {
             inside.push(node.or(parent));
@@ -161,22 +164,27 @@ fn directive<'a>(
         })
     };
     if let Some(node) = fitting.iter().find(says).or(fitting.first()) {
-        let origin = Origin { span: node.node.args.first().map_or(node.span(), |arg| arg.span), ..Origin::named(*node) };
+        let origin = Origin {
+            span: node.node.args.first().map_or(node.span(), |arg| arg.span),
+            ..Origin::named(*node)
+        };
         marks.stretch(range.clone(), origin);
         return Some(*node);
     }
-    let pair = parent.said("header").filter(|_| keyword == "header").and_then(|said| {
-        said.pairs.into_iter().find(|pair| words.first() == Some(&pair.name))
-    });
+    let pair = parent
+        .said("header")
+        .filter(|_| keyword == "header")
+        .and_then(|said| said.pairs.into_iter().find(|pair| words.first() == Some(&pair.name)));
     if let Some(pair) = pair {
         let origin = Origin { span: pair.span, whole: pair.whole, ..Origin::named(parent) };
         marks.stretch(range.clone(), origin);
         return None;
     }
     // `handle /api/*` belongs to what is passed on below that path.
-    let path = ["reverse_proxy", "redir"].iter().flat_map(|kind| parent.all(kind)).find(|node| {
-        node.name().is_some_and(|path| words.contains(&path))
-    });
+    let path = ["reverse_proxy", "redir"]
+        .iter()
+        .flat_map(|kind| parent.all(kind))
+        .find(|node| node.name().is_some_and(|path| words.contains(&path)));
     if let Some(node) = path {
         marks.stretch(range.clone(), Origin::derived(node));
         return None;
@@ -207,7 +215,8 @@ pub fn words(marks: &mut Marks, file: &str, root: Place, whole: Place) {
     let is_word = |c: char| c.is_alphanumeric() || "_-./:@%*".contains(c);
     for (range, line) in lines(file) {
         let words = line.split(|c| !is_word(c)).map(|word| word.trim_matches(['.', ':', '-']));
-        let pieces = words.flat_map(|word| std::iter::once(word).chain(word.split([':', '/', '='])));
+        let pieces =
+            words.flat_map(|word| std::iter::once(word).chain(word.split([':', '/', '='])));
         let best = pieces.filter(|word| known.contains_key(*word)).max_by_key(|word| word.len());
         if let Some(origin) = best.and_then(|word| known.get(word)) {
             marks.stretch(range, origin.clone());
@@ -235,6 +244,7 @@ fn values(place: Place, node: &Node, known: &mut HashMap<String, Origin>) {
             known.entry(text).or_insert_with(|| Origin { span, whole, ..Origin::named(place) });
         }
     }
-    let plain = |child: &&Node| place.shape.child(&child.name.value).is_none_or(|it| it.shape.is_none());
+    let plain =
+        |child: &&Node| place.shape.child(&child.name.value).is_none_or(|it| it.shape.is_none());
     node.children.iter().filter(plain).for_each(|child| values(place, child, known));
 }

@@ -43,7 +43,7 @@ impl Desk {
         let index = found.as_deref().map(Index::read).transpose()?.flatten();
         let folder = found.unwrap_or_else(|| PathBuf::from("."));
         let named = index.as_ref().map(|index| manifest_of(index, &folder));
-        let itself = file.filter(|file| Notation::of(file).is_some() && file.is_file());
+        let itself = file.filter(|file| is_manifest(file));
         let path = match (&wanted.manifest, named, itself) {
             (Some(manifest), _, _) => manifest.clone(),
             (None, Some(manifest), _) if manifest.is_file() => manifest,
@@ -65,6 +65,11 @@ impl Desk {
         }
         let outputs = render::plan(&loaded, &path, &folder)?;
         Ok(Self { loaded, outputs, folder })
+    }
+
+    /// Whether a file lies in a folder that was rendered to.
+    pub fn is_around(file: Option<&Path>) -> bool {
+        folder_of(file).is_some()
     }
 
     /// The output that a file is: by its path below the folder, as it stands there, or by its name.
@@ -190,7 +195,9 @@ impl State {
     pub fn note(&self, map: &FileMap, path: &str, line: usize) -> Option<String> {
         match self {
             State::AsRendered => None,
-            State::NotThere => Some(format!("`{path}` is not on disk; this is what would be rendered")),
+            State::NotThere => {
+                Some(format!("`{path}` is not on disk; this is what would be rendered"))
+            }
             State::Differs { .. } if self.line_is_rendered(map, line) => Some(format!(
                 "`{path}` on disk is not what the manifest renders (`stackctl render --diff`), but \
                  for lines like this one"
@@ -206,6 +213,20 @@ impl State {
 pub fn is_file(name: &str, file: &Path) -> bool {
     let absolute = |path: &Path| std::path::absolute(path).map(|path| tidied(&path)).ok();
     absolute(Path::new(name)) == absolute(file)
+}
+
+/// Whether a file is a manifest: a rendered one may be YAML or JSON as well.
+fn is_manifest(file: &Path) -> bool {
+    let reads = || {
+        let loaded = manifest::load(file, None);
+        loaded.is_ok_and(|loaded| loaded.findings.count(Severity::Error) == 0)
+    };
+    file.is_file()
+        && match Notation::of(file) {
+            Some(Notation::Kdl) => true,
+            Some(Notation::Yaml | Notation::Json) => reads(),
+            None => false,
+        }
 }
 
 /// The output folder around a file, or around the current folder.

@@ -10,7 +10,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 
-use self::desk::{Desk, ORIGIN, State, Wanted, is_file, short};
+pub use self::desk::Wanted;
+use self::desk::{Desk, ORIGIN, State, is_file, short};
 use self::seen::{Answer, SeenLine, SeenRange};
 use super::printer::{self, out};
 use crate::diag::{self, Files, Finding, Findings};
@@ -135,7 +136,11 @@ impl Desk {
                 .enumerate()
                 .filter_map(|(at, mark)| {
                     let text = map.line(at + 1).unwrap_or_default().to_owned();
-                    Some(SeenLine { line: at + 1, text, origin: self.seen_origin(&(*mark)?.origin) })
+                    Some(SeenLine {
+                        line: at + 1,
+                        text,
+                        origin: self.seen_origin(&(*mark)?.origin),
+                    })
                 })
                 .collect();
             writeln!(out(), "{}", serde_json::to_string_pretty(&answer)?)?;
@@ -261,11 +266,11 @@ fn print(finding: &Finding, files: &Files) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Shows what an error says of rendered files at its place in the manifest, as far as that is in reach:
-/// `file` lies in a folder that was rendered to.
-pub fn explain(file: &Path, error: &str) {
-    let wanted = Wanted::default();
-    if let Ok(desk) = Desk::new(&wanted, Some(file)) {
+/// Shows what an error says of rendered files at its place in the manifest, as far as that is in reach.
+/// `file` is one of them, where the folder is not told.
+pub fn explain(wanted: &Wanted, file: Option<&Path>, error: &str) {
+    let known = wanted.output.is_some() || Desk::is_around(file);
+    if known && let Ok(desk) = Desk::new(wanted, file) {
         desk.explain(error);
     }
 }

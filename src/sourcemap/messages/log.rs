@@ -34,7 +34,8 @@ pub fn read(line: &str) -> Option<Entry> {
     .trim();
     let fields = if line.starts_with('{') { json(line)? } else { logfmt(line)? };
     let mut entry = Entry { text: String::new(), fields };
-    let known = ["level", "lvl", "msg", "err", "error"].iter().any(|name| entry.get(name).is_some());
+    let known =
+        ["level", "lvl", "msg", "err", "error"].iter().any(|name| entry.get(name).is_some());
     if !known {
         return None;
     }
@@ -81,7 +82,8 @@ mod tests {
     fn errors_are_taken_out_of_log_lines() {
         let text = |line: &str| read(line).map(|entry| entry.text);
         assert_eq!(
-            text(r#"prometheus-1  | ts=2026 level=error msg="no" err="a: \"b\"\n  line 3: c""#).as_deref(),
+            text(r#"prometheus-1  | ts=2026 level=error msg="no" err="a: \"b\"\n  line 3: c""#)
+                .as_deref(),
             Some("a: \"b\"\n  line 3: c")
         );
         assert_eq!(text(r#"{"level":"error","msg":"m","err":"e"}"#).as_deref(), Some("e"));

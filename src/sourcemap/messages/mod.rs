@@ -73,7 +73,8 @@ impl Spot {
         if origin.how != How::Said || !says(files.text(origin.span), expr) {
             return None;
         }
-        let before: usize = expr.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
+        let before: usize =
+            expr.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
         let rest = expr.get(before..)?;
         let within = rest.char_indices().nth(column.checked_sub(1)?);
         let at = before + within.map_or(rest.len(), |(at, _)| at);
@@ -83,7 +84,8 @@ impl Spot {
 
 /// Whether a text of the manifest, in whatever quotes, is this one.
 fn says(source: &str, text: &str) -> bool {
-    let bare = |text: &str| text.chars().filter(|c| !" \n\t\"'#\\|-".contains(*c)).collect::<String>();
+    let bare =
+        |text: &str| text.chars().filter(|c| !" \n\t\"'#\\|-".contains(*c)).collect::<String>();
     bare(source) == bare(text)
 }
 
@@ -145,7 +147,9 @@ impl<'a, Load: FnMut(&str) -> FileMap> Reader<'a, Load> {
 
     /// Remembers the file that a text names.
     fn mention(&mut self, text: &str) -> Option<&'a str> {
-        let names = pattern!(r#"[^\s"'`()\[\]=:,]*(?:\.(?:ya?ml|json|cnf|tmpl|cfg)|Caddyfile[\w.-]*|Makefile)"#);
+        let names = pattern!(
+            r#"[^\s"'`()\[\]=:,]*(?:\.(?:ya?ml|json|cnf|tmpl|cfg)|Caddyfile[\w.-]*|Makefile)"#
+        );
         let found = names.find_iter(text).find_map(|name| {
             file_called(self.paths.iter().copied(), name.as_str().trim_end_matches('.'))
         });
@@ -167,12 +171,17 @@ impl<'a, Load: FnMut(&str) -> FileMap> Reader<'a, Load> {
             // A line behind the last one: the text ended too early.
             let line = line.min(map.len());
             let column = column.filter(|_| !map.at(line, column).is_empty());
-            return (!map.at(line, column).is_empty()).then_some(Spot { map, line, column, range: None });
+            return (!map.at(line, column).is_empty()).then_some(Spot {
+                map,
+                line,
+                column,
+                range: None,
+            });
         }
         let told = self.file.into_iter();
-        let others = names::kinds(text, fields).iter().flat_map(|kind| {
-            self.paths.iter().copied().filter(move |path| path.ends_with(kind))
-        });
+        let others = names::kinds(text, fields)
+            .iter()
+            .flat_map(|kind| self.paths.iter().copied().filter(move |path| path.ends_with(kind)));
         let candidates: Vec<&'a str> = told.chain(others).collect();
         for path in candidates {
             let map = self.map(path);

@@ -33,8 +33,11 @@ pub fn find(file: &Item, text: &str, fields: &[(String, String)]) -> Option<Rang
         r"(?i)fail|error|invalid|not |unknown|undefined|couldn't|cannot|multiple|greater|must|unexpected|repeated|missing"
     );
     let values: Vec<String> = if bad.is_match(text) { told(text) } else { Vec::new() };
-    let values: Vec<&str> =
-        values.iter().map(String::as_str).filter(|value| !used.iter().any(|it| it == value)).collect();
+    let values: Vec<&str> = values
+        .iter()
+        .map(String::as_str)
+        .filter(|value| !used.iter().any(|it| it == value))
+        .collect();
     let exact = |item: &Item, value: &str| item.text() == Some(value) || item.key() == value;
     let part = |item: &Item, value: &str| {
         value.len() > 2 && item.text().is_some_and(|text| text.contains(value))
@@ -65,7 +68,8 @@ fn scope<'a>(
     text: &str,
     fields: &[(String, String)],
 ) -> Option<(&'a Item, Vec<String>)> {
-    let field = |name: &str| fields.iter().find(|(it, _)| it == name).map(|(_, value)| value.clone());
+    let field =
+        |name: &str| fields.iter().find(|(it, _)| it == name).map(|(_, value)| value.clone());
     let quoted = |words: &regex::Regex| words.captures(text).map(|found| found[1].to_owned());
     if let Some(groups) = file.get("groups") {
         let group = quoted(pattern!(r#"group(?:name)?:? "([^"]*)""#)).or(field("group"))?;
@@ -92,16 +96,16 @@ fn scope<'a>(
         return Some((job, vec![name]));
     }
     if let Some(receivers) = file.get("receivers") {
-        let called = |name: &str| {
-            receivers.items().iter().rev().find(|item| item.str("name") == Some(name))
-        };
+        let called =
+            |name: &str| receivers.items().iter().rev().find(|item| item.str("name") == Some(name));
         if let Some((name, kind, at)) = integration(text) {
             let receiver = called(&name)?;
             let list = receiver.get(&format!("{kind}_configs"));
             let config = list.and_then(|list| list.items().get(at));
             return Some((config.or(list).unwrap_or(receiver), vec![name]));
         }
-        let name = quoted(pattern!(r#"(?:config name|receiver) "([^"]*)""#)).or(field("receiver"))?;
+        let name =
+            quoted(pattern!(r#"(?:config name|receiver) "([^"]*)""#)).or(field("receiver"))?;
         return called(&name).map(|receiver| (receiver, vec![name]));
     }
     if let Some(services) = file.get("services") {
@@ -121,7 +125,8 @@ fn scope<'a>(
         return services.get(&name).map(|service| (service, vec![name]));
     }
     let name = field("name").filter(|_| file.get("datasources").is_some())?;
-    let source = file.get("datasources")?.items().iter().find(|it| it.str("name") == Some(&name))?;
+    let source =
+        file.get("datasources")?.items().iter().find(|it| it.str("name") == Some(&name))?;
     Some((source, vec![name]))
 }
 
