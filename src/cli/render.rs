@@ -112,7 +112,7 @@ impl Render {
 }
 
 /// All outputs of a manifest for an output folder.
-pub fn plan(loaded: &Loaded, manifest: &Path, output: &Path) -> anyhow::Result<Vec<Output>> {
+fn plan(loaded: &Loaded, manifest: &Path, output: &Path) -> anyhow::Result<Vec<Output>> {
     let folder = match manifest.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -12,6 +12,7 @@
 
 mod alertmanager;
 mod compose;
+mod embedded;
 mod grafana;
 mod item;
 mod marks;
@@ -52,11 +53,7 @@ impl FileMap {
         let mut marks = Marks::default();
         let whole = root.one("stack").or(root.children().next()).unwrap_or(root);
         marks.stretch(0..text.len(), Origin::derived(whole));
-        let items = match path.rsplit_once('.').map(|(_, extension)| extension) {
-            Some("yml" | "yaml") => Item::yaml(text),
-            Some("json") => Item::json(text),
-            _ => None,
-        };
+        let items = items_of(path, text);
         mark(&mut marks, path, text, items.as_ref(), root, loaded);
         marks.refer(root);
         let lines = text::lines(text)
@@ -212,8 +209,34 @@ fn mark(
             _ => {
                 let whole = root.one("stack").unwrap_or(root);
                 self::text::words(marks, text, root, whole);
+                embedded(marks, text, root, loaded);
             }
         },
+    }
+}
+
+/// Files that stand in blocks of this one.
+fn embedded(marks: &mut Marks, text: &str, root: Place, loaded: &Loaded) {
+    for block in embedded::find(text) {
+        let path = match block.name.rsplit_once('.').map(|(_, extension)| extension) {
+            Some("yml" | "json" | "cnf") => format!("monitoring/{}", block.name),
+            _ => block.name.clone(),
+        };
+        let items = items_of(&path, &block.text);
+        let mut inner = Marks::default();
+        mark(&mut inner, &path, &block.text, items.as_ref(), root, loaded);
+        marks.0.extend(inner.0.into_iter().map(|mut mark| {
+            mark.range = block.outside(&mark.range);
+            mark
+        }));
+    }
+}
+
+fn items_of(path: &str, text: &str) -> Option<Item> {
+    match path.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("yml" | "yaml") => Item::yaml(text),
+        Some("json") => Item::json(text),
+        _ => None,
     }
 }
 

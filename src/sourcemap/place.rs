@@ -47,7 +47,7 @@ impl<'a> Place<'a> {
     }
 
     /// The first argument; in YAML it may have its own name.
-    fn first(self) -> Option<&'a Value> {
+    pub fn first(self) -> Option<&'a Value> {
         let named = || {
             let key = self.shape.arguments().next()?.key;
             let prop = self.node.props.iter().find(|prop| prop.name.value == key)?;

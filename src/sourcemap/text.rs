@@ -165,7 +165,7 @@ fn directive<'a>(
     };
     if let Some(node) = fitting.iter().find(says).or(fitting.first()) {
         let origin = Origin {
-            span: node.node.args.first().map_or(node.span(), |arg| arg.span),
+            span: node.first().map_or(node.span(), |arg| arg.span),
             ..Origin::named(*node)
         };
         marks.stretch(range.clone(), origin);
@@ -211,6 +211,16 @@ fn directive<'a>(
 pub fn words(marks: &mut Marks, file: &str, root: Place, whole: Place) {
     marks.stretch(0..file.len(), Origin::derived(whole));
     let mut known: HashMap<String, Origin> = HashMap::new();
+    // Containers are called by their own names.
+    for exporter in root.all("exporter") {
+        known.insert(
+            format!("{}-exporter", exporter.name().unwrap_or_default()),
+            Origin::derived(exporter),
+        );
+    }
+    for part in ["prometheus", "pushgateway", "alertmanager", "grafana"] {
+        known.extend(root.one(part).map(|node| (part.to_owned(), Origin::derived(node))));
+    }
     collect(root, &mut known);
     let is_word = |c: char| c.is_alphanumeric() || "_-./:@%*".contains(c);
     for (range, line) in lines(file) {

@@ -22,6 +22,7 @@ use crate::support::{Needs, Test, find_program, repository, stackctl};
 pub const TESTS: &[Test] = &[
     ("every_line_of_every_file_has_an_origin_in_the_manifest", Needs::Nothing, every_line),
     ("names_lead_to_where_they_are_written", Needs::Nothing, names),
+    ("files_in_blocks_of_other_files_are_known", Needs::Nothing, blocks),
     ("values_lead_to_where_they_are_written", Needs::Nothing, values),
     ("what_changes_with_a_value_comes_from_it", Needs::Nothing, changes),
     ("the_way_back_leads_to_the_same_line", Needs::Nothing, round_trip),
@@ -214,6 +215,28 @@ const LITERAL: &[&str] = &[
     "refresh_interval",
     "folder",
 ];
+
+/// What kubernetes gets: configuration files in the blocks of a ConfigMap.
+fn blocks() {
+    let case = case("examples/skincare.kdl", None);
+    let file = |path: &str| {
+        let output = case.outputs.iter().find(|output| output.path == path).expect("rendered");
+        String::from_utf8(output.bytes.clone()).expect("text")
+    };
+    let inner = file("monitoring/prometheus.yml");
+    let indented: String = inner.lines().map(|line| format!("    {line}\n")).collect();
+    let text = format!(
+        "kind: ConfigMap\nmetadata:\n  name: prometheus\ndata:\n  prometheus.yml: |\n{indented}"
+    );
+    let outer = FileMap::new(&case.loaded, "kubernetes/prometheus.yaml", &text);
+    let inner = FileMap::new(&case.loaded, "monitoring/prometheus.yml", &inner);
+    for (at, mark) in inner.by_line().into_iter().enumerate() {
+        let Some(mark) = mark.filter(|_| at > 0) else { continue };
+        let marks = outer.at(at + 6, None);
+        assert_eq!(marks.last().expect("an origin").origin, mark.origin, "line {}", at + 1);
+    }
+    assert_eq!(outer.at(3, None).last().expect("an origin").origin.node, "prometheus");
+}
 
 fn values() {
     let mut count = 0;
@@ -713,7 +736,7 @@ fn other_programs() {
         (
             "services.whatsapp.ports contains an invalid type, it should be a number, or an object",
             "service \"whatsapp\"",
-            "5555",
+            "port",
         ),
         ("services.db Additional property restart is not allowed", "service \"db\"", ""),
         (

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use crate::cli::{printer, render};
+use crate::cli::printer;
 use crate::diag::{Code, Finding, Severity, Span};
 use crate::manifest::{self, Format as Notation, Loaded, tidied};
-use crate::render::{Index, Output};
+use crate::render::{self, Beside, Index, Output, Setting};
 use crate::sourcemap::{FileMap, How, Mark, Origin, messages};
 
 /// What the answers are shown as; no rule finds it.
@@ -55,7 +55,8 @@ impl Desk {
             ),
             (None, None, None) => PathBuf::from("stack.kdl"),
         };
-        let profile = wanted.profile.clone().or(index.and_then(|index| index.profile));
+        let profile =
+            wanted.profile.clone().or(index.as_ref().and_then(|index| index.profile.clone()));
         // What rules say does not matter here: whoever asks may be looking for the mistake.
         let loaded = manifest::load(&path, profile.as_deref()).with_context(|| {
             format!("`why` needs the manifest of the rendered files: `{}`", path.display())
@@ -63,7 +64,17 @@ impl Desk {
         if loaded.findings.count(Severity::Error) > 0 {
             printer::note("the manifest cannot be read in full: `stackctl validate` says why");
         }
-        let outputs = render::plan(&loaded, &path, &folder)?;
+        let base = render::base_between(&path, &folder);
+        let sources = Beside(path.parent().unwrap_or(Path::new("")).to_owned());
+        let mut outputs = render::plan(&loaded.stack, &Setting { base: &base, sources: &sources })?;
+        // What was rendered for another target is explained as it stands there.
+        for path in index.iter().flat_map(|index| index.outputs.keys()) {
+            if outputs.iter().all(|output| output.path != *path)
+                && let Ok(text) = std::fs::read_to_string(folder.join(path))
+            {
+                outputs.push(Output::text(path, text));
+            }
+        }
         Ok(Self { loaded, outputs, folder })
     }
 
@@ -229,12 +240,14 @@ fn is_manifest(file: &Path) -> bool {
         }
 }
 
-/// The output folder around a file, or around the current folder.
+/// The output folder around a file, or else around the current folder.
 fn folder_of(file: Option<&Path>) -> Option<PathBuf> {
-    let start = file.and_then(Path::parent).filter(|_| file.is_some_and(Path::exists));
     let here = std::env::current_dir().unwrap_or_default();
-    let full = here.join(start.unwrap_or(Path::new("")));
-    let found = tidied(&full).ancestors().find(|path| Index::is_in(path)).map(Path::to_owned)?;
+    let around = |path: &Path| {
+        tidied(path).ancestors().find(|path| Index::is_in(path)).map(Path::to_owned)
+    };
+    let parent = file.filter(|file| file.exists()).and_then(Path::parent);
+    let found = parent.and_then(|parent| around(&here.join(parent))).or_else(|| around(&here))?;
     // Short in messages, where that is possible.
     Some(match found.strip_prefix(&here) {
         Ok(below) if below.as_os_str().is_empty() => PathBuf::from("."),
