@@ -11,6 +11,7 @@
 //! each line has an answer: at worst the node around it.
 
 mod alertmanager;
+mod caddy;
 mod compose;
 mod embedded;
 mod grafana;
@@ -200,10 +201,10 @@ fn mark(
             _ if name.starts_with("Caddyfile") => {
                 let caddy = match name.strip_prefix("Caddyfile.") {
                     Some(service) => root.named("service", service),
-                    None => text::first_caddy(root),
+                    None => caddy::first(root),
                 };
                 if let Some(caddy) = caddy {
-                    self::text::caddyfile(marks, text, root, caddy);
+                    caddy::file(marks, text, root, caddy);
                 }
             }
             _ => {

@@ -1,5 +1,6 @@
 //! Where `prometheus.yml` and the web configurations come from.
 
+use super::compose::container;
 use super::item::Item;
 use super::marks::{From, Marks, Origin};
 use super::place::Place;
@@ -154,7 +155,7 @@ impl<'a> Jobs<'a> {
     }
 
     /// The nodes of a job: what was said of it first, then what it follows from.
-    fn of(&self, name: &str) -> Vec<Place<'a>> {
+    fn of(&self, job: &Item, name: &str) -> Vec<Place<'a>> {
         let mut places = self.by_name.get(name).cloned().unwrap_or_default();
         let part = match name {
             "prometheus" => Some(self.prometheus),
@@ -164,6 +165,14 @@ impl<'a> Jobs<'a> {
         let derived = places.iter().any(|place| is(*place, "service") || is(*place, "exporter"));
         places.extend(part.filter(|_| !derived));
         if places.is_empty() {
+            // A name that was changed by hand: what is scraped tells as well.
+            let groups = job.get("static_configs").map_or(&[][..], Item::items);
+            let targets = groups.first().and_then(|group| group.get("targets"));
+            let target = targets.and_then(|targets| targets.items().first()?.text());
+            let host = target.map(|target| target.split(':').next().unwrap_or(target));
+            places.extend(host.and_then(|host| container(self.root, host)));
+        }
+        if places.is_empty() {
             places.push(self.prometheus);
         }
         places
@@ -172,7 +181,7 @@ impl<'a> Jobs<'a> {
     fn mark(&self, marks: &mut Marks, list: &Item) {
         for job in list.items() {
             let name = job.str("job_name").unwrap_or_default();
-            self.job(marks, job, name, &self.of(name));
+            self.job(marks, job, name, &self.of(job, name));
         }
     }
 
@@ -258,6 +267,11 @@ impl<'a> Jobs<'a> {
         match said {
             Some((place, said)) if counts(place) => origin.also.push(said.span),
             _ => origin.also.extend(source.one("port").map(|port| port.span())),
+        }
+        // Through a proxy: what that is called, and where it listens.
+        for via in from.iter().filter_map(|place| place.said("via")) {
+            let proxy = via.values.first().and_then(|(name, _)| self.root.named("service", name));
+            origin.also.extend(proxy.map(|proxy| proxy.span()));
         }
         origin
     }

@@ -6,7 +6,6 @@ use std::ops::Range;
 use super::compose::{container, reference};
 use super::marks::{Marks, Origin};
 use super::place::{Place, text};
-use super::prometheus::is;
 use crate::manifest::tree::Node;
 
 /// The lines of a text with the bytes they cover.
@@ -80,128 +79,6 @@ pub fn mysql(marks: &mut Marks, file: &str, exporter: Place) {
         if let Some(said) = said {
             let origin = Origin { span: said.span, whole: said.whole, ..Origin::named(exporter) };
             marks.stretch(range, origin);
-        }
-    }
-}
-
-/// The service whose file is called just `Caddyfile`: the first with sites, or that passes metrics on.
-pub fn first_caddy(root: Place) -> Option<Place> {
-    let passes_on = |name: &str| {
-        root.all("service")
-            .filter_map(|service| service.one("metrics")?.said("via"))
-            .any(|via| via.values.iter().any(|value| value.0 == name))
-    };
-    root.all("service")
-        .find(|service| service.one("site").is_some() || service.name().is_some_and(passes_on))
-}
-
-/// Marks a Caddyfile: its sites by their host, the lines in them by directive and value.
-pub fn caddyfile(marks: &mut Marks, file: &str, root: Place, caddy: Place) {
-    marks.stretch(0..file.len(), Origin::derived(caddy));
-    let mut inside: Vec<Option<Place>> = Vec::new();
-    for (range, line) in lines(file) {
-        if line == "}" {
-            let closed = inside.pop().flatten();
-            if let Some(node) = closed {
-                marks.stretch(range, Origin::derived(node));
-            }
-            continue;
-        }
-        let head = line.trim_end_matches('{').trim();
-        let parent = inside.iter().rev().find_map(|node| *node);
-        let node = match inside.is_empty() {
-            true => {
-                let site = caddy.named("site", head);
-                site.or(head.contains("http://localhost").then_some(caddy))
-            }
-            false => parent.and_then(|parent| directive(marks, &range, head, parent, root)),
-        };
-        if inside.is_empty()
-            && let Some(node) = node
-        {
-            marks.stretch(
-                range,
-                if is(node, "site") { Origin::named(node) } else { Origin::derived(node) },
-            );
-        }
-        if line.ends_with('{') {
-            inside.push(node.or(parent));
-        }
-    }
-}
-
-/// Marks a line inside of a site; gives the node that lines below it belong to.
-fn directive<'a>(
-    marks: &mut Marks,
-    range: &Range<usize>,
-    line: &str,
-    parent: Place<'a>,
-    root: Place<'a>,
-) -> Option<Place<'a>> {
-    let mut words = line.split_whitespace();
-    let keyword = words.next().unwrap_or_default();
-    let words: Vec<&str> = words.collect();
-    // Inside of the network: the service whose metrics are passed on.
-    let service = words.iter().find_map(|word| {
-        let host = word.split_once(':').map_or(*word, |(host, _)| host);
-        let by_path = |service: &Place| {
-            let metrics = service.one("metrics").filter(|metrics| metrics.said("via").is_some());
-            let path = metrics.map(|metrics| metrics.said("path"));
-            path.is_some_and(|path| {
-                path.map_or("/metrics".to_owned(), |said| said.values[0].0.clone()) == *word
-            })
-        };
-        root.named("service", host).or_else(|| root.all("service").find(by_path))
-    });
-    let fitting: Vec<Place> = parent.all(keyword).collect();
-    let says = |place: &&Place| {
-        let values = place.node.args.iter().chain(place.node.props.iter().map(|prop| &prop.value));
-        values.map(text).any(|value| {
-            let host = value.split_once(':').map_or(value.as_str(), |(host, _)| host);
-            words.iter().any(|word| {
-                *word == value || word.split_once(':').is_some_and(|(word, _)| word == host)
-            })
-        })
-    };
-    if let Some(node) = fitting.iter().find(says).or(fitting.first()) {
-        let origin = Origin {
-            span: node.first().map_or(node.span(), |arg| arg.span),
-            ..Origin::named(*node)
-        };
-        marks.stretch(range.clone(), origin);
-        return Some(*node);
-    }
-    let pair = parent
-        .said("header")
-        .filter(|_| keyword == "header")
-        .and_then(|said| said.pairs.into_iter().find(|pair| words.first() == Some(&pair.name)));
-    if let Some(pair) = pair {
-        let origin = Origin { span: pair.span, whole: pair.whole, ..Origin::named(parent) };
-        marks.stretch(range.clone(), origin);
-        return None;
-    }
-    // `handle /api/*` belongs to what is passed on below that path.
-    let path = ["reverse_proxy", "redir"]
-        .iter()
-        .flat_map(|kind| parent.all(kind))
-        .find(|node| node.name().is_some_and(|path| words.contains(&path)));
-    if let Some(node) = path {
-        marks.stretch(range.clone(), Origin::derived(node));
-        return None;
-    }
-    if let Some(said) = parent.said(keyword) {
-        let origin = Origin { span: said.span, whole: said.whole, ..Origin::named(parent) };
-        marks.stretch(range.clone(), origin);
-        return None;
-    }
-    match service.and_then(|service| service.one("metrics")) {
-        Some(metrics) => {
-            marks.stretch(range.clone(), Origin::derived(metrics));
-            Some(metrics)
-        }
-        None => {
-            marks.stretch(range.clone(), Origin::derived(parent));
-            None
         }
     }
 }

@@ -34,6 +34,7 @@ pub const TESTS: &[Test] = &[
     ("promtools_complaints_find_their_place", Needs::Program("promtool"), promtool),
     ("amtools_complaints_find_their_place", Needs::Program("amtool"), amtool),
     ("complaints_of_other_programs_find_their_place", Needs::Nothing, other_programs),
+    ("a_part_that_does_not_start_names_the_manifests_place", Needs::Nothing, own_errors),
     ("what_cannot_be_placed_is_passed_on", Needs::Nothing, passed_on),
 ];
 
@@ -749,6 +750,23 @@ fn other_programs() {
         let Some((message, found, what)) = placed.first() else { panic!("not placed: {said}") };
         assert!(found.contains(node) && what.contains(text), "{message}: {found} {what}");
     }
+}
+
+fn own_errors() {
+    let dir = rendered("examples/skincare.kdl", None);
+    let path = dir.path().join("monitoring/prometheus.yml");
+    let text = fs::read_to_string(&path).expect("it is there");
+    fs::write(&path, text.replacen("job_name: node", "job_nam: node", 1)).expect("written");
+    let ran = stackctl()
+        .args(["run", "prometheus", "--config.file"])
+        .arg(&path)
+        .args(["--web.listen-address=127.0.0.1:0", "--storage.tsdb.path"])
+        .arg(dir.path().join("data"))
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(!ran.status.success() && said.contains("unknown field \"job_nam\""), "{said}");
+    assert!(said.contains("exporter \"node\""), "{said}");
 }
 
 fn passed_on() {
