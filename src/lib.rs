@@ -20,6 +20,7 @@ pub mod rules;
 pub mod ruletest;
 pub mod runner;
 pub mod scrape;
+pub mod sourcemap;
 pub mod storage;
 pub mod template;
 pub mod tsdb;

@@ -17,6 +17,7 @@ mod telemetry;
 mod test;
 mod up;
 mod validate;
+mod why;
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -69,6 +70,8 @@ enum Command {
     Fmt(fmt::Fmt),
     /// Write the configuration files of every product.
     Render(render::Render),
+    /// Show which place of the manifest a rendered line comes from, and what a place becomes.
+    Why(why::Why),
     /// Show where alerts go: the routes, with the alerts that end at each receiver.
     Routes(routes::Routes),
     /// Validate, render and run the whole stack natively, in one process.
@@ -175,6 +178,7 @@ fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
         Command::Validate(validate) => validate.run(),
         Command::Fmt(fmt) => fmt.run(),
         Command::Render(render) => render.run(),
+        Command::Why(why) => why.run(),
         Command::Routes(routes) => routes.run(),
         Command::Up(up) => up.run(verbose),
         Command::Ps(ps) => small_runtime()?.block_on(ps.run()),

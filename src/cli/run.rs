@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::telemetry;
+use super::{telemetry, why};
 use crate::exporters::serving::Serving;
 use crate::exporters::{footprint, http, mysql, node};
 use crate::runner::ports;
@@ -48,7 +48,12 @@ impl Run {
         match self {
             Self::Prometheus(flags) => {
                 start_logging(&flags.log_level, "logfmt", verbose)?;
-                tokio::runtime::Runtime::new()?.block_on(run_prometheus(*flags))
+                let config = flags.config_file.clone();
+                let ended = tokio::runtime::Runtime::new()?.block_on(run_prometheus(*flags));
+                // A rendered file is mended in its manifest.
+                ended.inspect_err(|err| {
+                    why::explain(&why::Wanted::default(), Some(&config), &format!("{err:#}"));
+                })
             }
             Self::NodeExporter(Rest { arguments }) => {
                 let Some(matches) = matches(node::command(), &arguments)? else {

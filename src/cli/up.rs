@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,8 @@ use clap::Args;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::printer::{self, out};
-use super::telemetry;
 use super::validate::{self, Source};
+use super::{telemetry, why};
 use crate::diag::{self, Severity};
 use crate::runner::board::{Part, State};
 use crate::runner::control::{self, Request, Response};
@@ -65,12 +65,13 @@ impl Up {
         std::fs::create_dir_all(&place.root)
             .with_context(|| format!("making the data folder {}", place.root.display()))?;
         if self.detach && !super::in_background() {
-            return detach(&self.source.manifest, &place);
+            return detach(&self.source, &place);
         }
         let logs = Logs::default();
         let level = telemetry::level(LevelFilter::INFO, verbose);
         telemetry::init(level, telemetry::Format::Text, Some(&logs));
         let source = self.source.clone();
+        let wanted = wanted(&self.source, &place);
         let settings = Settings {
             manifest: self.source.manifest,
             read: Box::new(move || read(&source)),
@@ -81,7 +82,7 @@ impl Up {
                 simulate: self.simulate,
             },
             logs,
-            started: Box::new(show),
+            started: Box::new(move |stack, parts| show(stack, parts, &wanted)),
             guard: super::guard,
         };
         let runtime = tokio::runtime::Runtime::new()?;
@@ -111,9 +112,22 @@ fn read(source: &Source) -> anyhow::Result<up::Source> {
     Ok(up::Source { files: loaded.paths, stack })
 }
 
-fn show(stack: &str, parts: &[Part]) {
+fn show(stack: &str, parts: &[Part], wanted: &why::Wanted) {
     let text = format!("\n{stack}\n{}\n\n", printer::parts_table(parts));
     let _ = out().write_all(text.as_bytes());
+    // A rendered file is mended in the manifest.
+    for part in parts.iter().filter(|part| matches!(part.state, State::Failed(_))) {
+        why::explain(wanted, None, part.state.reason());
+    }
+}
+
+/// What the running stack was rendered from, and where to.
+fn wanted(source: &Source, place: &Place) -> why::Wanted {
+    why::Wanted {
+        manifest: Some(source.manifest.clone()),
+        output: Some(place.rendered()),
+        profile: source.profile.clone(),
+    }
 }
 
 /// Exit code of a stack that goes on in the background: parts that failed at their start are tried again,
@@ -132,7 +146,7 @@ fn verdict(parts: &[Part]) -> ExitCode {
 }
 
 /// Starts the same command again in the background, and waits until it answers.
-fn detach(manifest: &Path, place: &Place) -> anyhow::Result<ExitCode> {
+fn detach(source: &Source, place: &Place) -> anyhow::Result<ExitCode> {
     let log = place.log();
     let file = std::fs::OpenOptions::new()
         .create(true)
@@ -150,7 +164,7 @@ fn detach(manifest: &Path, place: &Place) -> anyhow::Result<ExitCode> {
         .process_group(0)
         .spawn()
         .context("starting in the background")?;
-    let socket = place::socket(manifest);
+    let socket = place::socket(&source.manifest);
     let runtime = super::small_runtime()?;
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
@@ -175,7 +189,7 @@ fn detach(manifest: &Path, place: &Place) -> anyhow::Result<ExitCode> {
             && status.pid == child.id()
             && status.parts.iter().all(|part| part.state.is_settled())
         {
-            show(&status.stack, &status.parts);
+            show(&status.stack, &status.parts, &wanted(source, place));
             printer::note(&format!(
                 "runs in the background as process {}; `stackctl down` stops it",
                 status.pid

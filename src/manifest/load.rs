@@ -18,6 +18,8 @@ const MAX_BYTES: u64 = 16 << 20;
 pub struct Loaded {
     /// What it says, the profile laid over it.
     pub stack: Stack,
+    /// The same as nodes: what `stack` was decoded from.
+    pub tree: Node,
     /// The texts that all places refer to.
     pub files: Files,
     /// What is wrong with it, in reading order.
@@ -361,12 +363,16 @@ impl Loader<'_> {
             let stack = stack(&whole, &mut findings);
             if wanted == Some(name.as_str()) {
                 loaded.stack = stack;
+                loaded.tree = whole;
             } else {
                 findings
                     .retain(|finding| places.iter().any(|place| place.contains(finding.span())));
             }
             loaded.findings.extend(findings);
             loaded.profiles.push(name);
+        }
+        if wanted.is_none() {
+            loaded.tree = base;
         }
         loaded.findings.settle();
         self.dashboards();

@@ -85,6 +85,8 @@ pub fn overlay(base: &mut Node, over: Node, shape: &'static Shape, findings: &mu
     } else {
         for (at, arg) in over.args.into_iter().enumerate() {
             match base.args.get_mut(at) {
+                // The same name again only says which node is meant: it was given where it was first.
+                Some(known) if known.data == arg.data && known.tag == arg.tag => {}
                 Some(known) => *known = arg,
                 None => base.args.push(arg),
             }

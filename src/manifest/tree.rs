@@ -106,6 +106,12 @@ impl Value {
     }
 }
 
+impl Default for Node {
+    fn default() -> Self {
+        Self::new(Spanned::default(), Span::default())
+    }
+}
+
 impl Node {
     /// A node with nothing in it.
     pub fn new(name: Spanned<String>, span: Span) -> Self {

@@ -37,6 +37,18 @@ pub struct Entry {
     pub adopted_for: Option<String>,
 }
 
+impl Index {
+    /// Whether a folder has an index: it was rendered to.
+    pub fn is_in(dir: &Path) -> bool {
+        path(dir, CURRENT).is_file()
+    }
+
+    /// The index of a folder; `None` for one that nothing was rendered to.
+    pub fn read(dir: &Path) -> Result<Option<Self>, RenderError> {
+        read(&path(dir, CURRENT))
+    }
+}
+
 /// The index as found: the current one, and the one of a render that did not come to its end.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Found {

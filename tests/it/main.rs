@@ -32,6 +32,7 @@ mod tsdb;
 mod ttar;
 mod up;
 mod web;
+mod why;
 
 use std::process::ExitCode;
 
@@ -57,6 +58,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("tsdb", tsdb::TESTS),
     ("up", up::TESTS),
     ("web", web::TESTS),
+    ("why", why::TESTS),
 ];
 
 fn main() -> ExitCode {

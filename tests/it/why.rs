@@ -1,0 +1,787 @@
+//! The source map: from rendered lines to the manifest and back, and messages of other programs.
+//!
+//! The strongest witness is a change: whatever value of a manifest is changed, the rendered lines that
+//! change with it must be those that the map says come from there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output as Ran, Stdio};
+
+use serde_json::Value as Json;
+use similar::{ChangeTag, TextDiff};
+use stackctl::diag::{Severity, Span};
+use stackctl::manifest::tree::{Data, Node, Value};
+use stackctl::manifest::{self, Loaded};
+use stackctl::render::{self, Beside, Output, Setting};
+use stackctl::sourcemap::{self, FileMap, How, Mark};
+
+use crate::support::{Needs, Test, find_program, repository, stackctl};
+
+pub const TESTS: &[Test] = &[
+    ("every_line_of_every_file_has_an_origin_in_the_manifest", Needs::Nothing, every_line),
+    ("names_lead_to_where_they_are_written", Needs::Nothing, names),
+    ("files_in_blocks_of_other_files_are_known", Needs::Nothing, blocks),
+    ("values_lead_to_where_they_are_written", Needs::Nothing, values),
+    ("what_changes_with_a_value_comes_from_it", Needs::Nothing, changes),
+    ("the_way_back_leads_to_the_same_line", Needs::Nothing, round_trip),
+    ("the_built_program_knows_the_origin_of_each_line", Needs::Nothing, built_program),
+    ("kdl_and_yaml_lead_to_the_same_settings", Needs::Nothing, kdl_and_yaml),
+    ("a_profile_and_an_include_are_named_where_they_set_a_value", Needs::Nothing, overlays),
+    ("what_is_not_said_names_the_setting_that_would", Needs::Nothing, defaults),
+    ("a_file_changed_by_hand_is_explained_as_far_as_it_goes", Needs::Nothing, by_hand),
+    ("promtools_complaints_find_their_place", Needs::Program("promtool"), promtool),
+    ("amtools_complaints_find_their_place", Needs::Program("amtool"), amtool),
+    ("complaints_of_other_programs_find_their_place", Needs::Nothing, other_programs),
+    ("a_part_that_does_not_start_names_the_manifests_place", Needs::Nothing, own_errors),
+    ("what_cannot_be_placed_is_passed_on", Needs::Nothing, passed_on),
+];
+
+/// Manifests and their profiles.
+const CASES: &[(&str, Option<&str>)] = &[
+    ("examples/quickstart.kdl", None),
+    ("examples/skincare.kdl", None),
+    ("examples/skincare.kdl", Some("prod")),
+    ("examples/skincare.yaml", None),
+    ("examples/federation/eu.kdl", None),
+    ("examples/federation/us.kdl", None),
+    ("examples/federation/central.kdl", None),
+    ("golden/everything/stack.kdl", None),
+    ("golden/own-images/stack.kdl", None),
+];
+
+struct Case {
+    name: String,
+    loaded: Loaded,
+    outputs: Vec<Output>,
+}
+
+fn render(loaded: &Loaded, path: &str) -> Option<Vec<Output>> {
+    let folder = repository(path).parent().expect("it has one").to_owned();
+    let setting = Setting { base: ".", sources: &Beside(folder) };
+    render::plan(&loaded.stack, &setting).ok()
+}
+
+fn case(path: &str, profile: Option<&str>) -> Case {
+    let loaded = manifest::load(&repository(path), profile).expect("it is there");
+    let outputs = render(&loaded, path).expect("it renders");
+    Case { name: format!("{path} ({profile:?})"), loaded, outputs }
+}
+
+fn cases() -> impl Iterator<Item = Case> {
+    CASES.iter().map(|(path, profile)| case(path, *profile))
+}
+
+impl Case {
+    fn maps(&self) -> impl Iterator<Item = FileMap> {
+        self.outputs.iter().map(|output| {
+            FileMap::new(
+                &self.loaded,
+                &output.path,
+                std::str::from_utf8(&output.bytes).expect("text"),
+            )
+        })
+    }
+
+    fn text(&self, span: Span) -> &str {
+        self.loaded.files.text(span)
+    }
+}
+
+/// Whether a line is more than a comment.
+fn says_something(line: &str) -> bool {
+    !line.is_empty() && !line.starts_with(['#', '/'])
+}
+
+fn every_line() {
+    let mut count = 0;
+    for case in cases() {
+        for map in case.maps() {
+            for (at, mark) in map.by_line().into_iter().enumerate() {
+                let line = map.line(at + 1).expect("one of its lines");
+                if !says_something(line) {
+                    continue;
+                }
+                let place = format!("{} {}:{} `{line}`", case.name, map.path, at + 1);
+                let mark = mark.unwrap_or_else(|| panic!("{place} has no origin"));
+                for span in std::iter::once(&mark.origin.span).chain(&mark.origin.also) {
+                    let file = case.loaded.files.get(span.file).expect("a file of the manifest");
+                    assert!(span.end() <= file.text.len(), "{place}: {span:?}");
+                    assert!(!case.text(*span).trim().is_empty(), "{place}: {span:?}");
+                }
+                assert!(mark.origin.whole.contains(mark.origin.span), "{place}: {:?}", mark.origin);
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 5000, "only {count} lines");
+}
+
+/// The value of `key: value` or `- key: value` without its quotes.
+fn entry(line: &str) -> Option<(&str, String)> {
+    let (key, value) = line.trim_start_matches("- ").split_once(": ")?;
+    let value = value.trim();
+    let bare = value.strip_prefix('\'').and_then(|value| value.strip_suffix('\''));
+    Some((key, bare.map_or_else(|| value.to_owned(), |bare| bare.replace("''", "'"))))
+}
+
+fn names() {
+    let mut count = 0;
+    for case in cases() {
+        for map in
+            case.maps().filter(|map| map.path.ends_with(".yml") || map.path.ends_with(".yaml"))
+        {
+            for (at, mark) in map.by_line().into_iter().enumerate() {
+                let line = map.line(at + 1).expect("one of its lines");
+                let Some((key, value)) = entry(line) else { continue };
+                if !["job_name", "alert", "record", "name"].contains(&key) {
+                    continue;
+                }
+                let mark = mark.expect("it has an origin");
+                let said = case.text(mark.origin.span);
+                // The names of a part, of an objective and of what is made of them stand nowhere.
+                let derived = value.starts_with("slo") || value.starts_with("ErrorBudget");
+                let part = said == value;
+                let slug = key == "name" && !map.path.contains("alert");
+                assert!(
+                    part || said.trim_matches('"') == value
+                        || derived && mark.origin.node.starts_with("slo ")
+                        || slug,
+                    "{} {}:{} `{line}` is said to come from {said}",
+                    case.name,
+                    map.path,
+                    at + 1
+                );
+                count += 1;
+            }
+        }
+        // Containers, whose name is the key.
+        for map in case.maps().filter(|map| map.path == "compose.yaml") {
+            let compose: serde_yaml::Value = serde_yaml::from_str(&map.text).expect("YAML");
+            for name in compose["services"].as_mapping().expect("a map").keys() {
+                let name = name.as_str().expect("a text");
+                let line = map.text.lines().position(|line| line == format!("  {name}:"));
+                let marks = map.at(line.expect("its line") + 1, None);
+                let node = &marks.last().expect("an origin").origin.node;
+                let host = node.replace('"', "").replace("exporter ", "").replace("service ", "");
+                assert!(name == host || name == format!("{host}-exporter"), "{name}: {node}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 200, "only {count} names");
+}
+
+/// Keys whose value is taken as it is written.
+const LITERAL: &[&str] = &[
+    "expr",
+    "for",
+    "keep_firing_for",
+    "summary",
+    "runbook_url",
+    "severity",
+    "scrape_timeout",
+    "regex",
+    "target_label",
+    "replacement",
+    "action",
+    "username",
+    "send_resolved",
+    "channel",
+    "max_alerts",
+    "group_wait",
+    "group_interval",
+    "repeat_interval",
+    "resolve_timeout",
+    "smtp_from",
+    "location",
+    "sample_limit",
+    "out_of_order_time_window",
+    "capacity",
+    "max_shards",
+    "batch_send_deadline",
+    "server_name",
+    "query_offset",
+    "limit",
+    "evaluation_interval",
+    "scrape_interval",
+    "subnet",
+    "dockerfile",
+    "context",
+    "restart",
+    "user",
+    "receiver",
+    "chat_id",
+    "refresh_interval",
+    "folder",
+];
+
+/// What kubernetes gets: configuration files in the blocks of a ConfigMap.
+fn blocks() {
+    let case = case("examples/skincare.kdl", None);
+    let file = |path: &str| {
+        let output = case.outputs.iter().find(|output| output.path == path).expect("rendered");
+        String::from_utf8(output.bytes.clone()).expect("text")
+    };
+    let inner = file("monitoring/prometheus.yml");
+    let indented: String = inner.lines().map(|line| format!("    {line}\n")).collect();
+    let text = format!(
+        "kind: ConfigMap\nmetadata:\n  name: prometheus\ndata:\n  prometheus.yml: |\n{indented}"
+    );
+    let outer = FileMap::new(&case.loaded, "kubernetes/prometheus.yaml", &text);
+    let inner = FileMap::new(&case.loaded, "monitoring/prometheus.yml", &inner);
+    for (at, mark) in inner.by_line().into_iter().enumerate() {
+        let Some(mark) = mark.filter(|_| at > 0) else { continue };
+        let marks = outer.at(at + 6, None);
+        assert_eq!(marks.last().expect("an origin").origin, mark.origin, "line {}", at + 1);
+    }
+    assert_eq!(outer.at(3, None).last().expect("an origin").origin.node, "prometheus");
+}
+
+fn values() {
+    let mut count = 0;
+    for case in cases() {
+        for map in
+            case.maps().filter(|map| map.path.ends_with(".yml") || map.path.ends_with(".yaml"))
+        {
+            for (at, mark) in map.by_line().into_iter().enumerate() {
+                let line = map.line(at + 1).expect("one of its lines");
+                let Some((key, value)) = entry(line) else { continue };
+                let Some(Mark { origin, .. }) = mark else { continue };
+                if !LITERAL.contains(&key)
+                    || origin.node.starts_with("slo ")
+                    || value.starts_with('|')
+                {
+                    continue;
+                }
+                if let How::Default(_) | How::Derived = origin.how {
+                    continue;
+                }
+                let said = case.text(origin.span);
+                let same = said.trim_matches(['"', '#']) == value
+                    || said.replace("\\\"", "\"").contains(&value)
+                    || said.trim_start_matches("./") == value.trim_start_matches("./")
+                    || value.contains(said.trim_matches(['"', '.', '/']));
+                assert!(same, "{} {}:{} `{line}` comes from {said}", case.name, map.path, at + 1);
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 150, "only {count} values");
+}
+
+/// All values of a manifest that are written out.
+fn written<'a>(node: &'a Node, found: &mut Vec<&'a Value>) {
+    let values = node.args.iter().chain(node.props.iter().map(|prop| &prop.value));
+    found.extend(values.filter(|value| matches!(value.data, Data::Text(_) | Data::Number(_))));
+    node.children.iter().for_each(|child| written(child, found));
+}
+
+/// The manifest with one value changed, if there is another value that makes sense there.
+fn with_other_value(
+    case: &Case,
+    path: &str,
+    profile: Option<&str>,
+    value: &Value,
+) -> Option<Vec<Output>> {
+    let source = case.loaded.files.get(value.span.file)?;
+    let text = case.text(value.span);
+    let inner = text.trim_end_matches('#').trim_end_matches('"');
+    let close = &text[inner.len()..];
+    let starts = text.find(|c: char| c.is_ascii_digit()).filter(|at| *at <= 1);
+    let others = [
+        starts.map(|at| format!("{}1{}", &text[..at], &text[at..])),
+        Some(format!("{inner}x{close}")),
+        Some(format!("{inner}1{close}")),
+    ];
+    others.into_iter().flatten().find_map(|other| {
+        let mut edited = source.text.clone();
+        edited.replace_range(value.span.range(), &other);
+        let read = |file: &Path| match file
+            .ends_with(Path::new(&source.name).file_name().expect("a file"))
+        {
+            true => Ok(edited.clone().into_bytes()),
+            false => fs::read(file),
+        };
+        let loaded = manifest::load_with(&repository(path), profile, &read).ok()?;
+        (loaded.findings.count(Severity::Error) == 0).then(|| render(&loaded, path)).flatten()
+    })
+}
+
+/// The lines of a text that another one has not.
+fn changed(before: &str, after: &str) -> Vec<usize> {
+    let diff = TextDiff::from_lines(before, after);
+    let gone = diff.iter_all_changes().filter(|change| change.tag() == ChangeTag::Delete);
+    gone.filter_map(|change| change.old_index()).map(|index| index + 1).collect()
+}
+
+fn meets(one: Span, other: Span) -> bool {
+    one.contains(other) || other.contains(one)
+}
+
+fn changes() {
+    let (mut lines, mut exact, mut around) = (0, 0, 0);
+    let mut unexplained: BTreeMap<String, usize> = BTreeMap::new();
+    for (path, profile) in CASES.iter().filter(|(path, _)| path.ends_with(".kdl")) {
+        let case = case(path, *profile);
+        let maps: Vec<FileMap> = case.maps().collect();
+        let mut values = Vec::new();
+        written(&case.loaded.tree, &mut values);
+        for value in values {
+            let Some(outputs) = with_other_value(&case, path, *profile, value) else { continue };
+            for map in &maps {
+                let Some(after) = outputs.iter().find(|output| output.path == map.path) else {
+                    continue;
+                };
+                for line in changed(&map.text, std::str::from_utf8(&after.bytes).expect("text")) {
+                    if !says_something(map.line(line).expect("a line")) {
+                        continue;
+                    }
+                    let marks = map.at(line, None);
+                    let from = |mark: &&Mark| {
+                        let origin = &mark.origin;
+                        meets(origin.span, value.span)
+                            || meets(origin.whole, value.span)
+                            || origin.also.iter().any(|span| meets(*span, value.span))
+                    };
+                    lines += 1;
+                    exact += usize::from(marks.last().is_some_and(from));
+                    // All but the whole file.
+                    let inner = marks.iter().skip(2).any(from) || marks.last().is_some_and(from);
+                    around += usize::from(inner);
+                    if !marks.last().is_some_and(from) {
+                        let text = case.text(value.span);
+                        let says = format!(
+                            "{}: {} <- {text}",
+                            map.path,
+                            map.line(line).unwrap_or_default()
+                        );
+                        *unexplained.entry(says).or_default() += 1;
+                    }
+                }
+            }
+        }
+    }
+    if std::env::var_os("WHY_SHOW").is_some() {
+        for (says, count) in &unexplained {
+            println!("{count:4} {says}");
+        }
+    }
+    println!("{lines} changed lines; {exact} by their own origin, {around} by one around it");
+    assert!(lines > 3000, "only {lines} lines changed");
+    assert!(exact * 100 >= lines * 88, "{exact} of {lines} lines: {unexplained:#?}");
+}
+
+fn round_trip() {
+    for case in cases() {
+        for map in case.maps() {
+            let mut known: BTreeMap<(u32, usize), Vec<(usize, usize)>> = BTreeMap::new();
+            for (at, mark) in map.by_line().into_iter().enumerate() {
+                let Some(mark) = mark else { continue };
+                let span = mark.origin.span;
+                let line = case.loaded.files.start(span).line;
+                let back = known.entry((span.file.0, line)).or_insert_with(|| {
+                    let Loaded { tree, files, .. } = &case.loaded;
+                    let asked = sourcemap::asked(tree, files, span.file, line, None);
+                    map.from(asked.expect("a line of the manifest"))
+                });
+                assert!(
+                    back.iter().any(|(from, to)| (*from..=*to).contains(&(at + 1))),
+                    "{} {}:{} comes from line {line}, which becomes {back:?}",
+                    case.name,
+                    map.path,
+                    at + 1,
+                );
+            }
+        }
+    }
+}
+
+/// A folder that a manifest was rendered to.
+fn rendered(manifest: &str, profile: Option<&str>) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut command = stackctl();
+    command.arg("render").arg(repository(manifest)).arg("-o").arg(dir.path());
+    command.args(profile.iter().flat_map(|profile| ["--profile", profile]));
+    let ran = command.output().expect("it runs");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    dir
+}
+
+fn why(dir: &Path, arguments: &[&str]) -> Ran {
+    stackctl().arg("why").args(arguments).current_dir(dir).output().expect("it runs")
+}
+
+fn json(ran: &Ran) -> Json {
+    let text = String::from_utf8_lossy(&ran.stdout);
+    serde_json::from_str(&text)
+        .unwrap_or_else(|err| panic!("{err}: {text}{}", String::from_utf8_lossy(&ran.stderr)))
+}
+
+/// Line of a text in a file below a folder.
+fn line_of(dir: &Path, file: &str, text: &str) -> usize {
+    let content = fs::read_to_string(dir.join(file)).expect("it is there");
+    content
+        .lines()
+        .position(|line| line.contains(text))
+        .unwrap_or_else(|| panic!("{text} in {file}"))
+        + 1
+}
+
+fn built_program() {
+    for (manifest, profile) in
+        [("examples/skincare.kdl", Some("prod")), ("golden/own-images/stack.kdl", None)]
+    {
+        let dir = rendered(manifest, profile);
+        let source = fs::read_to_string(repository(manifest)).expect("it is there");
+        for file in ["compose.yaml", "monitoring/prometheus.yml", "monitoring/alertmanager.yml"] {
+            let answer = json(&why(dir.path(), &[file, "--format", "json"]));
+            let lines = answer.as_array().expect("a list");
+            let text = fs::read_to_string(dir.path().join(file)).expect("it is there");
+            assert_eq!(lines.len(), text.lines().filter(|line| !line.trim().is_empty()).count());
+            for line in lines {
+                let place = &line["origin"]["place"];
+                let number =
+                    usize::try_from(place["line"].as_u64().expect("a number")).expect("small");
+                let there = source.lines().nth(number - 1).expect("a line of the manifest");
+                let said = place["text"].as_str().expect("a text");
+                assert!(there.contains(said.lines().next().unwrap_or_default()), "{line} {there}");
+            }
+        }
+        // Back again, through the index of the folder.
+        let line = line_of(dir.path(), "monitoring/prometheus.yml", "job_name: node");
+        let place = format!("prometheus.yml:{line}");
+        let answer = json(&why(&dir.path().join("monitoring"), &[&place, "--format", "json"]));
+        assert_eq!(answer["as_rendered"], true, "{answer}");
+        let from = &answer["origin"]["place"];
+        let place = format!("{}:{}", from["file"].as_str().expect("a path"), from["line"]);
+        let back = json(&why(dir.path(), &[&place, "--format", "json"]));
+        let lines = back.as_array().expect("a list").iter();
+        let mut here = lines.filter(|range| range["file"] == "monitoring/prometheus.yml");
+        assert!(
+            here.any(|range| range["from"].as_u64() <= Some(line as u64)
+                && range["to"].as_u64() >= Some(line as u64)),
+            "{place} becomes {back}"
+        );
+    }
+}
+
+fn kdl_and_yaml() {
+    let (kdl, yaml) = (case("examples/skincare.kdl", None), case("examples/skincare.yaml", None));
+    let mut count = 0;
+    for (one, other) in kdl.maps().zip(yaml.maps()) {
+        assert_eq!(one.path, other.path);
+        for (at, (left, right)) in one.by_line().into_iter().zip(other.by_line()).enumerate() {
+            let (Some(left), Some(right)) = (left, right) else { continue };
+            let place =
+                format!("{}:{} `{}`", one.path, at + 1, one.line(at + 1).unwrap_or_default());
+            assert_eq!(left.origin.node, right.origin.node, "{place}");
+            assert_eq!(left.origin.how, right.origin.how, "{place}");
+            let bare = |text: &str| -> String {
+                text.chars().filter(|c| !" \n'\"#\\|".contains(*c)).collect()
+            };
+            let (left, right) = (kdl.text(left.origin.span), yaml.text(right.origin.span));
+            // A value that is written in both is the same one; a word may have another form.
+            if left.starts_with(['"', '#']) && !left.contains('\\') {
+                assert_eq!(
+                    bare(left).trim_start_matches('-'),
+                    bare(right).trim_start_matches('-'),
+                    "{place}"
+                );
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 300, "only {count} values");
+}
+
+fn overlays() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).expect("written");
+    write("base.kdl", "exporter \"node\" {\n    interval \"30s\"\n}\n");
+    write(
+        "stack.kdl",
+        "stack \"s\" manifest=1\ninclude \"base.kdl\"\nprometheus {\n    scrape_interval \"15s\"\n}\n\
+         profile \"prod\" {\n    prometheus {\n        scrape_interval \"45s\"\n    }\n}\n",
+    );
+    let place = |profile: &[&str], text: &str| {
+        let ran =
+            stackctl().args(["render", "-o", "out"]).args(profile).current_dir(dir.path()).output();
+        assert!(ran.expect("it runs").status.success());
+        let line = line_of(dir.path(), "out/monitoring/prometheus.yml", text);
+        let file = format!("out/monitoring/prometheus.yml:{line}");
+        let answer = json(&why(dir.path(), &[&file, "--format", "json"]));
+        let place = &answer["origin"]["place"];
+        format!("{}:{} {}", place["file"].as_str().expect("a path"), place["line"], place["text"])
+    };
+    assert_eq!(place(&[], "15s"), r#"stack.kdl:4 "\"15s\"""#);
+    assert_eq!(place(&["--profile", "prod"], "45s"), r#"stack.kdl:8 "\"45s\"""#);
+    assert_eq!(place(&[], "30s"), r#"base.kdl:2 "\"30s\"""#);
+    assert_eq!(place(&[], "job_name: node"), r#"base.kdl:1 "\"node\"""#);
+    let back = why(dir.path(), &["base.kdl:2", "-m", "stack.kdl", "-o", "out"]);
+    let line = line_of(dir.path(), "out/monitoring/prometheus.yml", "30s");
+    assert_eq!(
+        String::from_utf8_lossy(&back.stdout),
+        format!("monitoring/prometheus.yml:{line}\n")
+    );
+}
+
+fn defaults() {
+    let dir = rendered("examples/skincare.kdl", None);
+    let answer = |file: &str, text: &str| {
+        let place = format!("{file}:{}", line_of(dir.path(), file, text));
+        json(&why(dir.path(), &[&place, "--format", "json"]))
+    };
+    let restart = answer("compose.yaml", "restart: unless-stopped");
+    assert_eq!(
+        (&restart["origin"]["how"], &restart["origin"]["setting"]),
+        (&Json::from("default"), &Json::from("restart"))
+    );
+    let job = answer("monitoring/prometheus.yml", "job_name: node");
+    assert_eq!(job["origin"]["node"], "exporter \"node\"");
+    assert_eq!(job["chain"][0]["what"], "scrape job `node`");
+    let ran = why(
+        dir.path(),
+        &[&format!("compose.yaml:{}", line_of(dir.path(), "compose.yaml", "restart: "))],
+    );
+    let text = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert!(text.contains("say something else with `restart` in `service \"app\"`"), "{text}");
+}
+
+fn by_hand() {
+    let dir = rendered("examples/skincare.kdl", None);
+    let path = dir.path().join("monitoring/alerts.yml");
+    let text = fs::read_to_string(&path).expect("it is there");
+    fs::write(
+        &path,
+        text.replacen("for: 2m", "for: 7m", 1).replacen("groups:", "# mine\ngroups:", 1),
+    )
+    .expect("written");
+    let line = line_of(dir.path(), "monitoring/alerts.yml", "for: 7m");
+    let place = format!("monitoring/alerts.yml:{line}");
+    let ran = why(dir.path(), &[&place]);
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(said.contains("this line is none of its own"), "{said}");
+    let answer = json(&why(dir.path(), &[&place, "--format", "json"]));
+    assert_eq!(answer["as_rendered"], false);
+    assert_eq!(answer["origin"]["place"]["text"], "\"2m\"");
+    let other = line_of(dir.path(), "monitoring/alerts.yml", "alert: TargetDown");
+    let answer = json(&why(dir.path(), &[&format!("alerts.yml:{other}"), "--format", "json"]));
+    assert_eq!(
+        (&answer["as_rendered"], &answer["origin"]["place"]["text"]),
+        (&Json::from(true), &Json::from("\"TargetDown\""))
+    );
+}
+
+/// What `why -` makes of a text: each message that it placed, with what it points at.
+fn translated(dir: &Path, text: &str) -> Vec<(String, String, String)> {
+    let mut child = stackctl()
+        .args(["why", "-", "--format", "json"])
+        .current_dir(dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("written");
+    let answer = json(&child.wait_with_output().expect("it ends"));
+    let text = |value: &Json| value.as_str().expect("a text").to_owned();
+    let messages = answer.as_array().expect("a list").iter();
+    messages
+        .map(|said| {
+            let place = &said["origin"]["place"];
+            (text(&said["message"]), text(&said["origin"]["node"]), text(&place["text"]))
+        })
+        .collect()
+}
+
+/// Breaks a rendered file, lets its program say so, and looks at what that becomes.
+fn complaint(
+    dir: &Path,
+    file: &str,
+    from: &str,
+    to: &str,
+    program: &[&str],
+) -> Vec<(String, String, String)> {
+    let path = dir.join(file);
+    let text = fs::read_to_string(&path).expect("it is there");
+    assert!(text.contains(from), "{from} in {file}");
+    fs::write(&path, text.replacen(from, to, 1)).expect("written");
+    let ran = Command::new(find_program(program[0]).expect("the test asked for it"))
+        .args(&program[1..])
+        .current_dir(path.parent().expect("a folder"))
+        .output()
+        .expect("it runs");
+    let said = [ran.stdout, ran.stderr].concat();
+    let placed = translated(dir, &String::from_utf8_lossy(&said));
+    fs::write(&path, text).expect("written");
+    assert!(!placed.is_empty(), "not placed: {}", String::from_utf8_lossy(&said));
+    placed
+}
+
+fn promtool() {
+    let dir = rendered("examples/skincare.kdl", None);
+    let rules = ["promtool", "check", "rules", "alerts.yml"];
+    let config = ["promtool", "check", "config", "prometheus.yml"];
+    let (alerts, prometheus) = ("monitoring/alerts.yml", "monitoring/prometheus.yml");
+    for (file, program, from, to, node, text) in [
+        (alerts, rules, "up == 0", "up == = 0", "alert \"TargetDown\"", "\"up == 0\""),
+        (alerts, rules, "up == 0", "rate(up)", "alert \"TargetDown\"", "\"up == 0\""),
+        (alerts, rules, "for: 2m", "for: 2x", "alert \"TargetDown\"", "\"2m\""),
+        (
+            alerts,
+            rules,
+            "severity: critical",
+            "severity: [a]",
+            "alert \"TargetDown\"",
+            "\"critical\"",
+        ),
+        (
+            alerts,
+            rules,
+            "severity: critical",
+            "'sever ity': critical",
+            "alert \"TargetDown\"",
+            "TargetDown",
+        ),
+        (alerts, rules, "$labels.job }}", "$labels.job }", "alert \"TargetDown\"", "$labels.job"),
+        (
+            alerts,
+            rules,
+            "record: job:laravel_http_requests:rate5m",
+            "record: a b",
+            "record \"job:laravel_http_requests:rate5m\"",
+            "\"job:laravel_http_requests:rate5m\"",
+        ),
+        (alerts, rules, "alert: TargetDown", "alertt: TargetDown", "alert \"TargetDown\"", ""),
+        (prometheus, config, "job_name: node", "job_nam: node", "", ""),
+        (
+            prometheus,
+            config,
+            "job_name: node",
+            "job_name: mysql",
+            "exporter \"mysql\"",
+            "\"mysql\"",
+        ),
+        (
+            prometheus,
+            config,
+            "scrape_interval: 15s",
+            "scrape_interval: 15x",
+            "prometheus",
+            "\"15s\"",
+        ),
+    ] {
+        let placed = complaint(dir.path(), file, from, to, &program);
+        let (message, found, said) = &placed[0];
+        assert!(
+            found.contains(node) && said.contains(text),
+            "{from} -> {to}: {message}: {found} {said}"
+        );
+    }
+    // With the expression as it is written, the very character.
+    let message = "alerts.yml: 9:15: group \"skincare\", rule 2, \"TargetDown\": could not parse expression: 1:4: parse error: x";
+    assert_eq!(translated(dir.path(), message)[0].2, "=");
+}
+
+fn amtool() {
+    let dir = rendered("examples/skincare.kdl", None);
+    let program = ["amtool", "check-config", "alertmanager.yml"];
+    for (from, to, node, text) in [
+        ("group_wait: 30s", "group_wait: 30x", "route \"ops\"", "\"30s\""),
+        ("location: Asia/Jakarta", "location: Asia/Jakart", "mute \"backup\"", "Asia/Jakarta"),
+        ("- sunday", "- sonday", "mute \"backup\"", "sunday"),
+        ("channel:", "chanel:", "slack", ""),
+        ("receiver: pager", "receiver: pagr", "when", "\"pager\""),
+    ] {
+        let placed = complaint(dir.path(), "monitoring/alertmanager.yml", from, to, &program);
+        assert!(
+            placed.iter().any(|(_, found, said)| found.contains(node) && said.contains(text)),
+            "{from} -> {to}: {placed:#?}"
+        );
+    }
+}
+
+fn other_programs() {
+    let dir = rendered("examples/skincare.kdl", None);
+    let site = line_of(dir.path(), "Caddyfile", "skincare.localhost {");
+    let port = line_of(dir.path(), "compose.yaml", "ports:");
+    let caddy = format!(
+        "Error: adapting config using caddyfile: /etc/caddy/Caddyfile:{site}: unrecognized directive: x"
+    );
+    let python = format!("  in \"./compose.yaml\", line {}, column 9", port + 1);
+    for (said, node, text) in [
+        (
+            r#"prometheus-1  | time=2026-01-01T00:00:00Z level=ERROR source=manager.go:200 msg="loading groups failed" component="rule manager" err="/etc/prometheus/alerts.yml: 9:15: group \"skincare\", rule 2, \"TargetDown\": could not parse expression: 1:4: parse error: unexpected""#,
+            "alert \"TargetDown\"",
+            "=",
+        ),
+        (
+            r#"ts=2026 level=error msg="Error loading config (--config.file=/etc/prometheus/prometheus.yml)" file=/etc/prometheus/prometheus.yml err="parsing YAML file /etc/prometheus/prometheus.yml: scrape timeout greater than scrape interval for scrape config with job name \"whatsapp\"""#,
+            "",
+            "\"whatsapp\"",
+        ),
+        (
+            r#"ts=2026 level=warn component="rule manager" group=skincare name=WhatsAppLoggedOut msg="Evaluating rule failed" err="expanding series: context deadline exceeded""#,
+            "alert \"WhatsAppLoggedOut\"",
+            "",
+        ),
+        (
+            r#"{"level":"ERROR","msg":"Notify for alerts failed","component":"dispatcher","err":"ops/slack[0]: notify retry canceled: channel not found"}"#,
+            "slack",
+            "slack",
+        ),
+        (caddy.as_str(), "site \"skincare.localhost\"", "\"skincare.localhost\""),
+        (python.as_str(), "port", ""),
+        (
+            "services.whatsapp.ports contains an invalid type, it should be a number, or an object",
+            "service \"whatsapp\"",
+            "port",
+        ),
+        ("services.db Additional property restart is not allowed", "service \"db\"", ""),
+        (
+            r#"logger=provisioning.dashboard t=2026 level=error msg="failed to load dashboard from " file=/etc/grafana/dashboards/skincare.json error="invalid character at line 4""#,
+            "dashboard \"Skincare\"",
+            "\"Skincare\"",
+        ),
+    ] {
+        let placed = translated(dir.path(), said);
+        let Some((message, found, what)) = placed.first() else { panic!("not placed: {said}") };
+        assert!(found.contains(node) && what.contains(text), "{message}: {found} {what}");
+    }
+}
+
+fn own_errors() {
+    let dir = rendered("examples/skincare.kdl", None);
+    let path = dir.path().join("monitoring/prometheus.yml");
+    let text = fs::read_to_string(&path).expect("it is there");
+    fs::write(&path, text.replacen("job_name: node", "job_nam: node", 1)).expect("written");
+    let ran = stackctl()
+        .args(["run", "prometheus", "--config.file"])
+        .arg(&path)
+        .args(["--web.listen-address=127.0.0.1:0", "--storage.tsdb.path"])
+        .arg(dir.path().join("data"))
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(!ran.status.success() && said.contains("unknown field \"job_nam\""), "{said}");
+    assert!(said.contains("exporter \"node\""), "{said}");
+}
+
+fn passed_on() {
+    let dir = rendered("examples/skincare.kdl", None);
+    let text = "Checking prometheus.yml\n SUCCESS: prometheus.yml is valid prometheus config file syntax\n\n  \
+                SUCCESS: 5 rules found\nsomething else happened\nlevel=info msg=\"job node line 3\"\n";
+    let mut child = stackctl()
+        .args(["why", "--stdin"])
+        .current_dir(dir.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("written");
+    let ran = child.wait_with_output().expect("it ends");
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), text);
+    assert!(ran.status.success());
+}
