@@ -9,6 +9,7 @@ pub mod check;
 pub mod cli;
 pub mod dashboards;
 pub mod diag;
+pub mod diff;
 pub mod exporters;
 pub mod import;
 pub mod manifest;

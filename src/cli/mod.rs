@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod control;
+mod diff;
 mod edit;
 mod explain;
 mod fix;
@@ -96,6 +97,8 @@ enum Command {
     Query(query::Query),
     /// Make a manifest out of configuration that exists.
     Import(import::Import),
+    /// Show what differs between two stacks by meaning: manifests, or folders of configuration.
+    Diff(diff::Diff),
     /// Explain a rule: what it finds, why it matters, how to mend it.
     Explain(explain::Explain),
     /// Print the JSON Schema of the manifest's YAML form.
@@ -189,6 +192,7 @@ fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
         Command::Test(test) => test.run(),
         Command::Query(query) => small_runtime()?.block_on(query.run()),
         Command::Import(import) => import.run(),
+        Command::Diff(diff) => diff.run(),
         Command::Explain(explain) => explain.run(),
         Command::Schema => schema::run(),
         Command::HashPassword(hash) => hash.run(),

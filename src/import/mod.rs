@@ -9,7 +9,7 @@
 mod alertmanager;
 mod compose;
 mod context;
-mod find;
+pub(crate) mod find;
 mod grafana;
 pub mod kdl;
 mod parts;

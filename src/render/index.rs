@@ -37,6 +37,13 @@ pub struct Entry {
     pub adopted_for: Option<String>,
 }
 
+impl Index {
+    /// The index of a folder; `None` of one that nothing was rendered into.
+    pub fn of(dir: &Path) -> Result<Option<Self>, RenderError> {
+        read(&path(dir, CURRENT))
+    }
+}
+
 /// The index as found: the current one, and the one of a render that did not come to its end.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Found {
