@@ -99,6 +99,9 @@ impl Side {
             _ => (Store::Disk, name),
         };
         let path = PathBuf::from(name);
+        if matches!(store, Store::Disk) && !path.exists() {
+            bail!("there is no file or folder `{name}`");
+        }
         // What the lint thinks of it does not matter, only that all of it can be read.
         let loaded = manifest::load_with(&path, profile, &|path| store.bytes(path))?;
         if loaded.findings.count(Severity::Error) > 0 {

@@ -35,9 +35,7 @@ pub fn read(file: Json, model: &mut Model) {
         for interval in fields.items(key) {
             let mut fields = Fields::of(interval);
             let mut thing = Thing::new(Kind::Mute, fields.text("name").unwrap_or_default());
-            let times = fields.items("time_intervals");
-            let times = times.iter().map(|time| plain(&compact("time", time)));
-            thing.set("times", Value::set(times));
+            thing.set("times", Value::set(fields.items("time_intervals").into_iter().map(time)));
             fields.rest(&[], &mut thing);
             model.push(thing);
         }
@@ -46,8 +44,28 @@ pub fn read(file: Json, model: &mut Model) {
     model.push(thing);
 }
 
-fn plain(text: &str) -> String {
-    text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(text).to_owned()
+/// A span of time in words: `22:00-24:00 monday:friday UTC`.
+fn time(time: Json) -> String {
+    let mut fields = Fields::of(time);
+    let ranges = fields.items("times").into_iter().map(|range| {
+        let mut range = Fields::of(range);
+        let mut text = |key: &str| range.text(key).unwrap_or_default();
+        format!("{}-{}", text("start_time"), text("end_time"))
+    });
+    let ranges: BTreeSet<String> = ranges.collect();
+    let mut parts = vec![ranges.into_iter().collect::<Vec<_>>().join(",")];
+    for (key, word) in
+        [("weekdays", ""), ("days_of_month", "days "), ("months", "months "), ("years", "years ")]
+    {
+        let mut said = fields.texts(key);
+        said.sort_unstable();
+        if !said.is_empty() {
+            parts.push(format!("{word}{}", said.join(",")));
+        }
+    }
+    parts.push(fields.text("location").unwrap_or_else(|| "UTC".to_owned()));
+    parts.retain(|part| !part.is_empty());
+    parts.join(" ")
 }
 
 fn receiver(receiver: Json) -> Thing {

@@ -2,6 +2,7 @@
 //! it is, so that a setting this program has never heard of is compared all the same.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
@@ -93,6 +94,8 @@ const SECRETS: [&str; 24] = [
     "user_key",
     "webhook_url",
 ];
+
+const DAY: Duration = Duration::from_hours(24);
 
 /// The keys of a map that nobody took yet.
 pub struct Fields(Map<String, Json>);
@@ -195,7 +198,11 @@ pub fn normal(key: &str, text: String) -> String {
     let duration =
         DURATIONS.iter().any(|end| key == *end || (end.starts_with('_') && key.ends_with(end)));
     match parse_duration(&text) {
-        Ok(duration_value) if duration => format_duration(duration_value),
+        // Weeks and years are how Prometheus prints what people count in days.
+        Ok(value) if duration && value >= DAY && value.as_secs().is_multiple_of(DAY.as_secs()) => {
+            format!("{}d", value.as_secs() / DAY.as_secs())
+        }
+        Ok(value) if duration => format_duration(value),
         _ => text.trim_end().to_owned(),
     }
 }
@@ -225,6 +232,16 @@ fn without_password(text: String) -> String {
     match rest[..end].rsplit_once('@').and_then(|(user, host)| Some((user.split_once(':')?, host))) {
         Some(((user, _), host)) => format!("{scheme}://{user}:***@{host}{}", &rest[end..]),
         None => text,
+    }
+}
+
+/// Whether it says nothing.
+fn is_empty(json: &Json) -> bool {
+    match json {
+        Json::Null => true,
+        Json::Array(items) => items.is_empty(),
+        Json::Object(map) => map.is_empty(),
+        _ => false,
     }
 }
 
@@ -260,7 +277,7 @@ pub fn compact(key: &str, json: &Json) -> String {
         Json::Object(map) => {
             let sorted: BTreeSet<String> = map
                 .iter()
-                .filter(|(_, value)| !value.is_null())
+                .filter(|(_, value)| !is_empty(value))
                 .map(|(key, value)| format!("{key}: {}", compact(key, value)))
                 .collect();
             format!("{{{}}}", sorted.into_iter().collect::<Vec<_>>().join(", "))

@@ -119,6 +119,15 @@ fn variable(variable: Json) -> Thing {
     for key in ["current", "options", "skipUrlSync"] {
         fields.take(key);
     }
+    // The query a second time, for the list of variables.
+    let definition = fields.text("definition");
+    let query = match fields.take("query") {
+        Some(Json::Object(map)) => map.get("query").and_then(scalar),
+        other => other.as_ref().and_then(scalar),
+    };
+    if let Some(query) = query.or(definition) {
+        thing.set("query", Value::Text(query));
+    }
     let usual = [
         ("hide", "0"),
         ("includeAll", "false"),

@@ -49,8 +49,11 @@ pub fn settle(route: Option<&Json>, sends: bool, model: &mut Model) {
             let known = Known(labels(alert));
             let mut ends = Vec::new();
             walk(&tree, 0, Answer::Yes, &known, &mut ends);
+            let name = |end: usize| tree.node(end).settings.receiver.as_str();
+            // Wherever it ends, it is told to the same.
+            let same = ends.windows(2).all(|pair| name(pair[0].0) == name(pair[1].0));
             for (end, answer) in ends {
-                let name = tree.node(end).settings.receiver.as_str();
+                let (name, answer) = (name(end), if same { Answer::Yes } else { answer });
                 if heard.contains(name) {
                     let best = reached.entry(name).or_insert(answer);
                     *best = (*best).max(answer);

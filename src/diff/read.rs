@@ -38,7 +38,7 @@ pub enum Extent {
 /// Files of one side in the order of their kinds.
 #[derive(Default)]
 struct Sorted {
-    prometheus: Vec<Json>,
+    prometheus: Vec<(String, Json)>,
     rules: Vec<(String, Json)>,
     alertmanager: Vec<Json>,
     composes: Vec<Json>,
@@ -60,7 +60,7 @@ pub fn read(documents: &[Document], extent: Extent) -> Result<Model, ReadError> 
         };
         let json = parse(path, text)?;
         match kind {
-            Kind::Prometheus => sorted.prometheus.push(json),
+            Kind::Prometheus => sorted.prometheus.push((path.clone(), json)),
             Kind::Rules => sorted.rules.push((path.clone(), json)),
             Kind::Alertmanager => sorted.alertmanager.push(json),
             Kind::Compose => sorted.composes.push(json),
@@ -71,18 +71,18 @@ pub fn read(documents: &[Document], extent: Extent) -> Result<Model, ReadError> 
     }
     let Sorted { prometheus, rules, alertmanager, composes, datasources, folders, dashboards } =
         sorted;
-    let global = prometheus.into_iter().next().map(|file| prometheus::read(file, &mut model));
+    let prometheus = prometheus.into_iter().next();
+    let folder = prometheus.as_ref().and_then(|(path, _)| Some(path.rsplit_once('/')?.0.to_owned()));
+    let folder = folder.as_deref().unwrap_or_default();
+    let global = prometheus.map(|(_, file)| prometheus::read(file, &mut model));
     let interval = global.as_ref().map_or("1m", |global| global.evaluation_interval.as_str());
-    for (path, file) in rules {
-        // Paths differ inside and outside of containers; what a file is called does not.
-        let named = |global: &prometheus::Global| {
-            let last = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-            let fits = |pattern: &String| glob_matches(&last(pattern), &last(&path));
-            global.rule_files.iter().any(fits)
-        };
-        if global.as_ref().is_none_or(named) {
-            rules::read(file, interval, &mut model);
-        }
+    let paths: Vec<&str> = rules.iter().map(|(path, _)| path.as_str()).collect();
+    let used: Vec<bool> = match &global {
+        Some(global) => named(&paths, folder, &global.rule_files),
+        None => vec![true; paths.len()],
+    };
+    for ((_, file), _) in rules.into_iter().zip(used).filter(|(_, used)| *used) {
+        rules::read(file, interval, &mut model);
     }
     let alertmanager = alertmanager.into_iter().next();
     let route = alertmanager.as_ref().and_then(|file| file.get("route").cloned());
@@ -102,6 +102,25 @@ pub fn read(documents: &[Document], extent: Extent) -> Result<Model, ReadError> 
         compose::read(file, &mut model);
     }
     Ok(model)
+}
+
+/// Which files the patterns of a prometheus.yml in `folder` name.
+fn named(paths: &[&str], folder: &str, patterns: &[String]) -> Vec<bool> {
+    let mut used = vec![false; paths.len()];
+    let last = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
+    for pattern in patterns {
+        let whole = format!("{folder}/{}", pattern.trim_start_matches("./"));
+        let whole = whole.trim_start_matches('/');
+        // Paths differ inside and outside of containers; what a file is called does not.
+        let by_path = paths.iter().any(|path| glob_matches(whole, path));
+        for (path, used) in paths.iter().zip(&mut used) {
+            *used |= match by_path {
+                true => glob_matches(whole, path),
+                false => glob_matches(&last(pattern), &last(path)),
+            };
+        }
+    }
+    used
 }
 
 fn parse(path: &str, text: &str) -> Result<Json, ReadError> {

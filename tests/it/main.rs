@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 mod bad_input;
+mod diff;
 mod exporters;
 mod exposition;
 mod guard;
@@ -37,6 +38,7 @@ use std::process::ExitCode;
 
 const PARTS: &[(&str, &[support::Test])] = &[
     ("bad_input", bad_input::TESTS),
+    ("diff", diff::TESTS),
     ("guard", guard::TESTS),
     ("import", import::TESTS),
     ("mend", mend::TESTS),
