@@ -12,6 +12,7 @@ pub mod diag;
 pub mod diff;
 pub mod exporters;
 pub mod import;
+pub mod init;
 pub mod manifest;
 pub mod model;
 pub mod notify;

@@ -8,6 +8,7 @@ mod fix;
 mod fmt;
 mod hash_password;
 mod import;
+mod init;
 mod printer;
 mod query;
 mod render;
@@ -97,6 +98,8 @@ enum Command {
     Query(query::Query),
     /// Make a manifest out of configuration that exists.
     Import(import::Import),
+    /// Write a commented starter manifest of what runs here, asking nothing.
+    Init(init::Init),
     /// Show what differs between two stacks by meaning: manifests, or folders of configuration.
     Diff(diff::Diff),
     /// Explain a rule: what it finds, why it matters, how to mend it.
@@ -192,6 +195,7 @@ fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
         Command::Test(test) => test.run(),
         Command::Query(query) => small_runtime()?.block_on(query.run()),
         Command::Import(import) => import.run(),
+        Command::Init(init) => init.run(),
         Command::Diff(diff) => diff.run(),
         Command::Explain(explain) => explain.run(),
         Command::Schema => schema::run(),

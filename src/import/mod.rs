@@ -78,6 +78,40 @@ pub fn import(folder: &Path) -> Result<Import, ImportError> {
     Ok(importer.finish(folder))
 }
 
+/// What a compose file comes to in a manifest.
+#[derive(Debug, Clone, Default)]
+pub struct ComposeFile {
+    /// Its path relative to the folder.
+    pub path: String,
+    /// Networks, volumes and secrets.
+    pub places: Vec<Node>,
+    /// Its services.
+    pub services: Vec<Node>,
+    /// Names of services that are parts of a monitoring stack, by their host names in one.
+    pub parts: Vec<&'static str>,
+    /// What could not be carried over.
+    pub lost: usize,
+}
+
+/// The services of the compose file that `found` has, if it has one.
+pub fn compose_file(found: &[Found]) -> Option<ComposeFile> {
+    let Found { path, text, .. } = found.iter().find(|file| file.kind == Kind::Compose)?;
+    let file = Files::default().add("", "");
+    let mut context = Context { in_containers: true, ..Context::default() };
+    let tree = read_tree(text, file, &mut context.notes.0)?;
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let composed = compose::read(&tree, folder, &mut context);
+    let mut places = composed.places;
+    places.extend(context.secrets.iter().map(|(name, source)| secret(name, source)));
+    Some(ComposeFile {
+        path: path.clone(),
+        places,
+        services: composed.services,
+        parts: composed.parts.keys().map(|kind| kind.host()).collect(),
+        lost: context.notes.0.len(),
+    })
+}
+
 /// A file that has been read.
 struct Document {
     path: String,
