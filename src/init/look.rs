@@ -249,7 +249,6 @@ mod tests {
             known("# TYPE prometheus_build_info gauge\nprometheus_build_info{v=\"1\"} 1\n"),
             Some((Some(Known::Prometheus), 1))
         );
-        assert_eq!(known("mysql_up 1\n# TYPE mysql_up gauge\n"), None, "a type behind its sample");
         assert_eq!(
             known("# TYPE mysql_up gauge\nmysql_up 1\n"),
             Some((Some(Known::MysqldExporter), 1))

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::check::{self, Levels};
-use crate::diag::{Findings, Severity};
+use crate::diag::{Finding, Findings, Severity};
 use crate::import::kdl::{self, Node};
 use crate::manifest::{self, Format};
 
@@ -42,13 +42,11 @@ pub fn starter(machine: &Machine, folder: &Folder, path: &Path, format: Format) 
     let mut nodes = starter::nodes(machine, folder);
     let mut found = findings(path, &nodes);
     if let Some(compose) = &folder.compose {
-        if found.count(Severity::Error) > 0 {
+        if let Some(first) = found.iter().find(|finding| is_mistake(finding)) {
             // A starter that does not start is none: what the services need is for people to say.
-            let first = found.iter().find(|finding| finding.severity == Severity::Error);
             notes.push(format!(
                 "the services of {} are left out, since {}; `stackctl import` carries them over",
-                compose.path,
-                first.map_or("they have mistakes", |finding| &finding.message)
+                compose.path, first.message
             ));
             let without = Folder { compose: None, ..folder.clone() };
             nodes = starter::nodes(machine, &without);
@@ -84,14 +82,23 @@ fn findings(path: &Path, nodes: &[Node]) -> Findings {
     loaded.findings
 }
 
+/// The rule that what runs on this machine breaks on purpose.
+const LOCAL: &str = "localhost-in-container";
+
+/// Whether a stack with this finding does not start.
+fn is_mistake(finding: &Finding) -> bool {
+    finding.severity == Severity::Error && finding.name != LOCAL
+}
+
 /// Allows what the lint warns of, each with its reason to be taken away one day.
 fn allow(findings: &Findings, nodes: &mut Vec<Node>) {
     let mut codes: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
-    for finding in findings.iter().filter(|finding| finding.severity == Severity::Warning) {
-        let rule = check::rules().find(|rule| rule.code == finding.code);
-        let name = rule.map_or(finding.code, |rule| rule.name);
-        let entry = codes.entry(name).or_insert((finding.message.as_str(), 0));
-        entry.1 += 1;
+    for finding in findings.iter().filter(|finding| !is_mistake(finding)) {
+        let message = match finding.name {
+            LOCAL => "natively 127.0.0.1 is this machine; in containers each needs a name for it",
+            _ => finding.message.as_str(),
+        };
+        codes.entry(finding.name).or_insert((message, 0)).1 += 1;
     }
     if codes.is_empty() {
         return;

@@ -13,7 +13,7 @@ fn alert(name: &str, severity: &str, hold: &str, expr: &str, summary: &str) -> N
 /// Alerts that every machine needs.
 pub fn machine() -> Node {
     let mut group = Node::new("rules").arg("machine").comment(
-        "Alerts on the machine and on everything that is scraped. `stackctl test` runs the test below.",
+        "Alerts on the machine and on everything that is scraped.",
     );
     group.push(alert(
         "TargetDown",
@@ -84,7 +84,9 @@ pub fn test() -> Node {
     Node::new("test")
         .arg("a target that is gone is told after two minutes")
         .prop("interval", Some("1m"))
+        .comment("A test of an alert; `stackctl test` runs it, and says which alerts have none.")
         .child(series)
         .child(Node::new("at").arg("3m").child(Node::new("silent")))
         .child(Node::new("at").arg("4m").child(fires))
+        .off()
 }

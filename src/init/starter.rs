@@ -16,27 +16,25 @@ enum Mysql {
 
 /// Everything, in the order of the file.
 pub fn nodes(machine: &Machine, folder: &Folder) -> Vec<Node> {
-    let mut taken = machine.taken.clone();
+    let mut services = services(machine, folder);
+    let published: BTreeSet<u16> = services.iter().flat_map(|service| service.ports.clone()).collect();
+    let mut taken: BTreeSet<u16> = machine.taken.union(&published).copied().collect();
     let mut free = |usual: u16| -> (u16, bool) {
         let port = (usual..=u16::MAX).find(|port| !taken.contains(port)).unwrap_or(usual);
         taken.insert(port);
         (port, port == usual)
     };
-    let mut services = services(machine, folder);
-    let published: BTreeSet<u16> = services.iter().flat_map(|service| service.ports.clone()).collect();
     // What a container publishes is seen as its service, not as a program of the machine.
     let found: Vec<&Found> =
         machine.found.iter().filter(|found| !published.contains(&found.port)).collect();
     let theirs = found.iter().any(|found| is(found, Known::MysqldExporter));
-    let mysql = services
-        .iter()
-        .find(|service| service.mysql && service.runs)
-        .map(|service| Mysql::Service(service.name.clone()))
-        .or_else(|| {
-            let here = found.iter().find(|found| found.what == What::Mysql);
-            here.map(|found| Mysql::Here(found.port))
-        })
-        .filter(|_| !theirs);
+    let in_containers = services.iter().filter(|service| service.mysql && service.runs);
+    let in_containers = in_containers.map(|service| Mysql::Service(service.name.clone()));
+    let here = found.iter().filter(|found| found.what == What::Mysql);
+    let here = here.map(|found| Mysql::Here(found.port));
+    // An exporter that runs has a user already.
+    let mysql: Vec<Mysql> =
+        if theirs { Vec::new() } else { in_containers.chain(here).collect() };
 
     let mut nodes = vec![head(folder)];
     let mut volumes = Node::new("volumes").arg("prometheus_data").arg("grafana_data");
@@ -56,7 +54,7 @@ pub fn nodes(machine: &Machine, folder: &Folder) -> Vec<Node> {
             .comment("A secret is named here and never read by `validate` or `render`.")
             .off(),
     );
-    if mysql.is_some() {
+    if !mysql.is_empty() {
         nodes.push(
             Node::new("secret")
                 .arg("mysql_exporter")
@@ -76,18 +74,18 @@ pub fn nodes(machine: &Machine, folder: &Folder) -> Vec<Node> {
         node = node.prop("port", Some(u64::from(port)));
     }
     nodes.push(node);
-    if let Some(mysql) = &mysql {
-        nodes.push(exporter(mysql, free(MYSQLD_EXPORTER_PORT)));
+    for (at, mysql) in mysql.iter().enumerate() {
+        nodes.push(exporter(mysql, at == 0, free(MYSQLD_EXPORTER_PORT)));
     }
     let (port, usual) = free(9090);
     nodes.push(prometheus(&found, folder, port, usual));
     nodes.push(rules::machine());
-    if mysql.is_some() || theirs {
+    if theirs || !mysql.is_empty() {
         nodes.push(rules::mysql());
     }
     nodes.push(rules::test());
     nodes.push(alertmanager());
-    nodes.push(grafana(free(3000), matches!(mysql, Some(_))));
+    nodes.push(grafana(free(3000), !mysql.is_empty()));
     nodes.push(
         Node::new("profile")
             .arg("prod")
@@ -103,8 +101,8 @@ pub fn nodes(machine: &Machine, folder: &Folder) -> Vec<Node> {
 
 fn head(folder: &Folder) -> Node {
     let mut comment = String::from(
-        "Made by `stackctl init` of what runs here. Next:\n\n    stackctl validate      what is wrong, \
-         and where\n    stackctl up            the whole stack, natively\n    stackctl render -o out \
+        "Made by `stackctl init` of what runs here. Next:\n\n    stackctl validate       what is wrong, \
+         and where\n    stackctl up             the whole stack, natively\n    stackctl render -o out  \
          configuration for containers",
     );
     if !folder.configuration.is_empty() {
@@ -209,21 +207,30 @@ fn number(value: Option<&Value>) -> Option<u16> {
     }
 }
 
-fn exporter(mysql: &Mysql, (port, usual): (u16, bool)) -> Node {
-    let (target, whence) = match mysql {
-        Mysql::Here(port) => (format!("127.0.0.1:{port}"), "127.0.0.1"),
-        Mysql::Service(name) => (name.clone(), "%"),
+fn exporter(mysql: &Mysql, first: bool, (port, usual): (u16, bool)) -> Node {
+    let (target, whence, name) = match mysql {
+        Mysql::Here(port) => (format!("127.0.0.1:{port}"), "127.0.0.1", format!("mysql-{port}")),
+        Mysql::Service(name) => (name.clone(), "%", format!("mysql-{name}")),
     };
-    let mut comment = format!(
-        "MySQL. The exporter logs in as the user `exporter`, who may look and not touch:\n\n    CREATE \
-         USER 'exporter'@'{whence}' IDENTIFIED BY '…' WITH MAX_USER_CONNECTIONS 3;\n    GRANT PROCESS, \
-         REPLICATION CLIENT, SELECT ON *.* TO 'exporter'@'{whence}';\n\nPut the password into \
-         ./secrets/mysql_exporter, and uncomment the secret above and `password` here."
-    );
-    if !usual {
+    let mut comment = if first {
+        format!(
+            "MySQL. The exporter logs in as the user `exporter`, who may look and not touch:\n\n    CREATE \
+             USER 'exporter'@'{whence}' IDENTIFIED BY '…' WITH MAX_USER_CONNECTIONS 3;\n    GRANT \
+             PROCESS, REPLICATION CLIENT, SELECT ON *.* TO 'exporter'@'{whence}';\n\nPut the password \
+             into ./secrets/mysql_exporter, and uncomment the secret above and `password` here."
+        )
+    } else {
+        "Another MySQL server; it needs such a user, too.".to_owned()
+    };
+    if !usual && first {
         comment.push_str(&format!("\nPort {MYSQLD_EXPORTER_PORT} is taken, so it listens on {port}."));
     }
-    let mut node = Node::new("exporter").arg("mysql").comment(comment);
+    let mut node = Node::new("exporter").comment(comment);
+    node = if first {
+        node.arg("mysql")
+    } else {
+        node.arg(name).prop("kind", Some("mysql"))
+    };
     if !usual {
         node = node.prop("port", Some(u64::from(port)));
     }
@@ -253,15 +260,15 @@ fn prometheus(found: &[&Found], folder: &Folder, port: u16, usual: bool) -> Node
     for found in found {
         node.children.extend(job(found));
     }
-    if !folder.hints.is_empty() {
-        let own = found.iter().any(|found| matches!(found.what, What::Metrics { known: None, .. }));
-        let also = if own { ", too" } else { "" };
+    // An application that answers already needs no advice.
+    let own = found.iter().any(|found| matches!(found.what, What::Metrics { known: None, .. }));
+    if !folder.hints.is_empty() && !own {
         node.push(
             Node::new("scrape")
                 .arg("app")
                 .child(Node::new("target").arg("127.0.0.1:8000"))
                 .comment(format!(
-                    "Here lies {}. Once it answers /metrics, scrape it{also}:",
+                    "This folder has {}. Once the application answers /metrics:",
                     folder.hints.join(", ")
                 ))
                 .off(),
@@ -345,4 +352,117 @@ fn grafana((port, usual): (u16, bool), mysql: bool) -> Node {
     }
     node.push(board("Monitoring", "Prometheus", "prometheus/overview"));
     node
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::starter;
+    use super::*;
+    use crate::diag::Findings;
+    use crate::manifest::{self, Format};
+    use crate::{check, import::ComposeFile};
+
+    fn found(port: u16, what: What) -> Found {
+        Found { port, what, program: None }
+    }
+
+    fn machine(found: Vec<Found>) -> Machine {
+        let taken = found.iter().map(|found| found.port).collect();
+        Machine { found, taken }
+    }
+
+    /// The text in both notations; neither has a finding, and both mean the same.
+    #[track_caller]
+    fn checked(machine: &Machine, folder: &Folder) -> String {
+        let stack = |name: &str, format| {
+            let text = starter(machine, folder, name.as_ref(), format).text;
+            let mut loaded = manifest::parse(name, &text, format, None).unwrap();
+            let levels = check::Levels::default();
+            check::run(&loaded.stack, &loaded.files, &mut loaded.findings, &levels);
+            let said: Findings = loaded.findings;
+            assert!(said.is_empty(), "{text}\n{said:?}");
+            (text, loaded.stack)
+        };
+        let (text, kdl) = stack("stack.kdl", Format::Kdl);
+        let (_, yaml) = stack("stack.yaml", Format::Yaml);
+        assert_eq!(kdl, yaml, "{text}");
+        assert_eq!(manifest::format(&text).ok().as_deref(), Some(&*text));
+        text
+    }
+
+    #[test]
+    fn an_empty_machine_gets_a_good_starter() {
+        let text = checked(&Machine::default(), &Folder { name: "My Shop".into(), ..Folder::default() });
+        assert!(text.contains("stack \"my-shop\"") && text.contains("exporter \"node\""), "{text}");
+        assert!(text.contains("prometheus port=9090"), "{text}");
+    }
+
+    #[test]
+    fn everything_that_can_be_found_at_once() {
+        let page = |known| What::Metrics { known, families: 3 };
+        let all = machine(vec![
+            found(80, What::Nginx),
+            found(2019, page(Some(Known::Caddy))),
+            found(3000, page(Some(Known::Grafana))),
+            found(3306, What::Mysql),
+            found(3307, What::Mysql),
+            found(5432, What::Postgres),
+            found(6379, What::Redis),
+            found(8000, page(None)),
+            found(9090, page(Some(Known::Prometheus))),
+            found(9091, page(Some(Known::Pushgateway))),
+            found(9093, page(Some(Known::Alertmanager))),
+            found(9100, page(Some(Known::NodeExporter))),
+        ]);
+        let folder = Folder {
+            name: "x".into(),
+            configuration: vec!["prometheus/prometheus.yml".into()],
+            hints: vec!["a Dockerfile"],
+            ..Folder::default()
+        };
+        let text = checked(&all, &folder);
+        for part in [
+            "`stackctl import` carries it over",
+            "prometheus port=9092",
+            "exporter \"node\" port=9101",
+            "grafana port=3001",
+            "exporter \"mysql\" {\n    target \"127.0.0.1:3306\"",
+            "exporter \"mysql-3307\" kind=\"mysql\" port=9105 {\n    target \"127.0.0.1:3307\"",
+            "scrape \"app-8000\" {\n        target \"127.0.0.1:8000\"",
+            "scrape \"caddy-2019\"",
+            "// scrape \"postgres\" {",
+            "alert \"MysqlDown\"",
+            "use \"mysql/overview\"",
+        ] {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
+        // One that has an exporter already needs none of ours.
+        let theirs = machine(vec![
+            found(3306, What::Mysql),
+            found(9104, page(Some(Known::MysqldExporter))),
+        ]);
+        let text = checked(&theirs, &folder);
+        assert!(text.contains("scrape \"mysqld-exporter-9104\""), "{text}");
+        assert!(!text.contains("exporter \"mysql\"") && text.contains("MysqlDown"), "{text}");
+    }
+
+    #[test]
+    fn ports_of_services_are_left_to_them() {
+        let port = Node::new("port").arg(8000_u64).prop("host", Some(9090_u64));
+        let image = Node::new("image").arg("shop/app:1");
+        let service = Node::new("service").arg("app").child(image).child(port);
+        let compose = ComposeFile {
+            path: "compose.yaml".into(),
+            services: vec![service],
+            ..ComposeFile::default()
+        };
+        let folder = Folder { name: "x".into(), compose: Some(compose), ..Folder::default() };
+        let text = checked(&Machine::default(), &folder);
+        assert!(text.contains("prometheus port=9091"), "{text}");
+        assert!(!text.contains("native external"), "it does not run\n{text}");
+        let what = What::Metrics { known: None, families: 1 };
+        let text = checked(&machine(vec![found(9090, what)]), &folder);
+        assert!(text.contains("metrics open=#true"), "{text}");
+        assert!(text.contains("native external=\"127.0.0.1:9090\""), "{text}");
+    }
 }

@@ -12,13 +12,21 @@ use crate::manifest::shape::{Field, Kind, Naming, Role, Shape};
 pub fn document(nodes: &[Node]) -> String {
     let mut out = String::new();
     let nodes: Vec<&Node> = nodes.iter().collect();
-    children(&mut out, &nodes, Stack::shape(), 0, "");
+    children(&mut out, &nodes, Stack::shape(), true, At { depth: 0, mark: "" });
     out
 }
 
-/// Nodes of one parent: those of one name stand under one key. `mark` is what lines begin with that are
-/// commented out.
-fn children(out: &mut String, nodes: &[&Node], shape: &'static Shape, depth: usize, mark: &str) {
+/// Where lines stand.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    /// Levels of indentation.
+    depth: usize,
+    /// What follows them where lines are commented out.
+    mark: &'a str,
+}
+
+/// Nodes of one parent: those of one name stand under one key.
+fn children(out: &mut String, nodes: &[&Node], shape: &'static Shape, top: bool, place: At<'_>) {
     let mut names: Vec<&str> = Vec::new();
     for node in nodes {
         if !names.contains(&node.name.as_str()) {
@@ -26,11 +34,11 @@ fn children(out: &mut String, nodes: &[&Node], shape: &'static Shape, depth: usi
         }
     }
     for (at, name) in names.iter().enumerate() {
-        if depth == 0 && at > 0 {
+        if top && at > 0 {
             out.push('\n');
         }
         let same: Vec<&Node> = nodes.iter().copied().filter(|node| node.name == *name).collect();
-        group(out, name, &same, shape, depth, mark);
+        group(out, name, &same, shape, top, place);
     }
 }
 
@@ -50,14 +58,14 @@ fn group(
     name: &str,
     nodes: &[&Node],
     shape: &'static Shape,
-    depth: usize,
-    mark: &str,
+    top: bool,
+    At { depth, mark }: At<'_>,
 ) {
     // Where all of it is there to be uncommented, the key is, too.
     let all_off = nodes.iter().all(|node| node.off);
     let mark_of = |off: bool| if off && mark.is_empty() { "# " } else { mark };
-    let inner = match (depth, name) {
-        (0, "profile") => Some((Stack::shape(), true, Naming::Unique)),
+    let inner = match (top, name) {
+        (true, "profile") => Some((Stack::shape(), true, Naming::Unique)),
         _ => shape.child(name).and_then(|child| {
             let many = !matches!(child.field.kind, Kind::Block(_));
             Some((child.shape?, many, child.shape?.naming))
@@ -84,14 +92,15 @@ fn group(
             }
             let (mark, indent) = deeper(mark_of(node.off), mark, depth, all_off);
             let called = node.args.first().map_or_else(String::new, scalar_name);
-            block(out, &called, node, inner, 1, indent, &mark);
+            block(out, &called, node, inner, 1, At { depth: indent, mark: &mark });
         }
     } else if many && nodes.len() > 1 {
         line(out, depth, mark_of(all_off), &format!("{key}:"));
         for node in nodes {
             comment(out, node, depth + 1);
             let mut text = String::new();
-            content(&mut text, node, inner, 0, 0, "");
+            // Its lines are told apart by a dash on the first.
+            content(&mut text, node, inner, 0, At { depth: 0, mark: "" });
             for (at, row) in text.lines().enumerate() {
                 let dash = if at == 0 { "- " } else { "  " };
                 line(out, depth + 1, mark_of(node.off), &format!("{dash}{row}"));
@@ -100,7 +109,7 @@ fn group(
     } else {
         for node in nodes {
             comment(out, node, depth);
-            block(out, &key, node, inner, 0, depth, mark_of(node.off));
+            block(out, &key, node, inner, 0, At { depth, mark: mark_of(node.off) });
         }
     }
 }
@@ -122,8 +131,7 @@ fn block(
     node: &Node,
     shape: &'static Shape,
     skip: usize,
-    depth: usize,
-    mark: &str,
+    At { depth, mark }: At<'_>,
 ) {
     let empty = node.args.len() <= skip && node.props.is_empty() && node.children.is_empty();
     if empty {
@@ -133,9 +141,9 @@ fn block(
     }
     line(out, depth, mark, &format!("{name}:"));
     if mark.is_empty() {
-        content(out, node, shape, skip, depth + 1, "");
+        content(out, node, shape, skip, At { depth: depth + 1, mark });
     } else {
-        content(out, node, shape, skip, depth, &format!("{mark}  "));
+        content(out, node, shape, skip, At { depth, mark: &format!("{mark}  ") });
     }
 }
 
@@ -145,8 +153,7 @@ fn content(
     node: &Node,
     shape: &'static Shape,
     skip: usize,
-    depth: usize,
-    mark: &str,
+    At { depth, mark }: At<'_>,
 ) {
     let mut args = node.args.iter().skip(skip);
     for field in shape.arguments().skip(skip) {
@@ -168,7 +175,7 @@ fn content(
         line(out, depth, mark, &format!("{}: {}", key(name), scalar(value)));
     }
     let inside: Vec<&Node> = node.children.iter().collect();
-    children(out, &inside, shape, depth.max(1), mark);
+    children(out, &inside, shape, false, At { depth, mark });
 }
 
 /// A setting without settings of its own.

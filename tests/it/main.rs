@@ -9,6 +9,7 @@ mod exporters;
 mod exposition;
 mod guard;
 mod import;
+mod init;
 mod known;
 mod mariadb;
 mod mend;
@@ -41,6 +42,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("diff", diff::TESTS),
     ("guard", guard::TESTS),
     ("import", import::TESTS),
+    ("init", init::TESTS),
     ("mend", mend::TESTS),
     ("mysql", mysql::TESTS),
     ("mysql_wire", mysql_wire::TESTS),
