@@ -26,6 +26,24 @@ pub fn replace(path: &Path, before: &str, after: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Writes a new file in one step; `replace` is whether one that is there may go.
+pub fn create(path: &Path, text: &str, replace: bool) -> anyhow::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut builder = tempfile::Builder::new();
+    // The temporary file's own default is for its owner alone.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    let mut file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    if replace {
+        file.persist(path)?;
+    } else {
+        file.persist_noclobber(path)?;
+    }
+    Ok(())
+}
+
 /// What a change does to a file, as `diff -u` shows it.
 pub fn diff(name: &str, before: &str, after: &str) -> String {
     TextDiff::from_lines(before, after)

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 
+use super::edit;
 use super::printer::{self, out};
 use crate::diag;
 use crate::import;
@@ -48,17 +49,8 @@ impl Import {
         if path.exists() && !self.force {
             bail!("`{}` is there already; `--force` replaces it", path.display());
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let mut builder = tempfile::Builder::new();
-        // The temporary file's own default is for its owner alone.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-        let mut file = builder
-            .tempfile_in(folder.unwrap_or(".".as_ref()))
+        edit::create(&path, &import.manifest, self.force)
             .with_context(|| format!("cannot write `{}`", path.display()))?;
-        file.write_all(import.manifest.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(&path).with_context(|| format!("cannot write `{}`", path.display()))?;
         printer::note(&format!(
             "wrote {}; `stackctl validate {0}` checks it, `stackctl render {0} -o DIR` renders it",
             path.display()

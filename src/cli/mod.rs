@@ -1,12 +1,14 @@
 //! The command line: one file per command.
 
 mod control;
+mod diff;
 mod edit;
 mod explain;
 mod fix;
 mod fmt;
 mod hash_password;
 mod import;
+mod init;
 mod printer;
 mod query;
 mod render;
@@ -99,6 +101,10 @@ enum Command {
     Query(query::Query),
     /// Make a manifest out of configuration that exists.
     Import(import::Import),
+    /// Write a commented starter manifest of what runs here, asking nothing.
+    Init(init::Init),
+    /// Show what differs between two stacks by meaning: manifests, or folders of configuration.
+    Diff(diff::Diff),
     /// Explain a rule: what it finds, why it matters, how to mend it.
     Explain(explain::Explain),
     /// Print the JSON Schema of the manifest's YAML form.
@@ -193,6 +199,8 @@ fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
         Command::Test(test) => test.run(),
         Command::Query(query) => small_runtime()?.block_on(query.run()),
         Command::Import(import) => import.run(),
+        Command::Init(init) => init.run(),
+        Command::Diff(diff) => diff.run(),
         Command::Explain(explain) => explain.run(),
         Command::Schema => schema::run(),
         Command::HashPassword(hash) => hash.run(),

@@ -93,15 +93,23 @@ fn walk(root: &Path, below: &str, depth: usize, found: &mut Vec<Found>) -> Resul
             }
             // One that is not ours to read, or no text, is nobody's configuration.
             let Ok(text) = fs::read_to_string(entry.path()) else { continue };
-            let kind = match extension {
-                "json" => json(&path, &text),
-                _ if overrides::NAMES.contains(&name.as_str()) => Some(Kind::Override),
-                _ => yaml(&text),
-            };
+            let kind = kind(&path, &text);
             found.extend(kind.map(|kind| Found { path, text, kind }));
         }
     }
     Ok(())
+}
+
+/// Whose configuration a text is, if it is any that is known.
+pub fn kind(path: &str, text: &str) -> Option<Kind> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    if path.ends_with(".json") {
+        json(path, text)
+    } else if overrides::NAMES.contains(&name) {
+        Some(Kind::Override)
+    } else {
+        yaml(text)
+    }
 }
 
 fn json(path: &str, text: &str) -> Option<Kind> {

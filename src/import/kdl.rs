@@ -5,11 +5,13 @@ use std::fmt::Write;
 /// A node to be written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    name: String,
-    args: Vec<Value>,
-    props: Vec<(String, Value)>,
-    children: Vec<Node>,
-    comment: Option<String>,
+    pub(crate) name: String,
+    pub(crate) args: Vec<Value>,
+    pub(crate) props: Vec<(String, Value)>,
+    pub(crate) children: Vec<Node>,
+    pub(crate) comment: Option<String>,
+    /// Whether it is there to be uncommented.
+    pub(crate) off: bool,
 }
 
 /// A value to be written.
@@ -58,6 +60,7 @@ impl Node {
             props: Vec::new(),
             children: Vec::new(),
             comment: None,
+            off: false,
         }
     }
 
@@ -82,6 +85,18 @@ impl Node {
     /// With a comment on the lines above.
     pub fn comment(mut self, text: impl Into<String>) -> Self {
         self.comment = Some(text.into());
+        self
+    }
+
+    /// Commented out.
+    pub fn off(mut self) -> Self {
+        self.off = true;
+        self
+    }
+
+    /// With another child.
+    pub fn child(mut self, child: Node) -> Self {
+        self.children.push(child);
         self
     }
 
@@ -150,6 +165,17 @@ fn indent(out: &mut String, depth: usize) {
 }
 
 fn write_node(out: &mut String, node: &Node, depth: usize) {
+    if node.off {
+        let mut text = String::new();
+        let on = Node { off: false, comment: None, ..node.clone() };
+        write_node(&mut text, &on, 0);
+        let comment = node.comment.iter().flat_map(|comment| comment.lines());
+        for line in comment.chain(text.lines()) {
+            indent(out, depth);
+            let _ = writeln!(out, "// {line}");
+        }
+        return;
+    }
     for line in node.comment.iter().flat_map(|comment| comment.lines()) {
         indent(out, depth);
         let _ = writeln!(out, "// {line}");

@@ -9,7 +9,7 @@
 mod alertmanager;
 mod compose;
 mod context;
-mod find;
+pub(crate) mod find;
 mod grafana;
 pub mod kdl;
 mod overrides;
@@ -79,6 +79,49 @@ pub fn import(folder: &Path) -> Result<Import, ImportError> {
     Ok(importer.finish(folder))
 }
 
+/// What a compose file comes to in a manifest.
+#[derive(Debug, Clone, Default)]
+pub struct ComposeFile {
+    /// Its path relative to the folder.
+    pub path: String,
+    /// Networks, volumes and secrets.
+    pub places: Vec<Node>,
+    /// Its services.
+    pub services: Vec<Node>,
+    /// Names of services that are parts of a monitoring stack, by their host names in one.
+    pub parts: Vec<&'static str>,
+    /// What could not be carried over.
+    pub lost: usize,
+}
+
+/// The services of the compose file that `found` has, if it has one.
+pub fn compose_file(found: &[Found]) -> Option<ComposeFile> {
+    let Found { path, text, .. } = found.iter().find(|file| file.kind == Kind::Compose)?;
+    let file = Files::default().add("", "");
+    let mut context = Context { in_containers: true, ..Context::default() };
+    let mut tree = read_tree(text, file, &mut context.notes.0)?;
+    let folder = folder_of(path);
+    let above = found
+        .iter()
+        .filter(|file| file.kind == Kind::Override && folder_of(&file.path) == folder)
+        .min_by_key(|file| overrides::rank(&file.path));
+    if let Some(above) = above
+        && let Some(above) = read_tree(&above.text, file, &mut context.notes.0)
+    {
+        overrides::lay(&mut tree, above);
+    }
+    let composed = compose::read(&tree, folder, &mut context);
+    let mut places = composed.places;
+    places.extend(context.secrets.iter().map(|(name, source)| secret(name, source)));
+    Some(ComposeFile {
+        path: path.clone(),
+        places,
+        services: composed.services,
+        parts: composed.parts.keys().map(|kind| kind.host()).collect(),
+        lost: context.notes.0.len(),
+    })
+}
+
 /// A file that has been read.
 struct Document {
     path: String,
@@ -88,8 +131,12 @@ struct Document {
 
 impl Document {
     fn folder(&self) -> &str {
-        self.path.rsplit_once('/').map_or("", |(folder, _)| folder)
+        folder_of(&self.path)
     }
+}
+
+fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 #[derive(Default)]
@@ -146,10 +193,7 @@ impl Importer {
     /// Lays what compose would lay over its file; names the others.
     fn lay_overrides(&mut self, compose: Option<&mut Document>) {
         let mut others = std::mem::take(&mut self.overrides);
-        let rank = |document: &Document| {
-            overrides::NAMES.iter().position(|name| document.path.ends_with(name))
-        };
-        others.sort_by_key(rank);
+        others.sort_by_key(|document| overrides::rank(&document.path));
         if let Some(compose) = compose
             && let Some(at) = others.iter().position(|other| other.folder() == compose.folder())
         {

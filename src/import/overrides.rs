@@ -16,6 +16,12 @@ pub const NAMES: [&str; 4] = [
     "docker-compose.override.yaml",
 ];
 
+/// Which of several in a folder is taken: that of the least rank.
+pub fn rank(path: &str) -> usize {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    NAMES.iter().position(|known| *known == name).unwrap_or(NAMES.len())
+}
+
 /// Lists that are taken from the upper file alone, where it has them.
 const REPLACED: [&str; 3] = ["command", "entrypoint", "test"];
 

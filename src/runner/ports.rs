@@ -1,7 +1,7 @@
 //! Listeners are bound before anything starts, so that a port that is taken is reported with its
 //! owner while nothing has happened yet.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 
@@ -58,29 +58,58 @@ pub fn bind(part: &str, address: SocketAddr) -> Result<TcpListener, PortTaken> {
     })
 }
 
-/// The process that listens on a TCP port of this machine; `None` if it belongs to someone whose
-/// processes we may not see.
-pub fn owner(port: u16) -> Option<Owner> {
-    let listening = |entry: &procfs::net::TcpNetEntry| {
-        entry.state == procfs::net::TcpState::Listen && entry.local_address.port() == port
-    };
-    let sockets: HashSet<u64> = [procfs::net::tcp(), procfs::net::tcp6()]
+/// A TCP port that is listened on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listening {
+    /// Where.
+    pub address: SocketAddr,
+    /// By whom; `None` if it belongs to someone whose processes we may not see.
+    pub owner: Option<Owner>,
+}
+
+/// Every TCP port of this machine that is listened on, by port and address.
+pub fn listening() -> Vec<Listening> {
+    let sockets: Vec<(u64, SocketAddr)> = [procfs::net::tcp(), procfs::net::tcp6()]
         .into_iter()
         .flatten()
         .flatten()
-        .filter(listening)
-        .map(|entry| entry.inode)
+        .filter(|entry| entry.state == procfs::net::TcpState::Listen)
+        .map(|entry| (entry.inode, entry.local_address))
         .collect();
-    procfs::process::all_processes().ok()?.flatten().find_map(|process| {
-        let holds = process.fd().ok()?.flatten().any(|fd| match fd.target {
-            procfs::process::FDTarget::Socket(inode) => sockets.contains(&inode),
-            _ => false,
+    let owners = owners(&sockets.iter().map(|(inode, _)| *inode).collect());
+    let mut all: Vec<Listening> = sockets
+        .into_iter()
+        .map(|(inode, address)| Listening { address, owner: owners.get(&inode).cloned() })
+        .collect();
+    all.sort_by_key(|one| (one.address.port(), one.address));
+    all
+}
+
+/// The process that listens on a TCP port of this machine; `None` if it belongs to someone whose
+/// processes we may not see.
+pub fn owner(port: u16) -> Option<Owner> {
+    listening().into_iter().filter(|one| one.address.port() == port).find_map(|one| one.owner)
+}
+
+/// Who holds sockets; of several processes the one of the lowest number.
+fn owners(sockets: &HashSet<u64>) -> HashMap<u64, Owner> {
+    let mut owners: HashMap<u64, Owner> = HashMap::new();
+    let Ok(processes) = procfs::process::all_processes() else { return owners };
+    for process in processes.flatten() {
+        let Ok(open) = process.fd() else { continue };
+        let held = open.flatten().filter_map(|fd| match fd.target {
+            procfs::process::FDTarget::Socket(inode) => Some(inode),
+            _ => None,
         });
-        holds.then(|| Owner {
-            pid: process.pid,
-            command: process.cmdline().unwrap_or_default().join(" "),
-        })
-    })
+        for inode in held.filter(|inode| sockets.contains(inode)) {
+            let known = owners.get(&inode).is_some_and(|known| known.pid < process.pid);
+            if !known {
+                let command = process.cmdline().unwrap_or_default().join(" ");
+                owners.insert(inode, Owner { pid: process.pid, command });
+            }
+        }
+    }
+    owners
 }
 
 #[cfg(test)]

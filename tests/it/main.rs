@@ -4,10 +4,12 @@
 #![allow(dead_code)]
 
 mod bad_input;
+mod diff;
 mod exporters;
 mod exposition;
 mod guard;
 mod import;
+mod init;
 mod known;
 mod mariadb;
 mod mend;
@@ -38,8 +40,10 @@ use std::process::ExitCode;
 
 const PARTS: &[(&str, &[support::Test])] = &[
     ("bad_input", bad_input::TESTS),
+    ("diff", diff::TESTS),
     ("guard", guard::TESTS),
     ("import", import::TESTS),
+    ("init", init::TESTS),
     ("mend", mend::TESTS),
     ("mysql", mysql::TESTS),
     ("mysql_wire", mysql_wire::TESTS),

@@ -32,19 +32,19 @@ pub const TESTS: &[Test] = &[
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder with a manifest of its own and, once started, a stack that runs from it.
-struct Stack {
+pub struct Stack {
     folder: tempfile::TempDir,
     child: Option<Child>,
 }
 
 impl Stack {
-    fn new(manifest: &str) -> Self {
+    pub fn new(manifest: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(folder.path().join("stack.kdl"), manifest).expect("the folder is writable");
         Self { folder, child: None }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -59,7 +59,7 @@ impl Stack {
         command
     }
 
-    fn start(&mut self, arguments: &[&str]) {
+    pub fn start(&mut self, arguments: &[&str]) {
         let log = std::fs::File::create(self.path("up.log")).expect("the folder is writable");
         let child = self
             .command(&["up", "stack.kdl"])
@@ -76,7 +76,7 @@ impl Stack {
     }
 
     /// Runs a command to its end: exit code, standard output, standard error.
-    fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+    pub fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
         let output = self.command(arguments).output().expect("the binary runs");
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         (output.status.code(), text(output.stdout), text(output.stderr))
@@ -90,7 +90,7 @@ impl Stack {
     }
 
     /// Waits until the check gives something.
-    fn wait<T>(&self, what: &str, mut check: impl FnMut() -> Option<T>) -> T {
+    pub fn wait<T>(&self, what: &str, mut check: impl FnMut() -> Option<T>) -> T {
         let began = Instant::now();
         loop {
             if let Some(found) = check() {
@@ -118,7 +118,7 @@ fn get(port: u16, path: &str) -> Option<String> {
 }
 
 /// Results of an instant query: labels and value of each series.
-fn query(port: u16, expr: &str) -> Option<Vec<(serde_json::Value, f64)>> {
+pub fn query(port: u16, expr: &str) -> Option<Vec<(serde_json::Value, f64)>> {
     let encoded: String = url::form_urlencoded::byte_serialize(expr.as_bytes()).collect();
     let body = get(port, &format!("/api/v1/query?query={encoded}"))?;
     // The answer may be chunked; the JSON is one line of it.
