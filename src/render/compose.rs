@@ -354,7 +354,7 @@ fn logging(logging: Option<&Logging>) -> Option<wire::Logging> {
 }
 
 /// Limits and output of a monitoring part: its own, or those of all containers.
-fn settings_of<'a>(stack: &'a Stack, part: &Part) -> (Option<&'a Resources>, Option<&'a Logging>) {
+pub(super) fn settings_of<'a>(stack: &'a Stack, part: &Part) -> (Option<&'a Resources>, Option<&'a Logging>) {
     macro_rules! own {
         ($part:expr) => {
             $part.map_or((None, None), |part| (part.resources.as_deref(), part.logging.as_deref()))
@@ -402,7 +402,7 @@ fn bytes(bytes: u64) -> String {
 }
 
 /// A monitoring part.
-fn monitoring(plan: &Plan, part: &Part) -> wire::Service {
+pub(super) fn monitoring(plan: &Plan, part: &Part) -> wire::Service {
     let stack = plan.stack;
     let own = part.own;
     let mut command = part.argv.clone();
