@@ -31,6 +31,7 @@ mod makefile;
 mod mutes;
 mod mysql;
 mod node;
+mod operator;
 mod output;
 pub mod panels;
 mod parts;

@@ -5,7 +5,7 @@ use crate::manifest::{RenderTarget, Stack};
 use crate::wire::prometheus::Config;
 
 use super::{
-    Plan, Renderer, alertmanager, alerts, caddy, dashboards, grafana, kubernetes, mysql, prometheus,
+    Plan, Renderer, alertmanager, alerts, caddy, dashboards, grafana, kubernetes, mysql, operator, prometheus,
     template, web,
 };
 
@@ -47,7 +47,15 @@ const KUBERNETES: &[Renderer] = &[
     kubernetes::RENDERER,
 ];
 
-const OPERATOR: &[Renderer] = KUBERNETES;
+const OPERATOR: &[Renderer] = &[
+    grafana::RENDERER,
+    dashboards::RENDERER,
+    mysql::RENDERER,
+    web::RENDERER,
+    caddy::RENDERER,
+    template::RENDERER,
+    operator::RENDERER,
+];
 const SYSTEMD: &[Renderer] = super::RENDERERS;
 
 /// prometheus.yml as the target needs it.
@@ -87,6 +95,11 @@ impl Remark {
 pub fn review(stack: &Stack, target: RenderTarget) -> Vec<Remark> {
     match target {
         RenderTarget::Compose | RenderTarget::Systemd => Vec::new(),
-        RenderTarget::Kubernetes | RenderTarget::KubernetesOperator => kubernetes::review::review(stack),
+        RenderTarget::Kubernetes => kubernetes::review::review(stack),
+        RenderTarget::KubernetesOperator => {
+            let mut remarks = kubernetes::review::review(stack);
+            remarks.extend(operator::review::review(stack));
+            remarks
+        }
     }
 }

@@ -536,6 +536,64 @@ objects! {
 }
 
 objects! {
+    /// What may be done in a namespace.
+    pub struct Role {
+        /// `rbac.authorization.k8s.io/v1`.
+        pub api_version: String,
+        /// `Role`.
+        pub kind: String,
+        /// Name.
+        pub metadata: Metadata,
+        /// The rights.
+        pub rules: Vec<Rule>,
+    }
+
+    /// Rights on some kinds of objects.
+    pub struct Rule {
+        /// Groups of the API; the empty one is the core.
+        pub api_groups: Vec<String>,
+        /// Kinds, as in paths.
+        pub resources: Vec<String>,
+        /// What may be done.
+        pub verbs: Vec<String>,
+    }
+
+    /// Who has the rights of a role.
+    pub struct RoleBinding {
+        /// `rbac.authorization.k8s.io/v1`.
+        pub api_version: String,
+        /// `RoleBinding`.
+        pub kind: String,
+        /// Name.
+        pub metadata: Metadata,
+        /// The role.
+        pub role_ref: RoleRef,
+        /// Who.
+        pub subjects: Vec<Subject>,
+    }
+
+    /// A role by name.
+    pub struct RoleRef {
+        /// `rbac.authorization.k8s.io`.
+        pub api_group: String,
+        /// `Role`.
+        pub kind: String,
+        /// Its name.
+        pub name: String,
+    }
+
+    /// Somebody who has rights.
+    pub struct Subject {
+        /// `ServiceAccount`.
+        pub kind: String,
+        /// Its name.
+        pub name: String,
+        /// Its namespace.
+        pub namespace: String,
+    }
+}
+
+objects! {
     /// kustomization.yaml: what `kubectl apply -k` makes.
     /// Source: <https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/>.
     pub struct Kustomization {

@@ -7,6 +7,7 @@ pub mod compose;
 pub mod grafana;
 pub mod kubernetes;
 pub mod mysql;
+pub mod operator;
 pub mod prometheus;
 pub mod rule_tests;
 pub mod rules;

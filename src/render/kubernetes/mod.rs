@@ -4,7 +4,7 @@
 mod configs;
 pub(super) mod discovery;
 pub(super) mod names;
-mod objects;
+pub(super) mod objects;
 mod pods;
 mod policies;
 pub(super) mod review;
@@ -21,6 +21,8 @@ use super::parts::{HostPath, Part, PartKind, mount_source, parts};
 use super::{Output, Plan, RenderError, Renderer, header, to_yaml};
 use names::Labels;
 use secrets::Wanted;
+pub(super) use pods::tls_file;
+pub(super) use policies::labels as network_labels;
 use workload::{Port, Shape};
 
 pub(super) const RENDERER: Renderer = Renderer { name: "kubernetes", render };
@@ -125,6 +127,8 @@ pub(super) struct Workload {
     pub networks: Vec<String>,
     /// Notes on the pods.
     pub annotations: Vec<(String, String)>,
+    /// The object to write in place of the usual one: the operator's.
+    pub object: Option<String>,
     /// Host name in the outside world, if requests for it may come through an Ingress; whether they
     /// come encrypted.
     pub host: Option<(String, bool)>,

@@ -93,7 +93,8 @@ pub(super) fn documents(stack: &Stack, workload: &Workload) -> String {
         spec: spec.clone(),
     };
     let count = (*count != 1).then_some(*count);
-    let mut documents = vec![match shape {
+    let own_object = workload.object.clone();
+    let mut documents = vec![own_object.unwrap_or_else(|| match shape {
         Shape::Deployment => document(
             "apps/v1",
             "Deployment",
@@ -118,7 +119,7 @@ pub(super) fn documents(stack: &Stack, workload: &Workload) -> String {
         Shape::Job => {
             document("batch/v1", "Job", own, Some(Job { backoff_limit: Some(0), template }))
         }
-    }];
+    })];
     documents.extend(services(stack, workload));
     documents.extend(ingress(stack, workload));
     joined(&documents)

@@ -182,6 +182,7 @@ pub(super) fn of_service(
             .collect(),
         claims: mounts.claims,
         spec,
+        object: None,
         host: None,
         name,
     }))
@@ -361,13 +362,14 @@ pub(super) fn of_part(
         annotations: Vec::new(),
         claims: mounts.claims,
         spec,
+        object: None,
         host: super::external_host(plan, part, tls_spoken),
         name: part.name.clone(),
     })
 }
 
 /// The Secret behind a certificate or key that a part mounts.
-fn tls_file(mount: &MountPoint) -> Option<SecretRef> {
+pub(in crate::render) fn tls_file(mount: &MountPoint) -> Option<SecretRef> {
     let name = mount.inside.strip_prefix("/run/tls/")?;
     match &mount.outside {
         HostPath::Manifest(path) => {

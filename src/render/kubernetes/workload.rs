@@ -223,7 +223,10 @@ impl Mounts {
     ) -> Result<(), RenderError> {
         let entries = configs::behind(context.outputs, path, |file| (owner.wanted)(path, file));
         let last = path.rsplit('/').next().unwrap_or(path);
-        let map = format!("{}-{}", owner.name, super::names::label(last));
+        let map = match super::names::label(last) {
+            own if own.starts_with(owner.name) => own,
+            other => format!("{}-{other}", owner.name),
+        };
         let map = numbered(&map, |name| context.has_config(name));
         let maps = configs::split(&map, &entries).map_err(|entry: Entry| RenderError::TooLarge {
             path: entry.output,
