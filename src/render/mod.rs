@@ -39,6 +39,7 @@ mod prometheus;
 mod pushgateway;
 mod secrets;
 mod slo;
+mod systemd;
 mod target;
 mod template;
 mod web;

@@ -6,7 +6,7 @@ use crate::wire::prometheus::Config;
 
 use super::{
     Plan, Renderer, alertmanager, alerts, caddy, dashboards, grafana, kubernetes, mysql, operator, prometheus,
-    template, web,
+    systemd, template, web,
 };
 
 /// All targets, by their words.
@@ -56,13 +56,34 @@ const OPERATOR: &[Renderer] = &[
     template::RENDERER,
     operator::RENDERER,
 ];
-const SYSTEMD: &[Renderer] = super::RENDERERS;
+const SYSTEMD: &[Renderer] = &[
+    prometheus::RENDERER,
+    alerts::RENDERER,
+    alertmanager::RENDERER,
+    mysql::RENDERER,
+    web::RENDERER,
+    template::RENDERER,
+    // Puts the paths of this machine into what the others have rendered.
+    systemd::RENDERER,
+];
+
+/// `host:port` on the target: on a machine without networks of its own, where it is published there.
+pub(super) fn reached(plan: &Plan, address: String) -> String {
+    match plan.target {
+        RenderTarget::Systemd => {
+            let known = systemd::places::reached(plan.stack);
+            known.get(&address).cloned().unwrap_or(address)
+        }
+        _ => address,
+    }
+}
 
 /// prometheus.yml as the target needs it.
 pub(super) fn adapt(plan: &Plan, config: &mut Config) {
     match plan.target {
         RenderTarget::Kubernetes => kubernetes::discovery::adapt(plan.stack, config),
-        _ => {}
+        RenderTarget::Systemd => systemd::places::adapt(plan.stack, config),
+        RenderTarget::Compose | RenderTarget::KubernetesOperator => {}
     }
 }
 
@@ -94,7 +115,8 @@ impl Remark {
 /// What the target does not have of the stack.
 pub fn review(stack: &Stack, target: RenderTarget) -> Vec<Remark> {
     match target {
-        RenderTarget::Compose | RenderTarget::Systemd => Vec::new(),
+        RenderTarget::Compose => Vec::new(),
+        RenderTarget::Systemd => systemd::review::review(stack),
         RenderTarget::Kubernetes => kubernetes::review::review(stack),
         RenderTarget::KubernetesOperator => {
             let mut remarks = kubernetes::review::review(stack);

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::manifest::Stack;
+use crate::manifest::{Stack, Value};
 use crate::model::slug;
 use crate::render::parts::host_path;
 use crate::render::secrets::{Origin, SecretRef};
@@ -38,6 +38,18 @@ pub(in crate::render) struct Wanted {
     labels: Labels,
 }
 
+/// The secret behind a variable of the caller's environment: a declared one, or the variable itself.
+pub(in crate::render) fn behind(stack: &Stack, variable: &str) -> SecretRef {
+    let declared = stack.secrets.iter().find_map(|secret| {
+        let secret = SecretRef::of(stack, &Value::Secret(secret.name.value.clone()))?;
+        (secret.variable() == variable).then_some(secret)
+    });
+    declared.unwrap_or_else(|| SecretRef {
+        name: variable.to_ascii_lowercase(),
+        origin: Origin::Env(variable.to_owned()),
+    })
+}
+
 impl Wanted {
     /// The Secret that holds a secret, and its key there.
     pub fn secret(&mut self, secret: &SecretRef) -> KeyRef {
@@ -49,15 +61,7 @@ impl Wanted {
 
     /// The secret behind a variable of the caller's environment.
     pub fn variable(&mut self, stack: &Stack, variable: &str) -> KeyRef {
-        let declared = stack.secrets.iter().find_map(|secret| {
-            let secret = SecretRef::of(stack, &crate::manifest::Value::Secret(secret.name.value.clone()))?;
-            (secret.variable() == variable).then_some(secret)
-        });
-        let secret = declared.unwrap_or_else(|| SecretRef {
-            name: variable.to_ascii_lowercase(),
-            origin: Origin::Env(variable.to_owned()),
-        });
-        self.secret(&secret)
+        self.secret(&behind(stack, variable))
     }
 
     /// The Secret with the variables of a file.
