@@ -115,6 +115,7 @@ mod severity_twice;
 mod shadowed_route;
 mod slo_window_beyond_retention;
 mod target_port_not_exposed;
+mod target_lacks;
 mod template_syntax;
 mod template_unknown_label;
 mod timeout_exceeds_interval;
@@ -153,6 +154,7 @@ mod wrong_database;
 mod wrong_moment;
 
 pub use generated_file_edited::CODE as GENERATED_FILE_EDITED;
+pub use target_lacks::review_target;
 pub use levels::{Levels, UnknownRule};
 pub use unused_allowance::{UNUSED, idle_places};
 
@@ -373,7 +375,7 @@ const ON_REQUEST: &[Rule] = &[
 ];
 
 /// Kinds of findings that other commands make.
-const ELSEWHERE: &[Code] = &[GENERATED_FILE_EDITED];
+const ELSEWHERE: &[Code] = &[GENERATED_FILE_EDITED, target_lacks::CANNOT, target_lacks::DIFFERS];
 
 /// Every kind of finding there is, by code.
 pub fn rules() -> impl Iterator<Item = Code> {

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 
 use super::printer::{self, out};
 use super::validate::{self, Source};
-use crate::check::GENERATED_FILE_EDITED;
+use crate::check::{self, GENERATED_FILE_EDITED, Levels};
 use crate::diag::Severity;
-use crate::manifest::Loaded;
+use crate::manifest::{Loaded, RenderTarget};
 use crate::render::{self, Beside, HandEdits, Output, RenderError, Setting, WriteOptions};
 
 /// Writes every configuration file of the stack; only what changed, and all or nothing.
@@ -19,6 +20,9 @@ use crate::render::{self, Beside, HandEdits, Output, RenderError, Setting, Write
 pub struct Render {
     #[command(flatten)]
     source: Source,
+    /// What to render for; what the manifest says (`stack "…" target="…"`), or compose.
+    #[arg(long, value_name = "TARGET", value_parser = targets())]
+    target: Option<String>,
     /// Folder to write to.
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     output: PathBuf,
@@ -43,12 +47,17 @@ impl Render {
     /// Exit code 1 if the manifest has errors, a file was changed by hand, or the folder differs
     /// (`--check`, `--diff`).
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let loaded = self.source.load()?;
+        let mut loaded = self.source.load()?;
+        let said = render::TARGETS.into_iter().find(|t| self.target.as_deref() == Some(t.name()));
+        let target = said.unwrap_or_else(|| render::target_of(&loaded.stack));
+        let Source { allow, warn, deny, .. } = &self.source;
+        let levels = Levels::new(allow, warn, deny)?;
+        check::review_target(&loaded.stack, target, &mut loaded.findings, &levels);
         validate::show(&loaded);
         if loaded.findings.count(Severity::Error) > 0 {
             return Ok(ExitCode::from(1));
         }
-        let outputs = plan(&loaded, &self.source.manifest, &self.output)?;
+        let outputs = plan(&loaded, target, &self.source.manifest, &self.output)?;
         if let Some(wanted) = &self.stdout {
             let Some(output) = outputs.iter().find(|output| output.path == *wanted) else {
                 let paths: Vec<&str> = outputs.iter().map(|output| output.path.as_str()).collect();
@@ -111,8 +120,18 @@ impl Render {
     }
 }
 
+/// The words of all targets.
+fn targets() -> PossibleValuesParser {
+    render::TARGETS.map(RenderTarget::name).into()
+}
+
 /// All outputs of a manifest for an output folder.
-fn plan(loaded: &Loaded, manifest: &Path, output: &Path) -> anyhow::Result<Vec<Output>> {
+fn plan(
+    loaded: &Loaded,
+    target: RenderTarget,
+    manifest: &Path,
+    output: &Path,
+) -> anyhow::Result<Vec<Output>> {
     let folder = match manifest.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -121,5 +140,5 @@ fn plan(loaded: &Loaded, manifest: &Path, output: &Path) -> anyhow::Result<Vec<O
         base: &render::base_between(manifest, output),
         sources: &Beside(folder.to_owned()),
     };
-    Ok(render::plan(&loaded.stack, &setting)?)
+    Ok(render::plan_for(&loaded.stack, &setting, target)?)
 }

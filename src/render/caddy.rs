@@ -25,6 +25,11 @@ fn behind<'a>(stack: &'a Stack, name: &'a str) -> impl Iterator<Item = &'a Servi
     })
 }
 
+/// Whether the metrics of other services are read through this one.
+pub(super) fn passes_on(stack: &Stack, service: &Service) -> bool {
+    behind(stack, service.name.as_str()).next().is_some()
+}
+
 fn is_caddy(stack: &Stack, service: &Service) -> bool {
     !service.sites.is_empty() || behind(stack, service.name.as_str()).next().is_some()
 }

@@ -354,7 +354,7 @@ fn logging(logging: Option<&Logging>) -> Option<wire::Logging> {
 }
 
 /// Limits and output of a monitoring part: its own, or those of all containers.
-fn settings_of<'a>(stack: &'a Stack, part: &Part) -> (Option<&'a Resources>, Option<&'a Logging>) {
+pub(super) fn settings_of<'a>(stack: &'a Stack, part: &Part) -> (Option<&'a Resources>, Option<&'a Logging>) {
     macro_rules! own {
         ($part:expr) => {
             $part.map_or((None, None), |part| (part.resources.as_deref(), part.logging.as_deref()))
@@ -402,7 +402,7 @@ fn bytes(bytes: u64) -> String {
 }
 
 /// A monitoring part.
-fn monitoring(plan: &Plan, part: &Part) -> wire::Service {
+pub(super) fn monitoring(plan: &Plan, part: &Part) -> wire::Service {
     let stack = plan.stack;
     let own = part.own;
     let mut command = part.argv.clone();
@@ -435,17 +435,8 @@ fn monitoring(plan: &Plan, part: &Part) -> wire::Service {
     }
     if let (Some(web), false) = (&part.web_config, part.web_users.is_empty()) {
         let rendered = web.output.rsplit('/').next().unwrap_or(&web.output);
-        let mut lines = format!("{{ cat /etc/{}/{rendered}; echo basic_auth_users:", part.name);
-        for (user, secret) in &part.web_users {
-            // The file holds the hash, or `user:hash`.
-            let line = format!(
-                "; printf \"  '%s': '%s'\\n\" {} \"$(sed '1!d;s/.*://' {})\"",
-                shell_word(&user.replace('\'', "''")),
-                secret.path()
-            );
-            lines.push_str(&line);
-        }
-        script.push(format!("umask 077; {lines}; }} > {}", web.inside));
+        let rendered = format!("/etc/{}/{rendered}", part.name);
+        script.push(web_script(&part.web_users, &rendered, &web.inside, SecretRef::path));
     }
     let program = match run_word {
         Some(_) => "stackctl",
@@ -491,6 +482,27 @@ fn monitoring(plan: &Plan, part: &Part) -> wire::Service {
         logging: logging(logs),
         ..wire::Service::default()
     }
+}
+
+/// Commands of a shell that put a web configuration together: the rendered file, and users with the
+/// hashes that lie in secrets.
+pub(super) fn web_script(
+    users: &[(String, SecretRef)],
+    rendered: &str,
+    into: &str,
+    place: impl Fn(&SecretRef) -> String,
+) -> String {
+    let mut lines = format!("{{ cat {rendered}; echo basic_auth_users:");
+    for (user, secret) in users {
+        // The file holds the hash, or `user:hash`.
+        let line = format!(
+            "; printf \"  '%s': '%s'\\n\" {} \"$(sed '1!d;s/.*://' {})\"",
+            shell_word(&user.replace('\'', "''")),
+            place(secret)
+        );
+        lines.push_str(&line);
+    }
+    format!("umask 077; {lines}; }} > {into}")
 }
 
 fn readiness(stack: &Stack, part: &Part, own: bool) -> Option<wire::Healthcheck> {

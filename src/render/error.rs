@@ -80,4 +80,12 @@ pub enum RenderError {
         /// The path.
         path: String,
     },
+    /// A rendered file does not fit into a ConfigMap.
+    #[error("`{path}` is too large for a ConfigMap, which takes {most} bytes; split it in the manifest")]
+    TooLarge {
+        /// Path of the output.
+        path: String,
+        /// Bytes that a ConfigMap takes.
+        most: usize,
+    },
 }

@@ -145,7 +145,7 @@ pub(super) fn metrics_port(service: &Service) -> u16 {
 }
 
 /// The plain HTTP port of a service that passes requests on.
-fn proxy_port(service: &Service) -> u16 {
+pub(super) fn proxy_port(service: &Service) -> u16 {
     let mut ports = service.ports.iter().map(|port| port.number.value);
     match ports.clone().any(|port| port == 80) {
         true => 80,

@@ -26,10 +26,12 @@ mod error;
 mod grafana;
 mod index;
 mod jobs;
+mod kubernetes;
 mod makefile;
 mod mutes;
 mod mysql;
 mod node;
+mod operator;
 mod output;
 pub mod panels;
 mod parts;
@@ -37,6 +39,8 @@ mod prometheus;
 mod pushgateway;
 mod secrets;
 mod slo;
+mod systemd;
+mod target;
 mod template;
 mod web;
 mod write;
@@ -44,7 +48,7 @@ mod yaml;
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::manifest::Stack;
+use crate::manifest::{RenderTarget, Stack};
 pub use crate::manifest::versions;
 
 pub use alertmanager::config as alertmanager_config;
@@ -60,10 +64,12 @@ pub use output::{Beside, Output, Sources};
 pub use parts::{Access, EnvValue, HostPath, MountPoint, Part, PartKind, WebConfig, argv, parts};
 pub use prometheus::config as prometheus_config;
 pub use secrets::{Origin, SecretRef};
+pub use target::{Remark, TARGETS, review, target_of};
 pub use write::{HandEdits, Report, WriteOptions, write};
 pub use yaml::to_yaml;
 
-/// Every renderer, in the order in which its files are listed. A new one is a file and a line here.
+/// Every renderer for compose, in the order in which its files are listed. A new one is a file and a
+/// line here; [`target`] has the lists of the other targets.
 const RENDERERS: &[Renderer] = &[
     prometheus::RENDERER,
     alerts::RENDERER,
@@ -100,6 +106,7 @@ struct Plan<'a> {
     stack: &'a Stack,
     base: &'a str,
     sources: &'a dyn Sources,
+    target: RenderTarget,
 }
 
 impl Plan<'_> {
@@ -112,12 +119,21 @@ impl Plan<'_> {
     }
 }
 
-/// All files of a stack. The same stack and setting give the same bytes on every machine; nothing is
+/// All files of a stack for compose, which are those that the native stack runs. The same stack and setting give the same bytes on every machine; nothing is
 /// read but the dashboards and templates that the manifest names, and never a secret.
 pub fn plan(stack: &Stack, setting: &Setting) -> Result<Vec<Output>, RenderError> {
-    let plan = Plan { stack, base: setting.base, sources: setting.sources };
+    plan_for(stack, setting, RenderTarget::Compose)
+}
+
+/// All files of a stack for a target.
+pub fn plan_for(
+    stack: &Stack,
+    setting: &Setting,
+    target: RenderTarget,
+) -> Result<Vec<Output>, RenderError> {
+    let plan = Plan { stack, base: setting.base, sources: setting.sources, target };
     let mut outputs = Vec::new();
-    for renderer in RENDERERS {
+    for renderer in target::renderers(target) {
         let before = outputs.len();
         (renderer.render)(&plan, &mut outputs)?;
         tracing::debug!(renderer = renderer.name, files = outputs.len() - before, "rendered");

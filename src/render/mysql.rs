@@ -127,7 +127,7 @@ pub(super) fn init_script(stack: &Stack, exporter: &Exporter) -> Option<(MountPo
 fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
     let stack = plan.stack;
     for exporter in stack.exporters.iter().filter(|exporter| exporter.is_mysql()) {
-        let target = target(stack, exporter);
+        let target = super::target::reached(plan, target(stack, exporter));
         let (host, port) = target.rsplit_once(':').unwrap_or((&target, "3306"));
         let values = context! { stack => stack.name(), host, port, user => user(exporter) };
         out.push(Output::text(

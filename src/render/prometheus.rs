@@ -138,7 +138,8 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
 fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
     let stack = plan.stack;
     let Some(prometheus) = &stack.prometheus else { return Ok(()) };
-    if let Some(config) = config(stack) {
+    if let Some(mut config) = config(stack) {
+        super::target::adapt(plan, &mut config);
         let text = format!("{}{}", header(stack), to_yaml(&config));
         out.push(Output::text("monitoring/prometheus.yml", text));
     }

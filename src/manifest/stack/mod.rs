@@ -23,7 +23,7 @@ pub use rules::*;
 pub use service::*;
 pub use tests_and_slos::*;
 
-use super::block::{Block, Map};
+use super::block::{Block, Map, SizeText};
 use super::decode::Fields;
 use super::shape::{keywords, settings};
 use crate::diag::Spanned;
@@ -114,6 +114,22 @@ settings! {
         pub manifest: Option<Spanned<u64>>,
         /// Which images the monitoring parts run as in compose.
         pub images: Option<Spanned<Images>>,
+        /// What `render` renders for when it is not told.
+        pub target: Option<Spanned<RenderTarget>>,
+    }
+}
+
+keywords! {
+    /// What files are rendered for.
+    pub enum RenderTarget {
+        /// Containers on one machine: compose.yaml.
+        Compose = "compose",
+        /// A cluster: plain manifests and a kustomization.
+        Kubernetes = "kubernetes",
+        /// A cluster with the Prometheus operator.
+        KubernetesOperator = "kubernetes-operator",
+        /// The native binary as units of systemd.
+        Systemd = "systemd",
     }
 }
 
@@ -156,6 +172,8 @@ settings! {
         pub driver_opts: Map<String>,
         /// Whether the volume exists already and is not made by compose.
         pub external: Option<Spanned<bool>>,
+        /// How much room it has, where that has to be said: the claim in Kubernetes.
+        pub size: Option<Spanned<SizeText>>,
     }
 }
 
