@@ -2,7 +2,8 @@
 //!
 //! - `stack.kdl` and `stack.yaml` break it, and `findings.txt` is what `validate` says: the findings of
 //!   this rule, and the errors of others, so that a mistake is seen to make one finding and not five;
-//! - `quiet.kdl` and `quiet.yaml` come close to it and are well: the rule says nothing.
+//! - `quiet.kdl` and `quiet.yaml` come close to it and are well: no rule says anything, but for those
+//!   that miss what a small case leaves out ([`LEFT_OUT`]).
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -16,6 +17,10 @@ const ONE_NOTATION: [&str; 1] = ["bare-duration"];
 
 /// What another command than `validate` says.
 const ELSEWHERE: [&str; 1] = ["generated-file-edited"];
+
+/// Rules that ask for a part of a stack which a small case has no use for: a volume of Prometheus, an
+/// Alertmanager, a test of each alert.
+const LEFT_OUT: [&str; 3] = ["S702", "S420", "S421"];
 
 /// One trial for each folder, and one that asks whether every rule has one.
 pub fn trials() -> Vec<Trial> {
@@ -117,9 +122,11 @@ fn stays_silent(folder: &Path, name: &str) -> Result<(), Failed> {
             continue;
         }
         let text = validate(folder, manifest)?;
-        // Other rules have cases of their own; what cannot be read says nothing about this one.
-        if text.contains(": error[S0") || text.contains(&format!("[{code}]")) {
-            return Err(format!("{manifest} is not quiet:\n{text}").into());
+        let is = |line: &str, code: &str| line.contains(&format!("[{code}]: "));
+        let left_out = |line: &str| LEFT_OUT.iter().any(|other| *other != code && is(line, other));
+        let loud: Vec<&str> = text.lines().filter(|line| !left_out(line)).collect();
+        if !loud.is_empty() {
+            return Err(format!("{manifest} is not quiet:\n{}", loud.join("\n")).into());
         }
     }
     Ok(())
