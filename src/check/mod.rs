@@ -5,6 +5,7 @@ mod absent_without_for;
 mod alert_reaches_no_one;
 mod alertmanager_missing;
 mod allowances;
+mod always_muted;
 mod always_true;
 mod boards;
 mod bounds;
@@ -26,6 +27,7 @@ mod duplicate_record;
 mod duplicate_target;
 mod empty_name;
 mod empty_test;
+mod equal_unknown_label;
 mod exporter_settings_unknown;
 mod expressions;
 mod feature_flag_needed;
@@ -35,6 +37,7 @@ mod file_bind_mount;
 mod fixed_rate_window;
 mod floating_tag;
 mod generated_file_edited;
+mod group_by_unknown_label;
 mod guarded;
 mod histogram_misuse;
 mod hold_below_interval;
@@ -42,6 +45,7 @@ mod honor_labels_missing;
 mod host_port_clash;
 mod host_port_used_inside;
 mod impossible_expectation;
+mod impossible_mute;
 mod incomplete_receiver;
 mod inhibit_never;
 mod inline_secret;
@@ -66,6 +70,7 @@ mod lifecycle_or_admin_api_open;
 mod link_target_missing;
 mod literal_web_password;
 mod localhost_in_container;
+mod mending;
 mod metric_from_two_jobs;
 mod missing_credentials;
 mod missing_healthcheck;
@@ -319,6 +324,10 @@ const RULES: &[Rule] = &[
     untested_alert::RULE,
     severity_twice::RULE,
     hold_below_interval::RULE,
+    group_by_unknown_label::RULE,
+    equal_unknown_label::RULE,
+    impossible_mute::RULE,
+    always_muted::RULE,
     undefined_in_test::RULE,
     invalid_test::RULE,
     impossible_expectation::RULE,
@@ -390,6 +399,7 @@ pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Level
     let expressions = expressions::all(stack, &boards);
     let known = Known::of(stack, &expressions, &|path| read(files, path));
     let mut routing = Routing::of(stack);
+    routing.learn(&expressions, &known, files);
     // What a mistake in the text took away must not be missed as well.
     routing.sound &= findings.iter().all(|finding| !matches!(finding.code, "S001" | "S003"));
     let topology = Topology::of(stack);

@@ -1,6 +1,6 @@
 //! A feature flag that no Prometheus knows.
 
-use super::{Input, Rule, did_you_mean};
+use super::{Input, Rule, did_you_mean, mending};
 use crate::diag::{Findings, Severity, most_similar};
 
 pub(super) const RULE: Rule = Rule {
@@ -51,7 +51,7 @@ const FEATURES: [&str; 36] = [
     "xor2-encoding",
 ];
 
-fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
+fn check(Input { stack, files, .. }: &Input<'_>, findings: &mut Findings) {
     let Some(prometheus) = &stack.prometheus else { return };
     for said in &prometheus.features {
         for name in said.split(',').map(str::trim) {
@@ -65,7 +65,8 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
                     Some(similar) => format!("did you mean `{similar}`?"),
                     None => did_you_mean(name, FEATURES, "feature flags"),
                 });
-            findings.push(finding);
+            let place = said.span;
+            findings.push(mending::rename_to_similar(finding, files, place, name, FEATURES));
         }
     }
 }

@@ -44,7 +44,6 @@ fn matcher(
 ) -> Option<Finding> {
     let entry = &selector.matchers[index];
     let SelectorMatcher { matcher, span, value_span } = entry;
-    let written = expression.text.get(value_span.start..value_span.end)?;
     // A dashboard variable becomes a regular expression when several values are chosen.
     if expression.is_made_up(*value_span) {
         return None;

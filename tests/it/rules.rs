@@ -5,6 +5,7 @@
 //! - `quiet.kdl` and `quiet.yaml` come close to it and are well: no rule says anything, but for those
 //!   that miss what a small case leaves out ([`LEFT_OUT`]).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -29,6 +30,7 @@ pub fn trials() -> Vec<Trial> {
         .flatten()
         .map(|entry| entry.path())
         .collect();
+    let all = folders.clone();
     let mut trials: Vec<Trial> = folders
         .into_iter()
         .flat_map(|folder| {
@@ -51,6 +53,7 @@ pub fn trials() -> Vec<Trial> {
             .collect();
         if missing.is_empty() { Ok(()) } else { Err(format!("no case for {missing:?}").into()) }
     }));
+    trials.push(Trial::test("rules::every_fix_is_still_offered", move || fixes(&all)));
     trials
 }
 
@@ -84,6 +87,43 @@ fn validate(folder: &Path, manifest: &str) -> Result<String, Failed> {
     Ok(text)
 }
 
+/// Which rules offer a fix in the cases, and in which notations: a line each, by code.
+fn fixes(folders: &[PathBuf]) -> Result<(), Failed> {
+    let mut offered: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for folder in folders {
+        for (manifest, notation) in [("stack.kdl", "KDL"), ("stack.yaml", "YAML")] {
+            let arguments = ["--quiet", "validate", "--format", "json", manifest];
+            let output = stackctl().args(arguments).current_dir(folder).output()?;
+            let found: Vec<serde_json::Value> =
+                serde_json::from_slice(&output.stdout).unwrap_or_default();
+            for finding in found.iter().filter(|finding| !finding["fix"].is_null()) {
+                let word = |key: &str| finding[key].as_str().unwrap_or_default();
+                let rule = format!("{} {}", word("code"), word("name"));
+                offered.entry(rule).or_default().insert(notation);
+            }
+        }
+    }
+    let line = |(rule, notations): (&String, &BTreeSet<&str>)| {
+        let notations: Vec<&str> = notations.iter().copied().collect();
+        format!("{rule}: {}\n", notations.join(", "))
+    };
+    golden(&repository("golden/fixes.txt"), &offered.iter().map(line).collect::<String>())
+}
+
+/// Compares with a golden file, or writes it.
+fn golden(path: &Path, found: &str) -> Result<(), Failed> {
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(path, found)?;
+        return Ok(());
+    }
+    let expected = std::fs::read_to_string(path).unwrap_or_default();
+    if found == expected {
+        return Ok(());
+    }
+    let diff = similar::TextDiff::from_lines(expected.as_str(), found);
+    Err(format!("{}\n{}", path.display(), diff.unified_diff()).into())
+}
+
 fn fires(folder: &Path, name: &str) -> Result<(), Failed> {
     let code = code_of(name);
     let own = |line: &str| code.is_none_or(|code| line.contains(&format!("[{code}]")));
@@ -102,17 +142,7 @@ fn fires(folder: &Path, name: &str) -> Result<(), Failed> {
             found.push('\n');
         }
     }
-    let golden = folder.join("findings.txt");
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(golden, found)?;
-        return Ok(());
-    }
-    let expected = std::fs::read_to_string(&golden).unwrap_or_default();
-    if found == expected {
-        return Ok(());
-    }
-    let diff = similar::TextDiff::from_lines(&expected, &found);
-    Err(format!("{}\n{}", golden.display(), diff.unified_diff()).into())
+    golden(&folder.join("findings.txt"), &found)
 }
 
 fn stays_silent(folder: &Path, name: &str) -> Result<(), Failed> {
