@@ -49,6 +49,7 @@ mod impossible_mute;
 mod incomplete_receiver;
 mod inhibit_never;
 mod inline_secret;
+mod input;
 mod interval_beyond_lookback;
 mod invalid_allowance;
 mod invalid_dashboard_uid;
@@ -168,7 +169,7 @@ use crate::diag::{
 };
 use crate::manifest::{Stack, codes};
 use boards::Boards;
-use expressions::Expression;
+use input::Input;
 use known::Known;
 use routing::Routing;
 use topology::Topology;
@@ -195,39 +196,6 @@ impl Rule {
 
     fn says(&self, message: impl Into<String>) -> Finding {
         self.kind().says(message)
-    }
-}
-
-/// What a rule may look at.
-struct Input<'a> {
-    stack: &'a Stack,
-    /// Hosts, ports and connections of the stack.
-    topology: Topology<'a>,
-    /// Every PromQL expression, parsed.
-    expressions: Vec<Expression<'a>>,
-    /// Which metrics exist, with their labels.
-    known: Known<'a>,
-    /// Routes, and the alerts that go along them.
-    routing: Routing<'a>,
-    /// Every dashboard, in one form.
-    boards: &'a Boards<'a>,
-    /// The text of all files, to point inside of strings.
-    files: &'a Files,
-}
-
-impl<'a> Input<'a> {
-    /// The expressions of rules and objectives that are without mistakes: what they read comes from
-    /// this stack. Tests bring their own series, federation reads others', panels have rules of their
-    /// own.
-    fn judged(&self) -> impl Iterator<Item = &Expression<'a>> {
-        use expressions::Site;
-        self.expressions.iter().filter(|expression| {
-            let own = matches!(
-                expression.site,
-                Site::Record(..) | Site::Alert(..) | Site::SloTotal(_) | Site::SloErrors(_)
-            );
-            own && expression.sound().is_some()
-        })
     }
 }
 

@@ -16,8 +16,8 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(input: &Input<'_>, findings: &mut Findings) {
-    for expression in input.judged() {
-        if let (Site::Alert(..), Some(tree)) = (expression.site, expression.sound()) {
+    for (expression, tree) in input.judged() {
+        if matches!(expression.site, Site::Alert(..)) {
             condition(input, expression, tree, findings);
         }
     }
