@@ -6,7 +6,7 @@
 
 mod inhibit;
 pub mod matchers;
-mod quiet;
+pub mod quiet;
 mod tree;
 
 pub use inhibit::Inhibition;

@@ -3,15 +3,18 @@
 //! Weekdays begin with Sunday, days of the month are counted from its end where they are negative, and
 //! everything is read off the clock of the span's location (UTC where none is named).
 
-use jiff::civil::DateTime;
+use jiff::ToSpan as _;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use crate::model::Timestamp;
 use crate::wire::alertmanager as wire;
 
-const DAYS: [&str; 7] =
+/// Days of the week, as Alertmanager counts them.
+pub const DAYS: [&str; 7] =
     ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
-const MONTHS: [&str; 12] = [
+/// Months, which may be written as numbers as well.
+pub const MONTHS: [&str; 12] = [
     "january",
     "february",
     "march",
@@ -91,6 +94,18 @@ impl Span {
         })
     }
 
+    /// Whether there ever is such a time: `days_of_month 30` and `months february` have none in common.
+    pub fn ever(&self) -> bool {
+        self.days().any(|day| self.has_day(day))
+    }
+
+    /// Days enough to meet each combination of month, length and weekday, in the years that are asked for.
+    fn days(&self) -> impl Iterator<Item = Date> {
+        let years = |(first, last): &Range| *first..=(*last).min(first.saturating_add(27));
+        let asked: Vec<i32> = self.years.iter().flat_map(years).collect();
+        days_of(if asked.is_empty() { (2001..2029).collect() } else { asked })
+    }
+
     /// Whether an instant (milliseconds) lies inside.
     pub fn contains(&self, time: Timestamp) -> bool {
         let Ok(time) = jiff::Timestamp::from_millisecond(time) else { return false };
@@ -98,8 +113,18 @@ impl Span {
     }
 
     fn contains_local(&self, time: DateTime) -> bool {
-        let minute = i32::from(time.hour()) * 60 + i32::from(time.minute());
-        let length = i32::from(time.date().days_in_month());
+        self.has_minute(i32::from(time.hour()) * 60 + i32::from(time.minute()))
+            && self.has_day(time.date())
+    }
+
+    /// Whether a minute of the day is not left out.
+    fn has_minute(&self, minute: i32) -> bool {
+        self.times.is_empty() || self.times.iter().any(|(from, to)| (*from..*to).contains(&minute))
+    }
+
+    /// Whether something of a day lies inside.
+    fn has_day(&self, time: Date) -> bool {
+        let length = i32::from(time.days_in_month());
         let from_start = |day: i32| if day < 0 { length + day + 1 } else { day };
         let within = |ranges: &[Range], value: i32| {
             ranges.is_empty()
@@ -107,9 +132,7 @@ impl Span {
         };
         let day = i32::from(time.day());
         let days = &self.days_of_month;
-        (self.times.is_empty()
-            || self.times.iter().any(|(from, to)| (*from..*to).contains(&minute)))
-            && within(&self.weekdays, i32::from(time.weekday().to_sunday_zero_offset()))
+        within(&self.weekdays, i32::from(time.weekday().to_sunday_zero_offset()))
             && (days.is_empty()
                 || days
                     .iter()
@@ -117,6 +140,28 @@ impl Span {
             && within(&self.months, i32::from(time.month()))
             && within(&self.years, i32::from(time.year()))
     }
+}
+
+/// All days of these years.
+fn days_of(years: Vec<i32>) -> impl Iterator<Item = Date> {
+    let first =
+        years.into_iter().filter_map(|year| Date::new(i16::try_from(year).ok()?, 1, 1).ok());
+    first.flat_map(|first| first.series(1.day()).take_while(move |day| day.year() == first.year()))
+}
+
+/// Whether the spans leave out no time at all; `false` where that is not seen.
+pub fn cover_everything(spans: &[Span]) -> bool {
+    let Some(first) = spans.first() else { return false };
+    let forever: Vec<&Span> = spans.iter().filter(|span| span.years.is_empty()).collect();
+    // What one leaves out begins with the day or where another ends.
+    let ends = forever.iter().flat_map(|span| &span.times).map(|(_, end)| *end);
+    let minutes: Vec<i32> = ends.filter(|end| *end < MINUTES_OF_DAY).chain([0]).collect();
+    let one_clock = spans.iter().all(|span| span.location == first.location);
+    one_clock
+        && days_of((2001..2029).collect()).all(|day| {
+            let today: Vec<&&Span> = forever.iter().filter(|span| span.has_day(day)).collect();
+            minutes.iter().all(|minute| today.iter().any(|span| span.has_minute(*minute)))
+        })
 }
 
 /// The named quiet times of an Alertmanager.
@@ -173,7 +218,7 @@ fn is_range_of_days((first, last): Range) -> bool {
 }
 
 fn time_range(said: &wire::TimeOfDay) -> Result<Range, SpanError> {
-    let read = |text: &String| minute(text).ok_or_else(|| wrong(text, "time of day"));
+    let read = |text: &String| minute_of_day(text).ok_or_else(|| wrong(text, "time of day"));
     let (from, to) = (read(&said.start_time)?, read(&said.end_time)?);
     if from < to {
         return Ok((from, to));
@@ -182,7 +227,7 @@ fn time_range(said: &wire::TimeOfDay) -> Result<Range, SpanError> {
 }
 
 /// `HH:MM`, up to `24:00`, as minutes since midnight.
-fn minute(text: &str) -> Option<i32> {
+pub fn minute_of_day(text: &str) -> Option<i32> {
     let (hour, minute) = text.split_once(':')?;
     let number = |text: &str| {
         (text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
@@ -226,6 +271,48 @@ mod tests {
             &["2026-03-01T02:00:00Z", "2026-03-01T03:59:59Z", "2026-03-01T23:59:59Z"],
             &["2026-03-01T01:59:59Z", "2026-03-01T04:00:00Z", "2026-03-01T23:29:00Z"],
         );
+    }
+
+    #[test]
+    fn some_times_never_come_and_some_are_all_there_are() {
+        for (yaml, ever) in [
+            ("{days_of_month: ['30'], months: [february]}", false),
+            ("{days_of_month: ['31'], months: ['april', '6', september]}", false),
+            ("{days_of_month: ['29'], months: [february]}", true),
+            ("{days_of_month: ['29'], months: [february], years: ['2026:2027']}", false),
+            ("{days_of_month: ['-31'], months: [february]}", false),
+            ("{weekdays: [monday], days_of_month: ['29'], months: [february]}", true),
+        ] {
+            assert_eq!(span(yaml).unwrap().ever(), ever, "{yaml}");
+        }
+        for (yaml, all) in [
+            ("[{}]", true),
+            ("[{weekdays: ['sunday:saturday']}]", true),
+            ("[{weekdays: ['monday:friday']}, {weekdays: [saturday, sunday]}]", true),
+            ("[{weekdays: ['monday:friday']}, {weekdays: [saturday]}]", false),
+            (
+                "[{times: [{start_time: '00:00', end_time: '08:00'}]}, \
+             {times: [{start_time: '08:00', end_time: '24:00'}]}]",
+                true,
+            ),
+            (
+                "[{times: [{start_time: '00:00', end_time: '08:00'}]}, \
+             {times: [{start_time: '08:01', end_time: '24:00'}]}]",
+                false,
+            ),
+            ("[{days_of_month: ['1:28']}]", false),
+            ("[{days_of_month: ['1:28', '29:31']}]", true),
+            ("[{years: ['2026:2030']}]", false),
+            (
+                "[{weekdays: ['monday:friday']}, {weekdays: [saturday, sunday], location: Europe/Berlin}]",
+                false,
+            ),
+            ("[]", false),
+        ] {
+            let specs: Vec<wire::TimeSpec> = serde_yaml::from_str(yaml).unwrap();
+            let spans: Vec<Span> = specs.iter().map(|spec| Span::new(spec).unwrap()).collect();
+            assert_eq!(cover_everything(&spans), all, "{yaml}");
+        }
     }
 
     #[test]

@@ -19,8 +19,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(input: &Input<'_>, findings: &mut Findings) {
-    for expression in input.judged() {
-        let Some(tree) = expression.sound() else { continue };
+    for (expression, tree) in input.judged() {
         for used in tree.selectors().iter().filter(|used| is_absent(used)) {
             selector(input, expression, used, findings);
         }

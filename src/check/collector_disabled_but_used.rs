@@ -4,6 +4,7 @@ use super::expressions::Expression;
 use super::known::Series;
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity};
+use crate::promql::Expr;
 
 pub(super) const RULE: Rule = Rule {
     code: "S210",
@@ -14,19 +15,10 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(input: &Input<'_>, findings: &mut Findings) {
-    for expression in input.judged() {
-        report(&RULE, input, expression, findings);
-    }
+    input.look_everywhere(findings, look);
 }
 
-/// Findings of `rule` for one expression; nothing where it has a mistake.
-pub(super) fn report(
-    rule: &Rule,
-    input: &Input<'_>,
-    expression: &Expression<'_>,
-    findings: &mut Findings,
-) {
-    let Some(tree) = expression.sound() else { return };
+fn look(input: &Input<'_>, expression: &Expression<'_>, tree: &Expr, findings: &mut Findings) {
     for used in tree.selectors() {
         let Some((name, at)) = used.metric() else { continue };
         let reads = input.known.reads(used.selector);
@@ -43,7 +35,7 @@ pub(super) fn report(
         let place = expression.place(input.files, at);
         let what = expression.site.what();
         let word = collector.name;
-        let mut finding = rule
+        let mut finding = RULE
             .says(format!("{what}: `{name}` needs the collector `{word}`, which does not run"))
             .at(place, "never comes")
             .help(format!("switch it on: `collectors {{ enable \"{word}\" }}` in the exporter"));

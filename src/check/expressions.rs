@@ -100,6 +100,22 @@ impl Expression<'_> {
         self.made_up.iter().any(|range| part.start < range.end && range.start < part.end)
     }
 
+    /// Whether variables stand within the values of matchers and in windows only: then labels and names
+    /// are what they will be.
+    pub fn varies_in_values_alone(&self) -> bool {
+        let Some(tree) = self.sound() else { return false };
+        let selectors = tree.selectors();
+        let values = || {
+            let matchers = selectors.iter().flat_map(|used| &used.selector.matchers);
+            matchers.filter(|entry| entry.span != entry.value_span).map(|entry| entry.value_span)
+        };
+        self.made_up.iter().all(|range| {
+            let in_value = values().any(|span| span.start < range.start && range.end < span.end);
+            let before = self.text.get(..range.start).unwrap_or_default().trim_end();
+            in_value || before.ends_with(['[', ':'])
+        })
+    }
+
     /// The place in the manifest, or in the file of the dashboard, of a part of the expression.
     pub fn place(&self, files: &Files, part: promql::Span) -> Span {
         self.range(files, part.start..part.end)

@@ -1,9 +1,9 @@
 //! An expression uses what Prometheus has behind a feature flag.
 
 use super::expressions::{Expression, Site};
-use super::names::prometheus_version;
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity};
+use crate::manifest::versions::{Product, Version};
 use crate::manifest::{Images, Prometheus};
 use crate::promql::ast::{DurationExpr, Edges, VectorSelector};
 use crate::promql::{Expr, Span};
@@ -28,7 +28,7 @@ fn check(Input { stack, expressions, files, .. }: &Input<'_>, findings: &mut Fin
     if images.is_some_and(|images| images.value == Images::Stackctl) {
         return;
     }
-    let version = prometheus_version(stack);
+    let version = Product::prometheus_of(stack);
     for expression in expressions {
         let own = match expression.site {
             Site::Test(_) | Site::Federate(_) => false,
@@ -71,8 +71,8 @@ struct Use {
 
 /// What became part of the language itself is told by version: durations and `first_over_time` in 3.14,
 /// windows with edges in 3.16.
-fn uses(expression: &Expression<'_>, tree: &Expr, version: Option<(u32, u32)>) -> Vec<Use> {
-    let since = |wanted: (u32, u32)| version.is_some_and(|version| version >= wanted);
+fn uses(expression: &Expression<'_>, tree: &Expr, version: Version) -> Vec<Use> {
+    let since = |major, minor| version >= Version(major, minor, 0);
     let panel = matches!(expression.site, Site::Panel(..));
     let mut uses = Vec::new();
     let duration = |duration: Option<&DurationExpr>, uses: &mut Vec<Use>| {
@@ -81,7 +81,7 @@ fn uses(expression: &Expression<'_>, tree: &Expr, version: Option<(u32, u32)>) -
         let text = expression.text.get(span.start..span.end).unwrap_or_default();
         // Grafana may put a plain duration there.
         let variable = panel && text.contains('$');
-        if !matches!(duration, DurationExpr::Number(_)) && !since((3, 14)) && !variable {
+        if !matches!(duration, DurationExpr::Number(_)) && !since(3, 14) && !variable {
             uses.push(Use { what: "a computed duration".to_owned(), flag: DURATIONS, span });
         }
     };
@@ -91,7 +91,7 @@ fn uses(expression: &Expression<'_>, tree: &Expr, version: Option<(u32, u32)>) -
             Edges::Anchored => "`anchored`",
             Edges::Smoothed => "`smoothed`",
         };
-        if !since((3, 16)) {
+        if !since(3, 16) {
             uses.push(Use { what: word.to_owned(), flag: RANGES, span: selector.span });
         }
     };
@@ -99,9 +99,8 @@ fn uses(expression: &Expression<'_>, tree: &Expr, version: Option<(u32, u32)>) -
         Expr::Call(call) if call.function.experimental => {
             let name = call.function.name;
             // Of the old versions that lack a function altogether another rule tells.
-            let renamed = name == "double_exponential_smoothing"
-                && version.is_some_and(|version| version < (3, 0));
-            let settled = name == "first_over_time" && since((3, 14));
+            let renamed = name == "double_exponential_smoothing" && version < Version(3, 0, 0);
+            let settled = name == "first_over_time" && since(3, 14);
             if !renamed && !settled {
                 let what = format!("`{name}`");
                 uses.push(Use { what, flag: FUNCTIONS, span: call.name_span });

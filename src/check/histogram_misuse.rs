@@ -16,19 +16,10 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(input: &Input<'_>, findings: &mut Findings) {
-    for expression in input.judged() {
-        report(&RULE, input, expression, findings);
-    }
+    input.look_everywhere(findings, look);
 }
 
-/// Findings of `rule` for one expression; nothing where it has a mistake.
-pub(super) fn report(
-    rule: &Rule,
-    input: &Input<'_>,
-    expression: &Expression<'_>,
-    findings: &mut Findings,
-) {
-    let Some(tree) = expression.sound() else { return };
+fn look(input: &Input<'_>, expression: &Expression<'_>, tree: &Expr, findings: &mut Findings) {
     let flows = expression.flows(&input.known);
     tree.walk(&mut |node, _| {
         let Expr::Call(call) = node else { return };
@@ -53,7 +44,7 @@ pub(super) fn report(
             let aggregate = aggregates(series).into_iter().find(inside);
             let Some(aggregate) = aggregate else { return };
             let place = expression.place(input.files, loss.at);
-            let mut finding = rule
+            let mut finding = RULE
                 .says(format!("{what}: `{name}` needs the label `le`, and this drops it"))
                 .at(place, "drops `le`")
                 .also(expression.place(input.files, call.name_span), "needs it")
@@ -76,7 +67,7 @@ pub(super) fn report(
         } else if matches!(flow.nature, Nature::Counter | Nature::Gauge) && !flow.may.is_empty() {
             let place = expression.place(input.files, series.span());
             findings.push(
-                rule.says(format!("{what}: `{name}` of something that has no buckets"))
+                RULE.says(format!("{what}: `{name}` of something that has no buckets"))
                     .at(place, "has no label `le`")
                     .help("give it the rate of a histogram's `_bucket` series"),
             );

@@ -1,7 +1,7 @@
 //! A page with series of other jobs is scraped as if they were the page's own.
 
 use super::topology::Topology;
-use super::{Input, Rule, notation};
+use super::{Input, Rule, mending, notation};
 use crate::diag::{Findings, Severity, Span, Spanned};
 use crate::manifest::address::{PUSHGATEWAY_PORT, split_address};
 use crate::manifest::{Relabel, Scrape};
@@ -16,28 +16,42 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(Input { stack, topology, files, .. }: &Input<'_>, findings: &mut Findings) {
     let Some(prometheus) = &stack.prometheus else { return };
-    let mut says = |what: &str, whose: &str, place: Span, said: Option<&Spanned<bool>>| {
-        let finding = RULE
-            .says(format!(
-                "{what} renames `job` and `instance` of what was {whose} to `exported_job` and \
+    let mut says =
+        |what: &str, whose: &str, place: Span, job: Span, said: Option<&Spanned<bool>>| {
+            let finding = RULE
+                .says(format!(
+                    "{what} renames `job` and `instance` of what was {whose} to `exported_job` and \
                  `exported_instance`"
-            ))
-            .at(said.map_or(place, |said| said.span), "labels of the page are put aside");
-        findings.push(match said {
-            Some(said) => {
-                finding.help("take the labels as they are: `honor_labels=#true`").replace(
-                    "take them as they are",
-                    said.span,
-                    notation::switch(files, said.span, true),
-                )
-            }
-            None => finding.help("take the labels as they are: add `honor_labels=#true`"),
-        });
-    };
+                ))
+                .at(said.map_or(place, |said| said.span), "labels of the page are put aside");
+            findings.push(match said {
+                Some(said) => {
+                    finding.help("take the labels as they are: `honor_labels=#true`").replace(
+                        "take them as they are",
+                        said.span,
+                        notation::switch(files, said.span, true),
+                    )
+                }
+                None => {
+                    let finding =
+                        finding.help("take the labels as they are: add `honor_labels=#true`");
+                    match mending::setting(files, job, "honor_labels", "#true", "true") {
+                        Some((at, text)) => finding.replace("take them as they are", at, text),
+                        None => finding,
+                    }
+                }
+            });
+        };
     for federate in &prometheus.federate {
         if let Some(said) = federate.honor_labels.as_ref().filter(|said| !said.value) {
             let what = format!("federation job `{}`", federate.job);
-            says(&what, "read at the other Prometheus", federate.job.span, Some(said));
+            says(
+                &what,
+                "read at the other Prometheus",
+                federate.job.span,
+                federate.job.span,
+                Some(said),
+            );
         }
     }
     let derived = stack.pushgateway.is_some();
@@ -52,9 +66,9 @@ fn check(Input { stack, topology, files, .. }: &Input<'_>, findings: &mut Findin
         let place = pushed(scrape, topology).or((own && said.is_some()).then_some(scrape.job.span));
         let what = format!("scrape job `{}`", scrape.job);
         if let Some(place) = place {
-            says(&what, "pushed", place, said);
+            says(&what, "pushed", place, scrape.job.span, said);
         } else if let Some(path) = scrape.path.as_ref().filter(|path| path.value == "/federate") {
-            says(&what, "read at the other Prometheus", path.span, said);
+            says(&what, "read at the other Prometheus", path.span, scrape.job.span, said);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A connection inside the network uses the port that is published on the host.
 
-use super::{Input, Rule};
+use super::{Input, Rule, mending};
 use crate::diag::{Findings, Severity};
 
 pub(super) const RULE: Rule = Rule {
@@ -11,7 +11,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(Input { topology, .. }: &Input<'_>, findings: &mut Findings) {
+fn check(Input { topology, files, .. }: &Input<'_>, findings: &mut Findings) {
     for connection in &topology.connections {
         let (Some(host), Some(port)) = (topology.resolve(&connection.host), connection.port) else {
             continue;
@@ -22,15 +22,17 @@ fn check(Input { topology, .. }: &Input<'_>, findings: &mut Findings) {
         let published =
             host.listens.iter().find(|l| l.published.as_ref().is_some_and(|p| p.1 == port));
         if let Some(listen) = published {
-            findings.push(
-                RULE.says(format!(
+            let meant = format!("{}:{}", connection.host, listen.port);
+            let finding = RULE
+                .says(format!(
                     "{} uses {port}, the published port of {}; inside the network it listens on {}",
                     connection.what, host.what, listen.port
                 ))
                 .at(connection.span, "a port of the host")
                 .also(listen.span, "published here")
-                .help(format!("write `{}:{}`", connection.host, listen.port)),
-            );
+                .help(format!("write `{meant}`"));
+            let written = format!("{}:{port}", connection.host);
+            findings.push(mending::rename(finding, files, connection.span, &written, &meant));
         }
     }
 }

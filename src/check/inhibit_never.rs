@@ -1,6 +1,6 @@
 //! An inhibition that can never happen.
 
-use super::routing::{Answer, Conditions, Declared};
+use super::routing::{Conditions, Declared};
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity, Spanned};
 
@@ -19,7 +19,7 @@ fn check(Input { stack, routing, .. }: &Input<'_>, findings: &mut Findings) {
         let sides = (Conditions::of(&inhibit.source), Conditions::of(&inhibit.target));
         let (Some(source), Some(target)) = sides else { continue };
         let meeting = |side: &Conditions<'_>| -> Vec<&Declared<'_>> {
-            routing.alerts.iter().filter(|alert| side.meets(alert) > Answer::No).collect()
+            routing.alerts.iter().filter(|alert| side.may_hold(alert)).collect()
         };
         let (sources, targets) = (meeting(&source), meeting(&target));
         let mut says = |text: &Spanned<String>, what: &str| {
@@ -58,6 +58,9 @@ fn can_be_equal(sources: &[&Declared<'_>], targets: &[&Declared<'_>], label: &st
     sources.iter().any(|source| {
         targets.iter().any(|target| match (source.label(label), target.label(label)) {
             (Some(source), Some(target)) => source == target,
+            // One side has it, and the other never does.
+            (Some(""), None) => !target.surely_has(label),
+            (None, Some("")) => !source.surely_has(label),
             _ => true,
         })
     })

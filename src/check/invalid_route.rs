@@ -1,10 +1,10 @@
 //! Routes, inhibitions and mutes that Alertmanager does not take.
 
 use super::{Input, Rule, did_you_mean};
-use crate::diag::{Findings, Severity, Spanned};
-use crate::manifest::matchers::matchers;
-use crate::manifest::{Block, DurationText, Times, When};
-use crate::model::{MatchOp, Matcher};
+use crate::alerting::{matchers, quiet};
+use crate::diag::{Files, Findings, Severity, Spanned};
+use crate::manifest::{Block, DurationText, Times, When, place_in};
+use crate::wire::alertmanager::TimeSpec;
 
 pub(super) const RULE: Rule = Rule {
     code: "S418",
@@ -14,22 +14,22 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
+fn check(Input { stack, files, .. }: &Input<'_>, findings: &mut Findings) {
     let Some(alertmanager) = &stack.alertmanager else { return };
     let mutes: Vec<&str> = alertmanager.mutes.iter().map(|mute| mute.name.as_str()).collect();
     if let Some(route) = &alertmanager.route {
         grouping(&route.group_by, findings);
         not_zero("group_interval", route.group_interval.as_ref(), findings);
         not_zero("repeat_interval", route.repeat_interval.as_ref(), findings);
-        branches(&route.when, &mutes, findings);
+        branches(&route.when, &mutes, files, findings);
     }
     for inhibit in &alertmanager.inhibit {
-        matching(&inhibit.source, findings);
-        matching(&inhibit.target, findings);
+        matching(&inhibit.source, files, findings);
+        matching(&inhibit.target, files, findings);
     }
     for mute in &alertmanager.mutes {
         if let Some(when) = &mute.when {
-            matching(when, findings);
+            matching(when, files, findings);
         }
         for said in mute.times() {
             times(&mute.name, &said, findings);
@@ -37,9 +37,9 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
     }
 }
 
-fn branches(whens: &[Block<When>], mutes: &[&str], findings: &mut Findings) {
+fn branches(whens: &[Block<When>], mutes: &[&str], files: &Files, findings: &mut Findings) {
     for when in whens {
-        matching(&when.matchers, findings);
+        matching(&when.matchers, files, findings);
         grouping(&when.group_by, findings);
         not_zero("group_interval", when.group_interval.as_ref(), findings);
         not_zero("repeat_interval", when.repeat_interval.as_ref(), findings);
@@ -52,7 +52,7 @@ fn branches(whens: &[Block<When>], mutes: &[&str], findings: &mut Findings) {
                 );
             }
         }
-        branches(&when.when, mutes, findings);
+        branches(&when.when, mutes, files, findings);
     }
 }
 
@@ -85,61 +85,21 @@ fn not_zero(name: &str, time: Option<&Spanned<DurationText>>, findings: &mut Fin
     }
 }
 
-fn matching(said: &Spanned<String>, findings: &mut Findings) {
-    let all = matchers(said);
-    let wrong = all.iter().find_map(|matcher| refused(matcher).map(|why| (matcher, why)));
-    if let Some((matcher, why)) = wrong {
-        findings.push(
-            RULE.says(format!("`{matcher}` is no matcher: {why}"))
-                .at(said.span, "not a matcher")
-                .help("matchers are a label, `=`, `!=`, `=~` or `!~`, and a value in quotes"),
-        );
-    }
+fn matching(said: &Spanned<String>, files: &Files, findings: &mut Findings) {
+    let Err(wrong) = matchers::parse(said) else { return };
+    let place = match wrong.at.is_empty() {
+        true => said.span,
+        false => place_in(files, said, wrong.at.clone()),
+    };
+    findings.push(
+        RULE.says(format!("`{said}` cannot be read as matchers: {wrong}"))
+            .at(place, "not a matcher")
+            .help("matchers are a label, `=`, `!=`, `=~` or `!~`, and a value in quotes"),
+    );
 }
 
-/// Why a single matcher is none.
-fn refused(matcher: &str) -> Option<String> {
-    let Some(at) = matcher.find(['=', '!']) else { return Some("it compares nothing".to_owned()) };
-    let (name, rest) = matcher.split_at(at);
-    if !super::names::is_plain_metric(name.trim()) {
-        return Some(format!("`{}` is no name of a label", name.trim()));
-    }
-    let ops = [("=~", true), ("!~", true), ("!=", false), ("=", false)];
-    let Some((op, regex)) = ops.into_iter().find(|(op, _)| rest.starts_with(op)) else {
-        return Some("`!` is followed by `=` or `~`".to_owned());
-    };
-    let value = rest[op.len()..].trim();
-    let value = match value.strip_prefix('"') {
-        Some(inner) => match inner.strip_suffix('"') {
-            Some(inner) => inner,
-            None => return Some("the quote is not closed".to_owned()),
-        },
-        None => value,
-    };
-    if !regex {
-        return None;
-    }
-    let value = value.replace("\\\\", "\\").replace("\\\"", "\"");
-    Matcher::new("", MatchOp::Regex, value).err().map(|err| err.to_string())
-}
-
+/// What Alertmanager does not take as a time, asked of the same code that tells which instants lie in it.
 fn times(name: &str, said: &Times, findings: &mut Findings) {
-    const DAYS: [&str; 7] =
-        ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
-    const MONTHS: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
     let mut says = |text: &Spanned<String>, what: &str, help: String| {
         findings.push(
             RULE.says(format!("mute `{name}`: `{text}` is no {what}"))
@@ -147,39 +107,57 @@ fn times(name: &str, said: &Times, findings: &mut Findings) {
                 .help(help),
         );
     };
-    for time in said.from.iter().chain(&said.to) {
-        let parts = time.split_once(':').and_then(|(hour, minute)| {
-            let fits = hour.len() <= 2 && minute.len() == 2;
-            fits.then_some((hour.parse::<u32>().ok()?, minute.parse::<u32>().ok()?))
-        });
-        if !parts
-            .is_some_and(|(hour, minute)| (hour < 24 && minute < 60) || (hour, minute) == (24, 0))
-        {
+    for (time, last) in [(said.from, 23), (said.to, 24)] {
+        let Some(time) = time else { continue };
+        // An hour of one digit is rendered with two.
+        let minute = quiet::minute_of_day(&format!("{:0>5}", time.as_str()));
+        if minute.is_none_or(|minute| minute / 60 > last) {
             says(time, "time of day", "times go from `00:00` to `24:00`".to_owned());
         }
     }
-    let names = |range: &str, known: &[&str], numbers: bool| {
-        range.split(':').all(|one| {
-            known.iter().any(|name| name.eq_ignore_ascii_case(one.trim()))
-                || numbers
-                    && one.trim().parse::<usize>().is_ok_and(|n| (1..=known.len()).contains(&n))
-        })
-    };
-    for days in said.on.iter().filter(|days| !names(days, &DAYS, false)) {
-        says(days, "day of the week", did_you_mean(days, DAYS, "days"));
+    let wrong = |spec: TimeSpec| quiet::Span::new(&spec).err().map(|wrong| wrong.what);
+    for days in said.on {
+        // A range over the end of the week is rendered day by day.
+        let wrong = days.split(':').find_map(|day| {
+            wrong(TimeSpec { weekdays: vec![day.trim().to_owned()], ..TimeSpec::default() })
+        });
+        if wrong.is_some() || days.split(':').count() > 2 {
+            says(days, "day of the week", did_you_mean(days, quiet::DAYS, "days"));
+        }
     }
-    for months in said.months.iter().filter(|months| !names(months, &MONTHS, true)) {
-        says(months, "month", did_you_mean(months, MONTHS, "months"));
+    for months in said.months {
+        let spec = TimeSpec { months: vec![months.value.clone()], ..TimeSpec::default() };
+        if let Some(what) = wrong(spec) {
+            let known = quiet::MONTHS;
+            let help = match months.contains(':') {
+                true => "a range ends behind its beginning, in the same year".to_owned(),
+                false => did_you_mean(months, known, "months"),
+            };
+            says(months, what, help);
+        }
+    }
+    for days in said.days_of_month {
+        let spec = TimeSpec { days_of_month: vec![days.value.clone()], ..TimeSpec::default() };
+        if let Some(what) = wrong(spec) {
+            says(
+                days,
+                what,
+                "days go from `1` to `31`, and from `-31` to `-1`, the last".to_owned(),
+            );
+        }
+    }
+    for years in said.years {
+        let spec = TimeSpec { years: vec![years.value.clone()], ..TimeSpec::default() };
+        if let Some(what) = wrong(spec) {
+            says(years, what, "write `2026`, or `2026:2028`".to_owned());
+        }
     }
     if let Some(zone) = said.timezone
-        && zone.value != "Local"
-        && jiff::tz::TimeZone::get(zone).is_err()
+        && let Some(what) =
+            wrong(TimeSpec { location: Some(zone.value.clone()), ..TimeSpec::default() })
     {
-        says(
-            zone,
-            "time zone",
-            "write a name of the time zone database: `Europe/Berlin`".to_owned(),
-        );
+        let help = "write a name of the time zone database: `Europe/Berlin`";
+        says(zone, what, help.to_owned());
     }
 }
 

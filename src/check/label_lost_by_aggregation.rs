@@ -16,25 +16,16 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(input: &Input<'_>, findings: &mut Findings) {
-    for expression in input.judged() {
-        report(&RULE, input, expression, findings);
-    }
+    input.look_everywhere(findings, look);
 }
 
-/// Findings of `rule` for one expression; nothing where it has a mistake.
-pub(super) fn report(
-    rule: &Rule,
-    input: &Input<'_>,
-    expression: &Expression<'_>,
-    findings: &mut Findings,
-) {
-    let Some(tree) = expression.sound() else { return };
+fn look(input: &Input<'_>, expression: &Expression<'_>, tree: &Expr, findings: &mut Findings) {
     let flows = expression.flows(&input.known);
     tree.walk(&mut |node, _| match node {
         Expr::Aggregate(aggregate) if !aggregate.grouping.without => {
             let inner = flows.at(&aggregate.expr);
             for label in &aggregate.grouping.labels {
-                findings_of(rule, input, expression, &inner, label, "what is grouped", findings);
+                findings_of(input, expression, &inner, label, "what is grouped", findings);
             }
         }
         Expr::Binary(binary) => {
@@ -46,10 +37,10 @@ pub(super) fn report(
                     let name = label.name.as_str();
                     if right.surely_has(name) {
                         let side = "the left side";
-                        findings_of(rule, input, expression, &left, label, side, findings);
+                        findings_of(input, expression, &left, label, side, findings);
                     } else if left.surely_has(name) {
                         let side = "the right side";
-                        findings_of(rule, input, expression, &right, label, side, findings);
+                        findings_of(input, expression, &right, label, side, findings);
                     }
                 }
             }
@@ -59,15 +50,7 @@ pub(super) fn report(
                 Cardinality::OneToOne | Cardinality::ManyToMany => return,
             };
             for label in &matching.include {
-                findings_of(
-                    rule,
-                    input,
-                    expression,
-                    one,
-                    label,
-                    "the side it comes from",
-                    findings,
-                );
+                findings_of(input, expression, one, label, "the side it comes from", findings);
             }
         }
         _ => {}
@@ -75,7 +58,6 @@ pub(super) fn report(
 }
 
 fn findings_of(
-    rule: &Rule,
     input: &Input<'_>,
     expression: &Expression<'_>,
     flow: &Flow,
@@ -90,7 +72,7 @@ fn findings_of(
     let Some(loss) = flow.lost(name) else { return };
     let what = expression.site.what();
     let place = expression.place(input.files, label.span);
-    let finding = rule
+    let finding = RULE
         .says(format!("{what}: {side} has no label `{name}` any more"))
         .at(place, "needed here");
     findings.push(dropped(finding, input, expression, name, loss));

@@ -1,7 +1,7 @@
 //! Inside a container, localhost is that container and nothing else.
 
-use super::topology::Listen;
-use super::{Input, Rule};
+use super::topology::{Host, Listen};
+use super::{Input, Rule, mending};
 use crate::diag::{Findings, Severity};
 use crate::manifest::address::is_localhost;
 
@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(Input { topology, .. }: &Input<'_>, findings: &mut Findings) {
+fn check(Input { topology, files, .. }: &Input<'_>, findings: &mut Findings) {
     for connection in topology.connections.iter().filter(|c| is_localhost(&c.host)) {
         let from = topology.resolve(connection.from);
         // Prometheus may well scrape itself.
@@ -22,7 +22,7 @@ fn check(Input { topology, .. }: &Input<'_>, findings: &mut Findings) {
         {
             continue;
         }
-        let meant = topology.hosts.iter().find(|host| {
+        let listens = |host: &&Host<'_>| {
             let published = |port| {
                 move |listen: &Listen| {
                     listen.published.as_ref().is_some_and(|published| published.1 == port)
@@ -31,23 +31,29 @@ fn check(Input { topology, .. }: &Input<'_>, findings: &mut Findings) {
             connection.port.is_some_and(|port| {
                 host.listen(port).is_some() || host.listens.iter().any(published(port))
             })
-        });
-        let what = from.map_or("", |from| from.what.as_str());
-        let help = match (meant, connection.port) {
-            (Some(host), Some(port)) => {
-                let inside = host.listen(port).or(host.listens.first()).map_or(port, |l| l.port);
-                format!("write `{}:{inside}`", host.name)
-            }
-            _ => "write the name of the service that is meant".to_owned(),
         };
-        findings.push(
-            RULE.says(format!(
+        let mut listening = topology.hosts.iter().filter(listens);
+        let (meant, another) = (listening.next(), listening.next());
+        let what = from.map_or("", |from| from.what.as_str());
+        let finding = RULE
+            .says(format!(
                 "{} goes to `{}`, which inside the container of {what} is {what} itself",
                 connection.what, connection.host
             ))
-            .at(connection.span, "not another service")
-            .help(help),
-        );
+            .at(connection.span, "not another service");
+        let (Some(host), Some(port)) = (meant, connection.port) else {
+            findings.push(finding.help("write the name of the service that is meant"));
+            continue;
+        };
+        let inside = host.listen(port).or(host.listens.first()).map_or(port, |l| l.port);
+        let meant = format!("{}:{inside}", host.name);
+        let finding = finding.help(format!("write `{meant}`"));
+        let written = format!("{}:{port}", connection.host);
+        // Which of several is meant is not known.
+        findings.push(match another {
+            None => mending::rename(finding, files, connection.span, &written, &meant),
+            Some(_) => finding,
+        });
     }
 }
 

@@ -18,10 +18,8 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(input: &Input<'_>, findings: &mut Findings) {
-    for expression in input.judged() {
-        let (Site::Alert(_, alert), Some(tree)) = (expression.site, expression.sound()) else {
-            continue;
-        };
+    for (expression, tree) in input.judged() {
+        let Site::Alert(_, alert) = expression.site else { continue };
         // Who tells the job or the instance to the reader means all of them.
         if names_its_target(alert) {
             continue;

@@ -5,6 +5,7 @@ mod absent_without_for;
 mod alert_reaches_no_one;
 mod alertmanager_missing;
 mod allowances;
+mod always_muted;
 mod always_true;
 mod boards;
 mod bounds;
@@ -26,6 +27,7 @@ mod duplicate_record;
 mod duplicate_target;
 mod empty_name;
 mod empty_test;
+mod equal_unknown_label;
 mod exporter_settings_unknown;
 mod expressions;
 mod feature_flag_needed;
@@ -35,6 +37,7 @@ mod file_bind_mount;
 mod fixed_rate_window;
 mod floating_tag;
 mod generated_file_edited;
+mod group_by_unknown_label;
 mod guarded;
 mod histogram_misuse;
 mod hold_below_interval;
@@ -42,9 +45,11 @@ mod honor_labels_missing;
 mod host_port_clash;
 mod host_port_used_inside;
 mod impossible_expectation;
+mod impossible_mute;
 mod incomplete_receiver;
 mod inhibit_never;
 mod inline_secret;
+mod input;
 mod interval_beyond_lookback;
 mod invalid_allowance;
 mod invalid_dashboard_uid;
@@ -66,6 +71,7 @@ mod lifecycle_or_admin_api_open;
 mod link_target_missing;
 mod literal_web_password;
 mod localhost_in_container;
+mod mending;
 mod metric_from_two_jobs;
 mod missing_credentials;
 mod missing_healthcheck;
@@ -165,7 +171,7 @@ use crate::diag::{
 };
 use crate::manifest::{Stack, codes};
 use boards::Boards;
-use expressions::Expression;
+use input::Input;
 use known::Known;
 use routing::Routing;
 use topology::Topology;
@@ -192,39 +198,6 @@ impl Rule {
 
     fn says(&self, message: impl Into<String>) -> Finding {
         self.kind().says(message)
-    }
-}
-
-/// What a rule may look at.
-struct Input<'a> {
-    stack: &'a Stack,
-    /// Hosts, ports and connections of the stack.
-    topology: Topology<'a>,
-    /// Every PromQL expression, parsed.
-    expressions: Vec<Expression<'a>>,
-    /// Which metrics exist, with their labels.
-    known: Known<'a>,
-    /// Routes, and the alerts that go along them.
-    routing: Routing<'a>,
-    /// Every dashboard, in one form.
-    boards: &'a Boards<'a>,
-    /// The text of all files, to point inside of strings.
-    files: &'a Files,
-}
-
-impl<'a> Input<'a> {
-    /// The expressions of rules and objectives that are without mistakes: what they read comes from
-    /// this stack. Tests bring their own series, federation reads others', panels have rules of their
-    /// own.
-    fn judged(&self) -> impl Iterator<Item = &Expression<'a>> {
-        use expressions::Site;
-        self.expressions.iter().filter(|expression| {
-            let own = matches!(
-                expression.site,
-                Site::Record(..) | Site::Alert(..) | Site::SloTotal(_) | Site::SloErrors(_)
-            );
-            own && expression.sound().is_some()
-        })
     }
 }
 
@@ -321,6 +294,10 @@ const RULES: &[Rule] = &[
     untested_alert::RULE,
     severity_twice::RULE,
     hold_below_interval::RULE,
+    group_by_unknown_label::RULE,
+    equal_unknown_label::RULE,
+    impossible_mute::RULE,
+    always_muted::RULE,
     undefined_in_test::RULE,
     invalid_test::RULE,
     impossible_expectation::RULE,
@@ -392,6 +369,7 @@ pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Level
     let expressions = expressions::all(stack, &boards);
     let known = Known::of(stack, &expressions, &|path| read(files, path));
     let mut routing = Routing::of(stack);
+    routing.learn(&expressions, &known, files);
     // What a mistake in the text took away must not be missed as well.
     routing.sound &= findings.iter().all(|finding| !matches!(finding.code, "S001" | "S003"));
     let topology = Topology::of(stack);

@@ -2,6 +2,7 @@
 
 use crate::diag::{Finding, Severity};
 use crate::manifest::Stack;
+use crate::manifest::versions::Product;
 
 /// Letters, digits and underscores, the first no digit: what every version takes.
 pub fn is_plain_label(name: &str) -> bool {
@@ -26,18 +27,7 @@ pub fn weigh(stack: &Stack, mut finding: Finding) -> Finding {
 
 /// Whether the Prometheus of the stack is 3 or newer, as far as it tells.
 pub fn is_prometheus_3(stack: &Stack) -> bool {
-    prometheus_version(stack).is_none_or(|(major, _)| major >= 3)
-}
-
-/// Major and minor number of the stack's Prometheus: said, or in the tag of its image.
-pub fn prometheus_version(stack: &Stack) -> Option<(u32, u32)> {
-    let prometheus = stack.prometheus.as_ref()?;
-    let tag = prometheus.image.as_ref().and_then(|image| image.rsplit_once(':'));
-    let said = prometheus.version.as_ref().map(|version| version.as_str());
-    let version = said.or(tag.map(|(_, tag)| tag))?;
-    let mut numbers = version.trim_start_matches('v').split(['.', '-']);
-    let major = numbers.next()?.parse().ok()?;
-    Some((major, numbers.next().and_then(|minor| minor.parse().ok()).unwrap_or(0)))
+    Product::prometheus_of(stack).0 >= 3
 }
 
 #[cfg(test)]

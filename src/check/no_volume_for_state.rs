@@ -1,8 +1,10 @@
 //! What a part writes would be gone with its container.
 
-use super::{Input, Rule};
-use crate::diag::{Findings, Severity};
-use crate::manifest::Service;
+use std::path::Path;
+
+use super::{Input, Rule, mending};
+use crate::diag::{Files, Finding, Findings, Severity, Span};
+use crate::manifest::{Format, Service, Stack};
 
 pub(super) const RULE: Rule = Rule {
     code: "S702",
@@ -25,13 +27,17 @@ const DATABASES: [(&str, &str); 9] = [
     ("victoria-metrics", "/victoria-metrics-data"),
 ];
 
-fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
+fn check(Input { stack, files, .. }: &Input<'_>, findings: &mut Findings) {
     if let Some(prometheus) = stack.prometheus.as_ref().filter(|part| part.data.is_none()) {
-        findings.push(
-            RULE.says("the samples of prometheus are gone whenever its container is made anew")
-                .at(prometheus.span(), "no `data`")
-                .help("keep them in a volume: `volumes \"prometheus_data\"` and `data \"prometheus_data\"`"),
-        );
+        let finding = RULE.says("the samples of prometheus are gone whenever its container is made anew")
+            .at(prometheus.span(), "no `data`")
+            .help("keep them in a volume: `volumes \"prometheus_data\"` and `data \"prometheus_data\"`");
+        let mut finding = keep(stack, files, prometheus.span(), finding);
+        // Who says how long samples are kept wants to have them; a stack for an afternoon does not.
+        if prometheus.retention.is_none() {
+            finding.severity = Severity::Info;
+        }
+        findings.push(finding);
     }
     for service in &stack.services {
         let Some((image, path)) = database(service) else { continue };
@@ -52,7 +58,37 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
     }
 }
 
-fn database(service: &Service) -> Option<(crate::diag::Span, &'static str)> {
+/// Offers the volume and the setting that names it.
+fn keep(stack: &Stack, files: &Files, part: Span, finding: Finding) -> Finding {
+    const NAME: &str = "prometheus_data";
+    let text = files.text(Span { start: 0, len: part.start, ..part });
+    let own_line = part.len > 0 && (text.is_empty() || text.ends_with('\n'));
+    let declaration = match Format::of(Path::new(files.name(part.file))) {
+        _ if stack.volumes().any(|volume| volume.value == NAME) && part.len > 0 => {
+            Some(String::new())
+        }
+        Some(Format::Kdl) if own_line => Some(format!("volumes \"{NAME}\"\n")),
+        Some(Format::Yaml) if own_line && stack.volume_names.is_empty() => {
+            Some(format!("volumes: [{NAME}]\n"))
+        }
+        _ => None,
+    };
+    let name = format!("\"{NAME}\"");
+    let (Some(declaration), Some((at, setting))) =
+        (declaration, mending::setting(files, part, "data", &name, NAME))
+    else {
+        return finding;
+    };
+    let title = "keep them in a volume";
+    let finding = match declaration.as_str() {
+        "" => finding,
+        _ => finding.replace(title, Span { len: 0, ..part }, declaration),
+    };
+    // Where they are kept is for the owner to say.
+    finding.replace(title, at, setting).as_a_choice()
+}
+
+fn database(service: &Service) -> Option<(Span, &'static str)> {
     let image = service.image.as_ref()?;
     let name = image.rsplit('/').next().unwrap_or(image);
     let name = name.split([':', '@']).next().unwrap_or(name);
@@ -80,7 +116,8 @@ Keep it:
     prometheus { data "prometheus_data"; retention time="30d" }
 
 The rule looks at Prometheus and at services with the image of a known database; `tmpfs` at their data folder says that
-they are meant to forget."##;
+they are meant to forget. Prometheus without a written `retention` is only worth an information: nobody said how long its samples
+are wanted."##;
 
 #[cfg(test)]
 mod tests {

@@ -25,7 +25,7 @@ fn check(input: &Input<'_>, findings: &mut Findings) {
 }
 
 /// Whether a data source shows series of another server: nothing is known of those.
-fn asks_others(input: &Input<'_>) -> bool {
+pub(super) fn asks_others(input: &Input<'_>) -> bool {
     let sources = input.stack.grafana.iter().flat_map(|grafana| &grafana.datasources);
     sources.filter(|source| source.plugin() == "prometheus").any(|source| {
         source.url.as_ref().is_some_and(|url| {

@@ -1,8 +1,9 @@
 //! A database or an exporter is reachable from every network of the host.
 
 use super::topology::Host;
-use super::{Input, Rule, guarded};
-use crate::diag::{Findings, Severity};
+use super::{Input, Rule, guarded, mending};
+use crate::diag::{Findings, Severity, Spanned};
+use crate::manifest::Service;
 
 pub(super) const RULE: Rule = Rule {
     code: "S108",
@@ -12,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
+fn check(Input { stack, topology, files, .. }: &Input<'_>, findings: &mut Findings) {
     let parts = guarded::all(stack);
     let asks = |host: &Host<'_>| parts.iter().any(|part| part.host == host.name && part.asks());
     for host in &topology.hosts {
@@ -22,16 +23,24 @@ fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
             if !open || !is_private(host, listen.port) || asks(host) {
                 continue;
             }
-            findings.push(
-                RULE.says(format!(
-                    "port {port} of {} is open to every network of the host",
-                    host.what
-                ))
+            let finding = RULE
+                .says(format!("port {port} of {} is open to every network of the host", host.what))
                 .at(listen.span, "published on every interface")
-                .help("publish it on the loopback: `bind=\"127.0.0.1\"`, or leave it unpublished"),
-            );
+                .help("publish it on the loopback: `bind=\"127.0.0.1\"`, or leave it unpublished");
+            let place = host.service.and_then(|service| bind_of(service, listen.port));
+            findings.push(match place {
+                Some(said) => {
+                    mending::rename(finding, files, said.span, said, "127.0.0.1").as_a_choice()
+                }
+                None => finding,
+            });
         }
     }
+}
+
+/// Where the address is written that a port of a service is published on.
+fn bind_of(service: &Service, port: u16) -> Option<&Spanned<String>> {
+    service.ports.iter().find(|published| published.number.value == port)?.bind.as_ref()
 }
 
 /// Images whose port nobody but the stack should reach.

@@ -15,19 +15,10 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(input: &Input<'_>, findings: &mut Findings) {
-    for expression in input.judged() {
-        report(&RULE, input, expression, findings);
-    }
+    input.look_everywhere(findings, look);
 }
 
-/// Findings of `rule` for one expression; nothing where it has a mistake.
-pub(super) fn report(
-    rule: &Rule,
-    input: &Input<'_>,
-    expression: &Expression<'_>,
-    findings: &mut Findings,
-) {
-    let Some(tree) = expression.sound() else { return };
+fn look(input: &Input<'_>, expression: &Expression<'_>, tree: &Expr, findings: &mut Findings) {
     let flows = expression.flows(&input.known);
     tree.walk(&mut |node, _| {
         let Expr::Call(call) = node else { return };
@@ -41,7 +32,7 @@ pub(super) fn report(
             return;
         }
         let place = expression.place(input.files, call.name_span);
-        let mut finding = rule
+        let mut finding = RULE
             .says(format!(
                 "{}: `{name}` of counters that were added up before",
                 expression.site.what()

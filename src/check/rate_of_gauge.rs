@@ -25,19 +25,10 @@ const WRONG: [(&str, Nature, &str); 6] = [
 ];
 
 fn check(input: &Input<'_>, findings: &mut Findings) {
-    for expression in input.judged() {
-        report(&RULE, input, expression, findings);
-    }
+    input.look_everywhere(findings, look);
 }
 
-/// Findings of `rule` for one expression; nothing where it has a mistake.
-pub(super) fn report(
-    rule: &Rule,
-    input: &Input<'_>,
-    expression: &Expression<'_>,
-    findings: &mut Findings,
-) {
-    let Some(tree) = expression.sound() else { return };
+fn look(input: &Input<'_>, expression: &Expression<'_>, tree: &Expr, findings: &mut Findings) {
     tree.walk(&mut |node, _| {
         let Expr::Call(call) = node else { return };
         let name = call.function.name;
@@ -55,7 +46,7 @@ pub(super) fn report(
         let metric = reads.series[0].name();
         let gauge = *wrong == Nature::Gauge;
         let kind = if gauge { "a gauge" } else { "a counter" };
-        let mut finding = rule
+        let mut finding = RULE
             .says(format!("{what}: `{name}` of `{metric}`, which is {kind}"))
             .at(
                 place,

@@ -3,7 +3,7 @@
 use super::expressions::{Expression, Site};
 use super::known::Nature;
 use super::{Input, Rule};
-use crate::diag::{Findings, Severity};
+use crate::diag::{Findings, Severity, Span};
 use crate::promql::ast::{Binary, BinaryOp};
 use crate::promql::{Expr, ValueType};
 
@@ -16,8 +16,8 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(input: &Input<'_>, findings: &mut Findings) {
-    for expression in input.judged() {
-        if let (Site::Alert(..), Some(tree)) = (expression.site, expression.sound()) {
+    for (expression, tree) in input.judged() {
+        if matches!(expression.site, Site::Alert(..)) {
             condition(input, expression, tree, findings);
         }
     }
@@ -62,14 +62,21 @@ fn compared(
         return;
     }
     let place = expression.place(input.files, series.span());
-    findings.push(
-        RULE.says(format!("{}: the value of a counter only grows", expression.site.what()))
-            .at(place, "a counter")
-            .help(
-                "ask how much it grew: `increase(…[1h])`; once above the limit the counter stays there \
-                 until its process restarts",
-            ),
-    );
+    let finding = RULE
+        .says(format!("{}: the value of a counter only grows", expression.site.what()))
+        .at(place, "a counter")
+        .help(
+            "ask how much it grew: `increase(…[1h])`; once above the limit the counter stays there \
+             until its process restarts",
+        );
+    let plain = matches!(&**series, Expr::Vector(selector) if selector.offset.is_none() && selector.at.is_none());
+    findings.push(match plain {
+        true => finding
+            .replace("ask how much it grew in an hour", Span { len: 0, ..place }, "increase(")
+            .replace("", Span::new(place.file, place.end()..place.end()), "[1h])")
+            .as_a_choice(),
+        false => finding,
+    });
 }
 
 const EXPLAIN: &str = r##"The value of a counter is the sum since its process started. It passes any limit some day, and then the

@@ -70,10 +70,14 @@ fn finding(
         }
     }
     if values.is_empty() {
-        let names: Vec<&str> = alerts.iter().flat_map(|alert| alert.label_names()).collect();
-        let finding = RULE
+        let names: Vec<&str> = alerts.iter().flat_map(|alert| alert.possible_labels()).collect();
+        let mut finding = RULE
             .says(format!("no {which} has the label `{}`", matcher.name))
             .at(place, "no alert has this label");
+        if let Some(lost) = alerts.iter().find_map(|alert| alert.loses(&matcher.name)) {
+            finding = finding.also(lost, format!("`{}` is lost here", matcher.name));
+            return finding.help("keep the label in the expression, or remove the route");
+        }
         let Some(similar) = most_similar(&matcher.name, names) else {
             return finding.help("give an alert this label, or remove the route");
         };

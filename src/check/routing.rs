@@ -2,9 +2,13 @@
 //! any of them fires.
 //!
 //! An alert's labels are those of its rule, the external ones, and those of whatever series its
-//! expression gives. Nothing is known of the last here, so a question about a label that the rule does
-//! not set has the answer "perhaps".
+//! expression gives. Which names the last can have follows from the expression ([`Routing::learn`]); their
+//! values are not known, so a question about such a label has the answer "perhaps".
 
+use std::collections::BTreeSet;
+
+use super::expressions::{Expression, Site};
+use super::known::{Flow, Known};
 use crate::alerting::matchers::{self, Placed};
 use crate::diag::{Files, Span, Spanned};
 use crate::manifest::{Block, Receiver, Rule, Stack, When, place_in};
@@ -58,6 +62,11 @@ impl<'a> Conditions<'a> {
         })
     }
 
+    /// Whether an alert may meet all of them.
+    pub fn may_hold(&self, alert: &Declared<'_>) -> bool {
+        self.meets(alert) > Answer::No
+    }
+
     /// Whether an alert meets all of them.
     pub fn meets(&self, alert: &Declared<'_>) -> Answer {
         let all = self.matchers.iter().map(|placed| alert.meets(&placed.matcher));
@@ -100,6 +109,15 @@ pub struct Declared<'a> {
     made: Vec<String>,
     /// Whether there may be further labels, from the series.
     open: bool,
+    /// What is known of those.
+    series: Option<FromSeries>,
+}
+
+/// Labels that the series of an alert's expression have.
+struct FromSeries {
+    flow: Flow,
+    /// Where labels got lost in the expression.
+    lost: Vec<(BTreeSet<String>, Span)>,
 }
 
 impl Declared<'_> {
@@ -110,9 +128,34 @@ impl Declared<'_> {
         }
         match self.labels.iter().find(|(known, _)| known == name) {
             Some((_, value)) => Some(value),
-            None if self.open => None,
+            None if self.open && self.series.as_ref().is_none_or(|it| it.flow.can_have(name)) => {
+                None
+            }
             None => Some(""),
         }
+    }
+
+    /// Whether the alert may have a label, with whatever value.
+    pub fn can_have(&self, name: &str) -> bool {
+        self.label(name) != Some("")
+    }
+
+    /// Whether every instance of the alert has a label, with whatever value.
+    pub fn surely_has(&self, name: &str) -> bool {
+        self.label(name).is_some_and(|value| !value.is_empty())
+            || self.series.as_ref().is_some_and(|it| it.flow.surely_has(name))
+    }
+
+    /// Where the expression loses a label that its series have.
+    pub fn loses(&self, name: &str) -> Option<Span> {
+        let lost = &self.series.as_ref()?.lost;
+        lost.iter().find(|(labels, _)| labels.contains(name)).map(|(_, place)| *place)
+    }
+
+    /// Names of labels that it may have, as far as they are known.
+    pub fn possible_labels(&self) -> impl Iterator<Item = &str> {
+        let series = self.series.iter().flat_map(|it| &it.flow.may);
+        self.label_names().chain(self.made.iter().chain(series).map(String::as_str))
     }
 
     /// Whether a single matcher holds.
@@ -177,6 +220,35 @@ impl<'a> Routing<'a> {
             routing.sound &= defined;
         }
         routing
+    }
+
+    /// Takes over what the expressions of the alerts tell about their labels.
+    pub(super) fn learn(
+        &mut self,
+        expressions: &[Expression<'a>],
+        known: &Known<'_>,
+        files: &Files,
+    ) {
+        for expression in expressions.iter().filter(|expression| expression.sound().is_some()) {
+            let Site::Alert(_, node) = expression.site else { continue };
+            let same = |alert: &&mut Declared<'_>| {
+                alert.node.is_some_and(|other| std::ptr::eq(other, node))
+            };
+            let Some(alert) = self.alerts.iter_mut().find(same) else { continue };
+            let flow = expression.flows(known).result().clone();
+            let own = flow.losses.iter().filter(|loss| loss.record.is_none());
+            let lost = own.map(|loss| (loss.labels.clone(), expression.place(files, loss.at)));
+            let lost = lost.collect();
+            alert.series = Some(FromSeries { flow, lost });
+        }
+    }
+
+    /// The alerts that may get to a route.
+    pub fn reaching(&self, index: usize) -> impl Iterator<Item = &Declared<'a>> {
+        let path = self.path(index);
+        self.alerts
+            .iter()
+            .filter(move |alert| path.iter().all(|route| self.meets(*route, alert) > Answer::No))
     }
 
     fn add(&mut self, whens: &'a [Block<When>], parent: usize) {
@@ -317,7 +389,7 @@ fn declared<'a>(
             labels.push((label.clone(), String::new()));
         }
     }
-    Declared { name: name.to_owned(), span, node, labels, made, open }
+    Declared { name: name.to_owned(), span, node, labels, made, open, series: None }
 }
 
 /// Whether every value that passes all of `narrow` passes `wide` as well; both are about one label.

@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(input: &Input<'_>, findings: &mut Findings) {
-    for expression in input.judged() {
+    for (expression, _) in input.judged() {
         let Site::Alert(group, alert) = expression.site else { continue };
         for text in texts(alert) {
             if text.contains("{{") {

@@ -1,6 +1,6 @@
 //! A test names an alert, a receiver or a mute that does not exist.
 
-use super::{Input, Rule, did_you_mean};
+use super::{Input, Rule, did_you_mean, mending};
 use crate::diag::{Findings, Severity, Spanned};
 use crate::manifest::Slo;
 
@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
+fn check(Input { stack, files, .. }: &Input<'_>, findings: &mut Findings) {
     let mut alerts: Vec<&str> = stack.alerts().map(|alert| alert.name.as_str()).collect();
     if !stack.slos.is_empty() {
         alerts.extend(Slo::ALERTS);
@@ -26,12 +26,12 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
         .unwrap_or_default();
     let mut look = |said: &Spanned<String>, what: &str, known: &[&str]| {
         if !known.contains(&said.as_str()) {
-            let help = did_you_mean(said, known.iter().copied(), &format!("{what}s here"));
-            findings.push(
-                RULE.says(format!("a test names the {what} `{said}`, and there is none"))
-                    .at(said.span, format!("no {what} of this name"))
-                    .help(help),
-            );
+            let known = known.iter().copied();
+            let finding = RULE
+                .says(format!("a test names the {what} `{said}`, and there is none"))
+                .at(said.span, format!("no {what} of this name"))
+                .help(did_you_mean(said, known.clone(), &format!("{what}s here")));
+            findings.push(mending::rename_to_similar(finding, files, said.span, said, known));
         }
     };
     for at in stack.tests.iter().flat_map(|test| &test.at) {

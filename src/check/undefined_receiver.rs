@@ -1,6 +1,6 @@
 //! A route sends to a receiver that is not defined.
 
-use super::{Input, Rule, did_you_mean};
+use super::{Input, Rule, did_you_mean, mending};
 use crate::diag::{Findings, Severity, Spanned};
 use crate::manifest::{Block, When};
 
@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
+fn check(Input { stack, files, .. }: &Input<'_>, findings: &mut Findings) {
     let Some(alertmanager) = &stack.alertmanager else { return };
     let Some(route) = &alertmanager.route else { return };
     let mut named = vec![&route.receiver];
@@ -20,11 +20,12 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
     let receivers: Vec<&str> =
         alertmanager.receivers.iter().map(|receiver| receiver.name.as_str()).collect();
     for name in named.into_iter().filter(|name| !receivers.contains(&name.as_str())) {
-        findings.push(
-            RULE.says(format!("a route sends to `{name}`, and no receiver has that name"))
-                .at(name.span, "not a receiver")
-                .help(did_you_mean(name, receivers.iter().copied(), "receivers here")),
-        );
+        let known = receivers.iter().copied();
+        let finding = RULE
+            .says(format!("a route sends to `{name}`, and no receiver has that name"))
+            .at(name.span, "not a receiver")
+            .help(did_you_mean(name, known.clone(), "receivers here"));
+        findings.push(mending::rename_to_similar(finding, files, name.span, name, known));
     }
 }
 

@@ -1,6 +1,6 @@
 //! A name is used as a host of the stack, and nothing in the stack has that name.
 
-use super::{Input, Rule, did_you_mean};
+use super::{Input, Rule, did_you_mean, mending};
 use crate::diag::{Finding, Findings, Severity, Span};
 use crate::manifest::address::split_address;
 use crate::manifest::codes::UNKNOWN_NODE;
@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
+fn check(Input { stack, topology, files, .. }: &Input<'_>, findings: &mut Findings) {
     let names = topology.names();
     let told: Vec<Finding> = findings.iter().cloned().collect();
     let mut undefined = |name: &str, what: &str, span: Span| {
@@ -22,11 +22,12 @@ fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
             known =
                 format!("{known}; a host outside of the stack is declared: `external \"{name}\"`");
         }
-        findings.push(
-            RULE.says(format!("{what} `{name}`, and no service or exporter is called that"))
-                .at(span, "not defined")
-                .help(known),
-        );
+        let finding = RULE
+            .says(format!("{what} `{name}`, and no service or exporter is called that"))
+            .at(span, "not defined")
+            .help(known);
+        let known = names.iter().copied();
+        findings.push(mending::rename_to_similar(finding, files, span, name, known));
     };
     for connection in &topology.connections {
         let host = connection.host.as_str();

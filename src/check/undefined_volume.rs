@@ -1,6 +1,6 @@
 //! A mount names a volume that is not declared.
 
-use super::{Input, Rule, did_you_mean};
+use super::{Input, Rule, did_you_mean, mending};
 use crate::diag::{Findings, Severity, Spanned};
 use crate::manifest::Stack;
 
@@ -12,18 +12,19 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
+fn check(Input { stack, files, .. }: &Input<'_>, findings: &mut Findings) {
     let declared: Vec<&str> = stack.volumes().map(|name| name.as_str()).collect();
     for name in used(stack) {
         if declared.contains(&name.as_str()) {
             continue;
         }
         let known = did_you_mean(name, declared.iter().copied(), "volumes here");
-        findings.push(
-            RULE.says(format!("volume `{name}` is not declared"))
-                .at(name.span, "not declared")
-                .help(format!("{known}; or declare it: `volumes \"{name}\"`")),
-        );
+        let finding = RULE
+            .says(format!("volume `{name}` is not declared"))
+            .at(name.span, "not declared")
+            .help(format!("{known}; or declare it: `volumes \"{name}\"`"));
+        let known = declared.iter().copied();
+        findings.push(mending::rename_to_similar(finding, files, name.span, name, known));
     }
 }
 

@@ -1,7 +1,7 @@
 //! A query goes to a data source that Grafana will not have.
 
 use super::boards::{Board, Resolved};
-use super::{Input, Rule, did_you_mean};
+use super::{Input, Rule, did_you_mean, mending};
 use crate::dashboards::plugins;
 use crate::diag::{Findings, Severity, Span};
 
@@ -39,17 +39,12 @@ fn check(input: &Input<'_>, findings: &mut Findings) {
                         continue;
                     }
                     missing.told.push(name.value.clone());
-                    findings.push(
-                        RULE.says(format!(
-                            "{what} reads `{name}`, and no data source is called that"
-                        ))
+                    let finding = RULE
+                        .says(format!("{what} reads `{name}`, and no data source is called that"))
                         .at(name.span, "not defined")
-                        .help(did_you_mean(
-                            name,
-                            known(),
-                            "data sources here",
-                        )),
-                    );
+                        .help(did_you_mean(name, known(), "data sources here"));
+                    let (files, place) = (input.files, name.span);
+                    findings.push(mending::rename_to_similar(finding, files, place, name, known()));
                 }
                 _ => {}
             }

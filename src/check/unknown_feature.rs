@@ -1,7 +1,8 @@
 //! A feature flag that no Prometheus knows.
 
-use super::{Input, Rule, did_you_mean};
+use super::{Input, Rule, did_you_mean, mending};
 use crate::diag::{Findings, Severity, most_similar};
+use crate::manifest::versions::PROMETHEUS_FLAGS as FEATURES;
 
 pub(super) const RULE: Rule = Rule {
     code: "S218",
@@ -11,47 +12,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-/// Names that `--enable-feature` of Prometheus has or had.
-const FEATURES: [&str; 36] = [
-    "agent",
-    "auto-gomaxprocs",
-    "auto-gomemlimit",
-    "auto-reload-config",
-    "concurrent-rule-eval",
-    "created-timestamp-zero-ingestion",
-    "delayed-compaction",
-    "exemplar-storage",
-    "expand-external-labels",
-    "extra-scrape-metrics",
-    "fast-startup",
-    "memory-snapshot-on-shutdown",
-    "metadata-wal-records",
-    "native-histograms",
-    "new-service-discovery-manager",
-    "no-default-scrape-port",
-    "old-ui",
-    "otlp-deltatocumulative",
-    "otlp-native-delta-ingestion",
-    "otlp-write-receiver",
-    "promql-at-modifier",
-    "promql-binop-fill-modifiers",
-    "promql-delayed-name-removal",
-    "promql-duration-expr",
-    "promql-experimental-functions",
-    "promql-extended-range-selectors",
-    "promql-negative-offset",
-    "promql-per-step-stats",
-    "remote-write-receiver",
-    "st-storage",
-    "start-timestamp-zero-ingestion",
-    "type-and-unit-labels",
-    "use-start-timestamps",
-    "use-uncached-io",
-    "utf8-names",
-    "xor2-encoding",
-];
-
-fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
+fn check(Input { stack, files, .. }: &Input<'_>, findings: &mut Findings) {
     let Some(prometheus) = &stack.prometheus else { return };
     for said in &prometheus.features {
         for name in said.split(',').map(str::trim) {
@@ -65,7 +26,8 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
                     Some(similar) => format!("did you mean `{similar}`?"),
                     None => did_you_mean(name, FEATURES, "feature flags"),
                 });
-            findings.push(finding);
+            let place = said.span;
+            findings.push(mending::rename_to_similar(finding, files, place, name, FEATURES));
         }
     }
 }

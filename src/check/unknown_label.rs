@@ -18,33 +18,23 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(input: &Input<'_>, findings: &mut Findings) {
-    for expression in input.judged() {
-        report(&RULE, input, expression, findings);
-    }
+    input.look_everywhere(findings, look);
 }
 
-/// Findings of `rule` for the labels of one expression; nothing where the expression has a mistake.
-pub(super) fn report(
-    rule: &Rule,
-    input: &Input<'_>,
-    expression: &Expression<'_>,
-    findings: &mut Findings,
-) {
-    let Some(tree) = expression.sound() else { return };
+fn look(input: &Input<'_>, expression: &Expression<'_>, tree: &Expr, findings: &mut Findings) {
     for used in tree.selectors() {
         if used.selector.info_labels || is_absent(&used) {
             continue;
         }
         let reads = input.known.reads(used.selector);
         for entry in &used.selector.matchers {
-            matcher(rule, input, expression, &reads, entry, findings);
+            matcher(input, expression, &reads, entry, findings);
         }
     }
     tree.walk(&mut |node, _| {
-        if let Expr::Aggregate(aggregate) = node
-            && !aggregate.grouping.without
-        {
+        if let Expr::Aggregate(aggregate) = node {
             let inner = expression.flows(&input.known).at(&aggregate.expr);
+            let purpose = if aggregate.grouping.without { "leave out" } else { "group by" };
             for label in &aggregate.grouping.labels {
                 let name = label.name.as_str();
                 if inner.can_have(name) || inner.lost(name).is_some() || inner.may.is_empty() {
@@ -56,8 +46,8 @@ pub(super) fn report(
                 };
                 let place = expression.place(input.files, label.span);
                 let what = expression.site.what();
-                let mut finding = rule
-                    .says(format!("{what}: no series here has a label `{name}` to group by"))
+                let mut finding = RULE
+                    .says(format!("{what}: no series here has a label `{name}` to {purpose}"))
                     .at(place, "not a label of these series")
                     .help(format!("did you mean `{meant}`?"));
                 if input.files.text(place) == name {
@@ -70,7 +60,6 @@ pub(super) fn report(
 }
 
 fn matcher(
-    rule: &Rule,
     input: &Input<'_>,
     expression: &Expression<'_>,
     reads: &Reads<'_>,
@@ -106,7 +95,7 @@ fn matcher(
     let at = Span::new(entry.span.start, entry.span.start + name.len());
     let place = expression.place(input.files, at);
     let effect = if without { "this leaves nothing out" } else { "this matches nothing" };
-    let mut finding = rule
+    let mut finding = RULE
         .says(format!("{what}: `{metric}` has no label `{name}`"))
         .at(place, effect)
         .help(match meant {

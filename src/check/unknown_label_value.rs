@@ -6,6 +6,7 @@ use super::unknown_metric::is_absent;
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity, most_similar, quoted_list};
 use crate::model::{METRIC_NAME, MatchOp, Matcher};
+use crate::promql::Expr;
 
 pub(super) const RULE: Rule = Rule {
     code: "S305",
@@ -16,19 +17,10 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(input: &Input<'_>, findings: &mut Findings) {
-    for expression in input.judged() {
-        report(&RULE, input, expression, findings);
-    }
+    input.look_everywhere(findings, look);
 }
 
-/// Findings of `rule` for the values in one expression; nothing where the expression has a mistake.
-pub(super) fn report(
-    rule: &Rule,
-    input: &Input<'_>,
-    expression: &Expression<'_>,
-    findings: &mut Findings,
-) {
-    let Some(tree) = expression.sound() else { return };
+fn look(input: &Input<'_>, expression: &Expression<'_>, tree: &Expr, findings: &mut Findings) {
     if input.known.is_blind() {
         return;
     }
@@ -40,9 +32,9 @@ pub(super) fn report(
         if reads.open() {
             continue;
         }
-        let Some(entry) =
-            used.selector.matchers.iter().find(|entry| misses(&reads, &entry.matcher))
-        else {
+        let Some(entry) = used.selector.matchers.iter().find(|entry| {
+            misses(&reads, &entry.matcher) && !expression.is_made_up(entry.value_span)
+        }) else {
             continue;
         };
         let Matcher { name, value, .. } = &entry.matcher;
@@ -60,7 +52,7 @@ pub(super) fn report(
         let place = expression.place(input.files, entry.value_span);
         let list = quoted_list(values.iter().copied());
         let meant = most_similar(value, values.iter().copied()).filter(|_| job.is_none());
-        let mut finding = rule.says(message).at(place, "matches nothing").help(match meant {
+        let mut finding = RULE.says(message).at(place, "matches nothing").help(match meant {
             Some(meant) => format!("did you mean `{meant}`? values: {list}"),
             None => format!("values: {list}"),
         });

@@ -16,7 +16,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(input: &Input<'_>, findings: &mut Findings) {
-    for expression in input.judged() {
+    for (expression, _) in input.judged() {
         report(&RULE, input, expression, findings);
     }
 }

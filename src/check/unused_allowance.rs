@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::allowances::{self, Allowance};
 use super::levels::{is_essential, is_known, matches};
-use super::{Input, Rule, unused_declaration};
+use super::{Input, Rule, mending, unused_declaration};
 use crate::diag::{Findings, Severity, Span, Spanned};
 use crate::manifest::Stack;
 
@@ -74,7 +74,10 @@ pub(super) fn find(Input { stack, files, .. }: &Input<'_>, findings: &mut Findin
                 .says(format!("nothing is found that `{word}` would allow"))
                 .at(word.span, "allows nothing")
                 .help("remove it, so that it does not hide a later mistake");
-            unused.push(finding);
+            unused.push(match mending::word(files, word.span) {
+                Some(removed) => finding.replace("remove it", removed, ""),
+                None => finding,
+            });
         }
     }
     findings.extend(unused);

@@ -1,6 +1,6 @@
 //! A regular expression that is none.
 
-use super::expressions::{Expression, Site};
+use super::expressions::Expression;
 use super::{Input, Rule};
 use crate::diag::{Files, Finding, Findings, Severity};
 use crate::model::MatchOp;
@@ -44,9 +44,8 @@ fn matcher(
 ) -> Option<Finding> {
     let entry = &selector.matchers[index];
     let SelectorMatcher { matcher, span, value_span } = entry;
-    let written = expression.text.get(value_span.start..value_span.end)?;
     // A dashboard variable becomes a regular expression when several values are chosen.
-    if matches!(expression.site, Site::Panel(..)) && written.contains('$') {
+    if expression.is_made_up(*value_span) {
         return None;
     }
     let what = expression.site.what();

@@ -17,19 +17,10 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(input: &Input<'_>, findings: &mut Findings) {
-    for expression in input.judged() {
-        report(&RULE, input, expression, findings);
-    }
+    input.look_everywhere(findings, look);
 }
 
-/// Findings of `rule` for one expression; nothing where it has a mistake.
-pub(super) fn report(
-    rule: &Rule,
-    input: &Input<'_>,
-    expression: &Expression<'_>,
-    findings: &mut Findings,
-) {
-    let Some(tree) = expression.sound() else { return };
+fn look(input: &Input<'_>, expression: &Expression<'_>, tree: &Expr, findings: &mut Findings) {
     let flows = expression.flows(&input.known);
     tree.walk(&mut |node, _| {
         let Expr::Binary(binary) = node else { return };
@@ -60,7 +51,7 @@ pub(super) fn report(
             (_, "left") => " group_left ()",
             _ => " group_right ()",
         };
-        let mut finding = rule
+        let mut finding = RULE
             .says(format!("{what}: no series on both sides of `{op}` have equal labels"))
             .at(place, format!("only the {side} side has {list}"));
         let first = labels[0].as_str();

@@ -76,13 +76,15 @@ pub struct Label {
     pub text: String,
 }
 
-/// Edits that mend a finding without further thought.
+/// Edits that mend a finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fix {
     /// What the edits do.
     pub title: String,
     /// The edits; they do not overlap.
     pub replacements: Vec<Replacement>,
+    /// Whether there are other ways as good: it is offered to whoever asks, and not made by itself.
+    pub choice: bool,
 }
 
 /// One edit: the text of a span is replaced.
@@ -143,10 +145,20 @@ impl Finding {
 
     /// Offers an edit; a second call adds to the first.
     pub fn replace(mut self, title: &str, span: Span, text: impl Into<String>) -> Self {
-        let fix = self
-            .fix
-            .get_or_insert_with(|| Fix { title: title.to_owned(), replacements: Vec::new() });
+        let fix = self.fix.get_or_insert_with(|| Fix {
+            title: title.to_owned(),
+            replacements: Vec::new(),
+            choice: false,
+        });
         fix.replacements.push(Replacement { span, text: text.into() });
+        self
+    }
+
+    /// Says that the offered edit, if there is one, is one way of several.
+    pub fn as_a_choice(mut self) -> Self {
+        if let Some(fix) = &mut self.fix {
+            fix.choice = true;
+        }
         self
     }
 

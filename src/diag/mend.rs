@@ -4,7 +4,7 @@ use super::files::Files;
 use super::finding::{Finding, Replacement};
 use super::span::{FileId, Span};
 
-/// The texts of the files that the edits of these findings change, and the findings whose edits were
+/// The texts of the files that the edits of these findings change without further thought, and the findings whose edits were
 /// applied: in the order given, each that does not touch an edit before it.
 pub fn mend<'a>(
     files: &Files,
@@ -13,7 +13,7 @@ pub fn mend<'a>(
     let mut edits: Vec<&Replacement> = Vec::new();
     let mut applied = Vec::new();
     for finding in findings {
-        let Some(fix) = &finding.fix else { continue };
+        let Some(fix) = finding.fix.as_ref().filter(|fix| !fix.choice) else { continue };
         let own = fix.replacements.as_slice();
         let sound = |edit: &Replacement| {
             files.get(edit.span.file).is_some_and(|file| file.text.get(edit.span.range()).is_some())

@@ -84,6 +84,14 @@ impl Product {
         format!("{repository}:{v}{version}{}", ".0".repeat(missing))
     }
 
+    /// The version of the stack's Prometheus.
+    pub fn prometheus_of(stack: &Stack) -> Version {
+        let prometheus = stack.prometheus.as_ref();
+        let said = prometheus.and_then(|part| part.version.as_ref()).map(|said| said.as_str());
+        let image = prometheus.and_then(|part| part.image.as_ref()).map(|image| image.as_str());
+        Self::Prometheus.version(said, image)
+    }
+
     /// The version that a stack asks for: said, or in the tag of the image, or the default.
     pub fn version(self, said: Option<&str>, image: Option<&str>) -> Version {
         said.and_then(Version::parse)
@@ -106,6 +114,46 @@ pub struct Feature {
     /// The first version that knows it.
     pub since: Version,
 }
+
+/// Names that `--enable-feature` of Prometheus has or had.
+pub const PROMETHEUS_FLAGS: [&str; 36] = [
+    "agent",
+    "auto-gomaxprocs",
+    "auto-gomemlimit",
+    "auto-reload-config",
+    "concurrent-rule-eval",
+    "created-timestamp-zero-ingestion",
+    "delayed-compaction",
+    "exemplar-storage",
+    "expand-external-labels",
+    "extra-scrape-metrics",
+    "fast-startup",
+    "memory-snapshot-on-shutdown",
+    "metadata-wal-records",
+    "native-histograms",
+    "new-service-discovery-manager",
+    "no-default-scrape-port",
+    "old-ui",
+    "otlp-deltatocumulative",
+    "otlp-native-delta-ingestion",
+    "otlp-write-receiver",
+    "promql-at-modifier",
+    "promql-binop-fill-modifiers",
+    "promql-delayed-name-removal",
+    "promql-duration-expr",
+    "promql-experimental-functions",
+    "promql-extended-range-selectors",
+    "promql-negative-offset",
+    "promql-per-step-stats",
+    "remote-write-receiver",
+    "st-storage",
+    "start-timestamp-zero-ingestion",
+    "type-and-unit-labels",
+    "use-start-timestamps",
+    "use-uncached-io",
+    "utf8-names",
+    "xor2-encoding",
+];
 
 /// Groups evaluated in the past.
 pub const QUERY_OFFSET: Feature = Feature {

@@ -63,6 +63,8 @@ struct Stretch<'a> {
 #[derive(Serialize)]
 struct Mending<'a> {
     title: &'a str,
+    /// Whether `--fix` leaves it to the reader.
+    choice: bool,
     replacements: &'a [Replacement],
     edits: Vec<Note<'a>>,
 }
@@ -79,8 +81,9 @@ fn row<'a>(finding: &'a Finding, files: &'a Files) -> Row<'a> {
         help: help.as_deref(),
         place: label.as_ref().map(|label| stretch(label.span, files)),
         labels: notes.map(|label| note(&label.text, label.span)).collect(),
-        fix: fix.as_ref().map(|Fix { title, replacements }| Mending {
+        fix: fix.as_ref().map(|Fix { title, replacements, choice }| Mending {
             title,
+            choice: *choice,
             replacements,
             edits: replacements.iter().map(|edit| note(&edit.text, edit.span)).collect(),
         }),

@@ -112,7 +112,7 @@ fn location(report: &Report<'_>, Label { span, text }: &Label) -> Value {
 }
 
 /// The edits of a fix, together for each file.
-fn mending(report: &Report<'_>, Fix { title, replacements }: &Fix) -> Value {
+fn mending(report: &Report<'_>, Fix { title, replacements, choice: _ }: &Fix) -> Value {
     let mut changes: Vec<(FileId, Vec<Value>)> = Vec::new();
     for edit in replacements {
         let replacement = json!({

@@ -2,6 +2,8 @@
 
 use tracing::warn;
 
+use crate::manifest::versions::PROMETHEUS_FLAGS;
+
 /// Works here whether it is asked for or not.
 const ALWAYS_ON: &[&str] = &[
     "concurrent-rule-eval",
@@ -10,18 +12,20 @@ const ALWAYS_ON: &[&str] = &[
     "native-histograms",
     "new-service-discovery-manager",
     "promql-at-modifier",
+    "promql-binop-fill-modifiers",
+    "promql-duration-expr",
     "promql-experimental-functions",
+    "promql-extended-range-selectors",
     "promql-negative-offset",
     "utf8-names",
 ];
 
-/// Name, and why nothing happens.
+/// Name, and why nothing happens; of the others that Prometheus has ([`PROMETHEUS_FLAGS`]) we have nothing yet.
 const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("agent", "there is no agent mode: samples are stored, and queries answered"),
     ("auto-gomaxprocs", NOT_GO),
     ("auto-gomemlimit", NOT_GO),
     ("auto-reload-config", "SIGHUP and `/-/reload` have the configuration read again"),
-    ("created-timestamp-zero-ingestion", NOT_YET),
     ("delayed-compaction", OWN_STORE),
     ("extra-scrape-metrics", "`extra_scrape_metrics: true` in the configuration file does it"),
     ("fast-startup", OWN_STORE),
@@ -29,17 +33,6 @@ const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("metadata-wal-records", OWN_STORE),
     ("no-default-scrape-port", "no port is added to targets anyway"),
     ("old-ui", "the pages are inside of the program"),
-    ("otlp-deltatocumulative", NOT_YET),
-    ("otlp-native-delta-ingestion", NOT_YET),
-    ("otlp-write-receiver", NOT_YET),
-    ("promql-delayed-name-removal", NOT_YET),
-    ("promql-duration-expr", NOT_YET),
-    ("promql-extended-range-selectors", NOT_YET),
-    ("promql-per-step-stats", NOT_YET),
-    ("remote-write-receiver", NOT_YET),
-    ("st-storage", NOT_YET),
-    ("start-timestamp-zero-ingestion", NOT_YET),
-    ("type-and-unit-labels", NOT_YET),
     ("use-uncached-io", OWN_STORE),
     ("xor2-encoding", OWN_STORE),
 ];
@@ -62,7 +55,11 @@ fn why_without_effect(name: &str) -> Option<&'static str> {
         return None;
     }
     let known = WITHOUT_EFFECT.iter().find(|(known, _)| *known == name);
-    Some(known.map_or("no feature has this name", |(_, reason)| reason))
+    Some(match known {
+        Some((_, reason)) => reason,
+        None if PROMETHEUS_FLAGS.contains(&name) => NOT_YET,
+        None => "no feature has this name",
+    })
 }
 
 #[cfg(test)]
@@ -70,9 +67,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_name_is_one_that_prometheus_knows() {
+        let special = WITHOUT_EFFECT.iter().map(|(name, _)| name).chain(ALWAYS_ON);
+        for name in special {
+            assert!(PROMETHEUS_FLAGS.contains(name), "{name}");
+        }
+    }
+
+    #[test]
     fn only_what_works_is_silent() {
         assert_eq!(why_without_effect("native-histograms"), None);
         assert_eq!(why_without_effect("old-ui"), Some("the pages are inside of the program"));
+        assert_eq!(why_without_effect("use-start-timestamps"), Some(NOT_YET));
         assert_eq!(why_without_effect("no-such"), Some("no feature has this name"));
     }
 }
