@@ -8,6 +8,7 @@ mod allowances;
 mod always_true;
 mod boards;
 mod bounds;
+pub mod capacity;
 mod collector_disabled_but_used;
 mod containers;
 mod continue_without_sibling;
@@ -15,6 +16,7 @@ mod dead_plugin;
 mod default_password;
 mod dependency_cycle;
 mod depends_on_unhealthy;
+mod disk_estimate;
 mod division_unit_mismatch;
 mod duplicate_alert;
 mod duplicate_dashboard;
@@ -347,6 +349,7 @@ const RULES: &[Rule] = &[
     password_hash_interpolated::RULE,
     missing_credentials::RULE,
     literal_web_password::RULE,
+    disk_estimate::RULE,
     no_volume_for_state::RULE,
     slo_window_beyond_retention::RULE,
     floating_tag::RULE,

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod capacity;
 mod control;
 mod edit;
 mod explain;
@@ -71,6 +72,8 @@ enum Command {
     Render(render::Render),
     /// Show where alerts go: the routes, with the alerts that end at each receiver.
     Routes(routes::Routes),
+    /// Estimate series, samples a second, disk and memory of every job.
+    Capacity(capacity::CapacityCommand),
     /// Validate, render and run the whole stack natively, in one process.
     Up(up::Up),
     /// Show the parts of the running stacks.
@@ -176,6 +179,7 @@ fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
         Command::Fmt(fmt) => fmt.run(),
         Command::Render(render) => render.run(),
         Command::Routes(routes) => routes.run(),
+        Command::Capacity(capacity) => capacity.run(),
         Command::Up(up) => up.run(verbose),
         Command::Ps(ps) => small_runtime()?.block_on(ps.run()),
         Command::Logs(logs) => small_runtime()?.block_on(logs.run()),

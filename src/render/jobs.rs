@@ -223,6 +223,8 @@ fn apply(stack: &Stack, scrape: &Scrape, job: &mut wire::ScrapeConfig) {
         bearer_token,
         tls,
         follow_redirects,
+        series: _,
+        expected_targets: _,
         enabled: _,
     } = scrape;
     set(&mut job.scrape_interval, interval.as_ref().map(duration));
@@ -349,6 +351,7 @@ fn federation(stack: &Stack, federate: &Federate) -> wire::ScrapeConfig {
         user,
         password,
         tls,
+        series: _,
     } = federate;
     let path = path.as_ref().map_or("/federate", |path| path.as_str());
     let mut config = simple(job.as_str(), &address(stack, target.as_str(), true));

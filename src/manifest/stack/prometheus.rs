@@ -193,6 +193,10 @@ settings! {
         pub tls: Option<Block<ClientTls>>,
         /// Whether redirections are followed.
         pub follow_redirects: Option<Spanned<bool>>,
+        /// How many series one target has, for estimates of disk and memory.
+        pub series: Option<Spanned<u64>>,
+        /// How many targets are expected where they are discovered, for the same estimates.
+        pub expected_targets: Option<Spanned<u64>>,
         /// Whether the job is scraped at all; for profiles.
         pub enabled: Option<Spanned<bool>>,
     }
@@ -381,5 +385,7 @@ settings! {
         pub password: Option<Spanned<Value>>,
         /// How the other server is trusted.
         pub tls: Option<Block<ClientTls>>,
+        /// How many series are taken, for estimates of disk and memory.
+        pub series: Option<Spanned<u64>>,
     }
 }
