@@ -2,6 +2,7 @@
 
 mod absent_of_undeclared;
 mod absent_without_for;
+mod aggregation_on_shard;
 mod alert_reaches_no_one;
 mod alertmanager_missing;
 mod allowances;
@@ -55,9 +56,12 @@ mod invalid_label_name;
 mod invalid_metric_name;
 mod invalid_objective;
 mod invalid_query;
+mod invalid_queue;
 mod invalid_relabel;
 mod invalid_route;
 mod invalid_scrape;
+mod invalid_shards;
+mod invalid_store;
 mod invalid_target;
 mod invalid_test;
 mod known;
@@ -70,6 +74,7 @@ mod literal_web_password;
 mod localhost_in_container;
 mod metric_from_two_jobs;
 mod missing_credentials;
+mod missing_external_labels;
 mod missing_healthcheck;
 mod missing_limits;
 mod missing_log_rotation;
@@ -95,6 +100,7 @@ mod panel_unknown_metric;
 mod password_hash_interpolated;
 mod plain_http_remote_write;
 mod precomputed_available;
+mod queue_too_small;
 mod privileged_port_native;
 mod promql_syntax;
 mod promql_type;
@@ -115,9 +121,12 @@ mod secret_env_collision;
 mod self_inhibit;
 mod severity_twice;
 mod shadowed_route;
+mod single_shard_queried;
 mod slo_window_beyond_retention;
+mod store_retention_short;
 mod target_port_not_exposed;
 mod template_syntax;
+mod tenant_missing;
 mod template_unknown_label;
 mod timeout_exceeds_interval;
 mod timestamp_without_time;
@@ -360,6 +369,15 @@ const RULES: &[Rule] = &[
     federation_label_clash::RULE,
     remote_write_loop::RULE,
     rule_label_vs_external::RULE,
+    aggregation_on_shard::RULE,
+    single_shard_queried::RULE,
+    queue_too_small::RULE,
+    invalid_queue::RULE,
+    invalid_shards::RULE,
+    missing_external_labels::RULE,
+    tenant_missing::RULE,
+    invalid_store::RULE,
+    store_retention_short::RULE,
 ];
 
 /// Rules that speak only when `deny` or `warn` asks for them, by code, name or group: what they ask for

@@ -4,6 +4,7 @@
 pub mod alertmanager;
 pub mod compose;
 pub mod grafana;
+pub mod mimir;
 pub mod mysql;
 pub mod prometheus;
 pub mod rule_tests;

@@ -203,7 +203,7 @@ impl Capacity {
             samples_per_second,
             retention_ms: time.or(Some(DEFAULT_RETENTION_MS).filter(|_| size.is_none())),
             size_limit: size,
-            shards: 1,
+            shards: render::shards(stack).map_or(1, |shards| shards.number.value),
         }
     }
 

@@ -327,6 +327,25 @@ impl<'a> Known<'a> {
                 pages.push(page);
             }
         }
+        for store in &stack.stores {
+            let Some(kind) = store.what() else { continue };
+            let parts = render::parts(stack);
+            let own = parts.iter().filter(|part| {
+                part.store.is_some_and(|index| stack.stores[index].name.span == store.name.span)
+            });
+            let series: Vec<u64> = own
+                .filter_map(|part| {
+                    let task = part.name.rsplit('-').find(|word| word.parse::<u8>().is_err());
+                    task.and_then(figures::part_series).or(figures::part_series(kind.name()))
+                })
+                .collect();
+            let what = format!("store `{}`", store.name);
+            let mut page = Page::of_part(&what, Some(store.name.span), parts::STORES);
+            let each = series.iter().sum::<u64>() / (series.len() as u64).max(1);
+            page.usual.push((kind.name(), each));
+            hosts.insert(store.name.value.clone(), pages.len());
+            pages.push(page);
+        }
         let configs = render::jobs(stack);
         for config in &configs {
             let mut job = Job::of(stack, config);
