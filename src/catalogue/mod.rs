@@ -3,6 +3,7 @@
 
 mod families;
 mod fields;
+pub mod figures;
 mod number;
 pub mod parts;
 mod query;

@@ -58,6 +58,16 @@ const GROUP: &[&str] = &["rule_group"];
 const SENT_TO: &[&str] = &["alertmanager"];
 const QUEUE: &[&str] = &["remote_name", "url"];
 
+/// Stores that Prometheus writes to; nothing but the beginnings is known.
+pub const STORES: PartMetrics = PartMetrics {
+    metrics: &[],
+    open: &[
+        "vm_", "vmui_", "flag", "cortex_", "mimir_", "memberlist_", "ring_", "thanos_", "grpc_",
+        "http_", "prometheus_", "objstore_", "deprecated_", "process_", "go_", "rest_", "jaeger_",
+        "gogc_", "build_info", "tcp_", "request_", "loki_", "net_",
+    ],
+};
+
 /// Prometheus.
 pub const PROMETHEUS: PartMetrics = PartMetrics {
     metrics: &[

@@ -84,7 +84,9 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
     let mut names: Vec<&Spanned<String>> = Vec::new();
     for write in &prometheus.remote_write {
         let owner = format!("remote write to `{}`", write.url);
-        address(&write.url, &owner, &mut says);
+        if stack.store(&write.url).is_none() {
+            address(&write.url, &owner, &mut says);
+        }
         login(write.user.as_ref(), write.bearer_token.as_ref(), &owner, &mut says);
         certificate(write.tls.as_ref(), &owner, &mut says);
         if let Some(name) = &write.name {

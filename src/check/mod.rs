@@ -2,6 +2,7 @@
 
 mod absent_of_undeclared;
 mod absent_without_for;
+mod aggregation_on_shard;
 mod alert_reaches_no_one;
 mod alertmanager_missing;
 mod allowances;
@@ -9,6 +10,7 @@ mod always_muted;
 mod always_true;
 mod boards;
 mod bounds;
+pub mod capacity;
 mod collector_disabled_but_used;
 mod containers;
 mod continue_without_sibling;
@@ -16,6 +18,7 @@ mod dead_plugin;
 mod default_password;
 mod dependency_cycle;
 mod depends_on_unhealthy;
+mod disk_estimate;
 mod division_unit_mismatch;
 mod duplicate_alert;
 mod duplicate_dashboard;
@@ -58,9 +61,12 @@ mod invalid_label_name;
 mod invalid_metric_name;
 mod invalid_objective;
 mod invalid_query;
+mod invalid_queue;
 mod invalid_relabel;
 mod invalid_route;
 mod invalid_scrape;
+mod invalid_shards;
+mod invalid_store;
 mod invalid_target;
 mod invalid_test;
 mod known;
@@ -74,6 +80,7 @@ mod localhost_in_container;
 mod mending;
 mod metric_from_two_jobs;
 mod missing_credentials;
+mod missing_external_labels;
 mod missing_healthcheck;
 mod missing_limits;
 mod missing_log_rotation;
@@ -99,6 +106,7 @@ mod panel_unknown_metric;
 mod password_hash_interpolated;
 mod plain_http_remote_write;
 mod precomputed_available;
+mod queue_too_small;
 mod privileged_port_native;
 mod promql_syntax;
 mod promql_type;
@@ -119,10 +127,13 @@ mod secret_env_collision;
 mod self_inhibit;
 mod severity_twice;
 mod shadowed_route;
+mod single_shard_queried;
 mod slo_window_beyond_retention;
+mod store_retention_short;
 mod target_port_not_exposed;
 mod target_lacks;
 mod template_syntax;
+mod tenant_missing;
 mod template_unknown_label;
 mod timeout_exceeds_interval;
 mod timestamp_without_time;
@@ -326,6 +337,7 @@ const RULES: &[Rule] = &[
     password_hash_interpolated::RULE,
     missing_credentials::RULE,
     literal_web_password::RULE,
+    disk_estimate::RULE,
     no_volume_for_state::RULE,
     slo_window_beyond_retention::RULE,
     floating_tag::RULE,
@@ -336,6 +348,15 @@ const RULES: &[Rule] = &[
     federation_label_clash::RULE,
     remote_write_loop::RULE,
     rule_label_vs_external::RULE,
+    aggregation_on_shard::RULE,
+    single_shard_queried::RULE,
+    queue_too_small::RULE,
+    invalid_queue::RULE,
+    invalid_shards::RULE,
+    missing_external_labels::RULE,
+    tenant_missing::RULE,
+    invalid_store::RULE,
+    store_retention_short::RULE,
 ];
 
 /// Rules that speak only when `deny` or `warn` asks for them, by code, name or group: what they ask for

@@ -16,7 +16,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(Input { topology, .. }: &Input<'_>, findings: &mut Findings) {
     let mut taken: Vec<(Port, Span, String, Option<u16>)> = Vec::new();
-    for host in &topology.hosts {
+    for host in topology.hosts.iter().filter(|host| !host.contained) {
         for (port, span) in native_ports(host) {
             let clash = taken.iter().find(|(other, _, _, _)| *other == port);
             if let Some((_, first, what, published)) = clash {

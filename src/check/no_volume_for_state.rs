@@ -39,6 +39,17 @@ fn check(Input { stack, files, .. }: &Input<'_>, findings: &mut Findings) {
         }
         findings.push(finding);
     }
+    for store in stack.stores.iter().filter(|store| store.data.is_none()) {
+        let name = store.name.replace(['-', '.'], "_");
+        findings.push(
+            RULE.says(format!(
+                "the samples of store `{}` are gone whenever its container is made anew",
+                store.name
+            ))
+            .at(store.name.span, "no `data`")
+            .help(format!("keep them in a volume: `volumes \"{name}_data\"` and `data \"{name}_data\"`")),
+        );
+    }
     for service in &stack.services {
         let Some((image, path)) = database(service) else { continue };
         let kept = service.volumes.iter().any(|mount| holds(mount.to.as_str(), path));

@@ -40,6 +40,12 @@ fn check(Input { stack, expressions, files, .. }: &Input<'_>, findings: &mut Fin
             if source.name.value == group.name.value || found.range.is_some() {
                 continue;
             }
+            // What shards evaluate cannot stand in a group of the central server.
+            if source.evaluate.as_ref().map(|said| said.value)
+                != group.evaluate.as_ref().map(|said| said.value)
+            {
+                continue;
+            }
             let (own, theirs) = (interval(stack, group), interval(stack, source));
             // Beside samples of now the value is of another moment.
             let beside = uses

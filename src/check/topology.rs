@@ -7,6 +7,7 @@ use crate::manifest::address::{
     split_address,
 };
 use crate::manifest::{Protocol, Service, Stack};
+use crate::render;
 
 /// A port that a host listens on.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct Host<'a> {
     pub span: Span,
     /// The service, if it is one.
     pub service: Option<&'a Service>,
+    /// Whether it runs in containers only.
+    pub contained: bool,
 }
 
 impl Host<'_> {
@@ -139,6 +142,7 @@ impl<'a> Topology<'a> {
                 networks: networks(stack, &service.networks),
                 span: service.name.span,
                 service: Some(service),
+                contained: false,
             });
         }
     }
@@ -169,6 +173,7 @@ impl<'a> Topology<'a> {
                 networks: networks(stack, &exporter.networks),
                 span: exporter.name.span,
                 service: None,
+                contained: false,
             });
         }
         let part = |name: &str,
@@ -191,6 +196,7 @@ impl<'a> Topology<'a> {
                 networks: networks(stack, own),
                 span,
                 service: None,
+                contained: false,
             }
         };
         if let Some(p) = &stack.prometheus {
@@ -222,6 +228,47 @@ impl<'a> Topology<'a> {
         if let Some(p) = &stack.grafana {
             let (port, bind) = (p.port.as_ref(), p.bind.as_ref());
             self.hosts.push(part("grafana", GRAFANA_PORT, port, bind, &p.networks, p.span()));
+        }
+        if let Some(prometheus) = &stack.prometheus {
+            for part in render::parts(stack) {
+                if part.kind != render::PartKind::Prometheus || part.name == "prometheus" {
+                    continue;
+                }
+                let published = part.publish.then(|| (part.bind.clone(), part.host_port));
+                let port = prometheus.shards.as_ref().and_then(|shards| shards.port.as_ref());
+                let span = port.map_or(prometheus.span(), |port| port.span);
+                self.hosts.push(Host {
+                    what: format!("shard `{}`", part.name),
+                    listens: vec![Listen { port: part.port, protocol: None, published, span }],
+                    networks: networks(stack, &prometheus.networks),
+                    span: prometheus.span(),
+                    service: None,
+                contained: true,
+                    name: part.name,
+                });
+            }
+        }
+        for part in render::parts(stack) {
+            let Some(store) = part.store.map(|index| &stack.stores[index]) else { continue };
+            let listen = |port: u16, outside: Option<u16>| Listen {
+                port,
+                protocol: None,
+                published: outside.map(|port| (part.bind.clone(), port)),
+                span: store.port.as_ref().filter(|said| outside == Some(said.value)).map_or(store.name.span, |said| said.span),
+            };
+            let own = listen(part.port, part.publish.then_some(part.host_port));
+            let further = part.further_ports.iter().map(|port| {
+                listen(*port, part.further_published.contains(port).then_some(*port))
+            });
+            self.hosts.push(Host {
+                what: format!("store `{}`", store.name),
+                listens: std::iter::once(own).chain(further).collect(),
+                networks: networks(stack, &store.networks),
+                span: store.name.span,
+                service: None,
+                contained: true,
+                name: part.name.clone(),
+            });
         }
     }
 

@@ -55,6 +55,14 @@ pub fn sites(stack: &Stack) -> Vec<Site<'_>> {
             sites.secret(federate.password.as_ref(), "password", &owner);
         }
     }
+    for store in &stack.stores {
+        let Some(s3) = &store.s3 else { continue };
+        let owner = format!("store `{}`", store.name);
+        if let Some(name) = &s3.access_key {
+            sites.reference(name, &format!("name of the key of {owner}"));
+        }
+        sites.filled_in(s3.secret_key.as_ref(), "key", &owner);
+    }
     let exporters = stack.exporters.iter().map(|exporter| (exporter.name.as_str(), &exporter.web));
     let gateway = stack.pushgateway.iter().map(|gateway| ("pushgateway", &gateway.web));
     for (name, users) in exporters.chain(gateway) {

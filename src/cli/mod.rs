@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod capacity;
 mod control;
 mod diff;
 mod edit;
@@ -76,6 +77,8 @@ enum Command {
     Why(why::Why),
     /// Show where alerts go: the routes, with the alerts that end at each receiver.
     Routes(routes::Routes),
+    /// Estimate series, samples a second, disk and memory of every job.
+    Capacity(capacity::CapacityCommand),
     /// Validate, render and run the whole stack natively, in one process.
     Up(up::Up),
     /// Show the parts of the running stacks.
@@ -186,6 +189,7 @@ fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
         Command::Render(render) => render.run(),
         Command::Why(why) => why.run(),
         Command::Routes(routes) => routes.run(),
+        Command::Capacity(capacity) => capacity.run(),
         Command::Up(up) => up.run(verbose),
         Command::Ps(ps) => small_runtime()?.block_on(ps.run()),
         Command::Logs(logs) => small_runtime()?.block_on(logs.run()),

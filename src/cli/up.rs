@@ -14,6 +14,7 @@ use super::printer::{self, out};
 use super::validate::{self, Source};
 use super::{telemetry, why};
 use crate::diag::{self, Severity};
+use crate::manifest::Stack;
 use crate::runner::board::{Part, State};
 use crate::runner::control::{self, Request, Response};
 use crate::runner::logs::Logs;
@@ -95,9 +96,12 @@ impl Up {
 
 /// Reads the manifest for the runner; findings that are errors stop it.
 fn read(source: &Source) -> anyhow::Result<up::Source> {
-    let loaded = source.load()?;
+    let mut loaded = source.load()?;
     let stack = match loaded.findings.count(Severity::Error) {
-        0 => Ok(loaded.stack),
+        0 => {
+            alone(&mut loaded.stack);
+            Ok(loaded.stack)
+        }
         errors => {
             let mut report = String::new();
             let _ = diag::print_concise(&mut report, &loaded.findings, &loaded.files);
@@ -110,6 +114,18 @@ fn read(source: &Source) -> anyhow::Result<up::Source> {
         }
     };
     Ok(up::Source { files: loaded.paths, stack })
+}
+
+/// On one machine shards would only share its processors: one server does what they and the central one
+/// do together, and says so.
+fn alone(stack: &mut Stack) {
+    let Some(shards) = stack.prometheus.as_mut().and_then(|part| part.value.shards.take()) else {
+        return;
+    };
+    tracing::warn!(
+        shards = shards.number.value,
+        "one native prometheus scrapes all targets and evaluates all rules: shards are for containers"
+    );
 }
 
 fn show(stack: &str, parts: &[Part], wanted: &why::Wanted) {

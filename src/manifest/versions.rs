@@ -205,6 +205,27 @@ pub const COMPOSE_PIDS: Feature = Feature {
     since: Version(2, 0, 0),
 };
 
+/// The second version of the remote write format.
+pub const PROTOBUF_MESSAGE: Feature = Feature {
+    product: Product::Prometheus,
+    path: "remote_write.[].protobuf_message",
+    since: Version(2, 54, 0),
+};
+
+/// Old samples that are not sent.
+pub const SAMPLE_AGE_LIMIT: Feature = Feature {
+    product: Product::Prometheus,
+    path: "remote_write.[].queue_config.sample_age_limit",
+    since: Version(2, 50, 0),
+};
+
+/// Connections to every address of a receiver's name.
+pub const ROUND_ROBIN_DNS: Feature = Feature {
+    product: Product::Prometheus,
+    path: "remote_write.[].round_robin_dns",
+    since: Version(3, 1, 0),
+};
+
 /// Every field that some version still in use refuses: the one list that the tests with the oracles
 /// exclude by name.
 pub const FEATURES: &[Feature] = &[
@@ -216,6 +237,9 @@ pub const FEATURES: &[Feature] = &[
     COMPOSE_NAME,
     COMPOSE_SECRET_ENVIRONMENT,
     COMPOSE_PIDS,
+    PROTOBUF_MESSAGE,
+    SAMPLE_AGE_LIMIT,
+    ROUND_ROBIN_DNS,
 ];
 
 impl Feature {

@@ -8,7 +8,7 @@ use crate::model::format_duration;
 use crate::wire::rules as wire;
 
 use super::versions::{KEEP_FIRING_FOR, QUERY_OFFSET};
-use super::{Output, Plan, RenderError, Renderer, header, slo, to_yaml};
+use super::{Output, Plan, RenderError, Renderer, header, shards, slo, to_yaml};
 
 pub(super) const RENDERER: Renderer = Renderer { name: "alerts.yml", render };
 
@@ -22,7 +22,7 @@ pub(super) fn any(stack: &Stack) -> bool {
 
 fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
     if any(plan.stack) {
-        let text = format!("{}{}", header(plan.stack), to_yaml(&rule_file(plan.stack)));
+        let text = format!("{}{}", header(plan.stack), to_yaml(&central(plan.stack)));
         out.push(Output::text(format!("monitoring/{FILE}"), text));
     }
     Ok(())
@@ -35,8 +35,16 @@ pub fn rule_file(stack: &Stack) -> wire::RuleFile {
     wire::RuleFile { groups: written.chain(objectives).collect() }
 }
 
-fn group(stack: &Stack, group: &RuleGroup) -> wire::RuleGroup {
-    let RuleGroup { name, interval, query_offset, limit, labels, rules } = group;
+/// What the server evaluates that sees everything: all but the groups that are for shards.
+pub(super) fn central(stack: &Stack) -> wire::RuleFile {
+    let own = |group: &&crate::manifest::Block<RuleGroup>| !shards::on_shards(stack, group);
+    let written = stack.rules.iter().filter(own).map(|rules| group(stack, rules));
+    let objectives = stack.slos.iter().flat_map(|slo| slo::groups(stack, slo));
+    wire::RuleFile { groups: written.chain(objectives).collect() }
+}
+
+pub(super) fn group(stack: &Stack, group: &RuleGroup) -> wire::RuleGroup {
+    let RuleGroup { name, interval, query_offset, limit, evaluate: _, labels, rules } = group;
     wire::RuleGroup {
         name: name.value.clone(),
         interval: interval.as_ref().map(text),

@@ -11,7 +11,7 @@ use crate::manifest::{Condition, Healthcheck, Logging, Protocol, Resources, Serv
 use crate::wire::compose as wire;
 
 use super::parts::{
-    Access, EnvValue, HostPath, MountPoint, Part, PartKind, env_value, granted, host_path,
+    Access, EnvValue, HostPath, MountPoint, Part, PartKind, derived_volumes, env_value, granted, host_path,
     mount_source, origin_order, parts,
 };
 use super::secrets::{Origin, SecretRef};
@@ -136,6 +136,7 @@ fn compose(plan: &Plan) -> wire::Compose {
                 };
                 (volume.name.value.clone(), settings)
             }))
+            .chain(derived_volumes(stack).into_iter().map(|name| (name, wire::Volume::default())))
             .collect(),
         secrets: origin_order(secrets)
             .into_iter()
@@ -365,6 +366,7 @@ pub(super) fn settings_of<'a>(stack: &'a Stack, part: &Part) -> (Option<&'a Reso
         PartKind::Alertmanager => own!(stack.alertmanager.as_ref()),
         PartKind::Grafana => own!(stack.grafana.as_ref()),
         PartKind::Pushgateway => own!(stack.pushgateway.as_ref()),
+        PartKind::Custom if part.store.is_some() => own!(part.store.map(|index| &stack.stores[index])),
         PartKind::NodeExporter | PartKind::MysqldExporter | PartKind::Custom => {
             own!(part.exporter.map(|index| &stack.exporters[index]))
         }
@@ -470,10 +472,20 @@ pub(super) fn monitoring(plan: &Plan, part: &Part) -> wire::Service {
         pid: (part.kind == PartKind::NodeExporter).then(|| "host".to_owned()),
         environment,
         secrets: origin_order(part.secrets.clone()).into_iter().map(|s| s.name).collect(),
-        ports: vec![published(&part.bind, part.host_port, part.port, None)],
-        expose: exporter.map_or_else(Vec::new, |exporter| {
-            exporter.exposes.iter().map(|port| port.number.value.to_string()).collect()
-        }),
+        user: part.user.clone(),
+        ports: part
+            .publish
+            .then_some((part.host_port, part.port))
+            .into_iter()
+            .chain(part.further_published.iter().map(|port| (*port, *port)))
+            .map(|(outside, inside)| published(&part.bind, outside, inside, None))
+            .collect(),
+        expose: exporter
+            .iter()
+            .flat_map(|exporter| exporter.exposes.iter().map(|port| port.number.value))
+            .chain(part.further_ports.iter().copied())
+            .map(|port| port.to_string())
+            .collect(),
         volumes: part.mounts.iter().map(|point| mount(plan, point)).collect(),
         networks: networks(stack, &part.networks),
         depends_on,
@@ -506,7 +518,7 @@ pub(super) fn web_script(
 }
 
 fn readiness(stack: &Stack, part: &Part, own: bool) -> Option<wire::Healthcheck> {
-    let path = part.ready_path?;
+    let path = part.ready_path.filter(|_| !part.bare)?;
     let grafana = stack.grafana.as_ref().filter(|_| part.kind == PartKind::Grafana);
     let encrypted = grafana.is_some_and(|grafana| grafana.tls.is_some());
     let command: Vec<String> = if own {

@@ -50,7 +50,7 @@ pub fn endpoints(stack: &Stack) -> Vec<Endpoint> {
     for service in &stack.services {
         of_service(service, &mut endpoints);
     }
-    endpoints.extend(super::parts::parts(stack).iter().map(of_part));
+    endpoints.extend(super::parts::parts(stack).iter().flat_map(of_part));
     for (exporter, host) in stack.exporters.iter().map(|e| (e, e.host())) {
         endpoints.extend(exporter.exposes.iter().map(|expose| Endpoint {
             host: host.clone(),
@@ -74,14 +74,19 @@ pub fn endpoints(stack: &Stack) -> Vec<Endpoint> {
     endpoints
 }
 
-fn of_part(part: &Part) -> Endpoint {
-    Endpoint {
+fn of_part(part: &Part) -> Vec<Endpoint> {
+    let endpoint = |port: u16, outside: Option<u16>| Endpoint {
         host: part.name.clone(),
-        port: part.port,
-        published: Some(Published { bind: part.bind.clone(), port: part.host_port }),
+        port,
+        published: outside.map(|port| Published { bind: part.bind.clone(), port }),
         protocol: Protocol::Http,
         external: false,
-    }
+    };
+    let own = endpoint(part.port, part.publish.then_some(part.host_port));
+    let further = part.further_ports.iter().map(|port| {
+        endpoint(*port, part.further_published.contains(port).then_some(*port))
+    });
+    std::iter::once(own).chain(further).collect()
 }
 
 fn of_service(service: &Service, endpoints: &mut Vec<Endpoint>) {

@@ -10,6 +10,7 @@ use super::parts::{
     Access, Common, EnvValue, HostPath, MountPoint, Part, PartKind, part as new, tls_path,
 };
 use super::secrets::{SecretRef, slug};
+use super::stores::{query_url, tenant_header};
 use super::versions::{Product, Version};
 use super::{Output, Plan, RenderError, Renderer, alertmanager, header, prometheus, to_yaml};
 
@@ -299,6 +300,13 @@ pub fn sources(stack: &Stack) -> Vec<Source> {
         let (kind, uid) = (PROMQL.to_owned(), name.clone());
         sources.insert(0, Source { name, kind, uid, default: false });
     }
+    for store in stack.stores.iter().filter(|store| store.what().is_some()) {
+        let name = &store.name.value;
+        if sources.iter().all(|source| source.name != *name && source.uid != slug(name)) {
+            let (kind, uid) = (PROMQL.to_owned(), slug(name));
+            sources.push(Source { name: name.clone(), kind, uid, default: false });
+        }
+    }
     if !sources.is_empty() && sources.iter().all(|source| !source.default) {
         let first = sources.iter().position(|source| source.kind == PROMQL).unwrap_or(0);
         sources[first].default = true;
@@ -336,7 +344,9 @@ fn datasource(stack: &Stack, source: &Source, said: Option<&Datasource>) -> wire
     let mut json = IndexMap::new();
     let mut secure = IndexMap::new();
     let text = |text: &str| wire::Json::Text(text.to_owned());
+    let store = stack.store(&source.name).filter(|_| source.kind == PROMQL);
     let certificate = match source.kind.as_str() {
+        _ if store.is_some() => None,
         "prometheus" => stack
             .prometheus
             .as_ref()
@@ -349,6 +359,7 @@ fn datasource(stack: &Stack, source: &Source, said: Option<&Datasource>) -> wire
     };
     let scheme = if certificate.is_some() { "https" } else { "http" };
     let derived = match source.kind.as_str() {
+        _ if store.is_some() => store.and_then(|store| query_url(store)).unwrap_or_default(),
         "prometheus" => format!("{scheme}://{}:{PROMETHEUS_PORT}", prometheus::NAME),
         "alertmanager" => format!("{scheme}://{}:{ALERTMANAGER_PORT}", alertmanager::NAME),
         _ => String::new(),
@@ -363,7 +374,7 @@ fn datasource(stack: &Stack, source: &Source, said: Option<&Datasource>) -> wire
             if let Some(interval) = interval {
                 json.insert("timeInterval".to_owned(), text(&interval.text));
             }
-            if stack.alertmanager.is_some() {
+            if stack.alertmanager.is_some() && store.is_none() {
                 json.insert("manageAlerts".to_owned(), wire::Json::Bool(true));
             }
         }
@@ -371,6 +382,10 @@ fn datasource(stack: &Stack, source: &Source, said: Option<&Datasource>) -> wire
             json.insert("implementation".to_owned(), text("prometheus"));
         }
         _ => {}
+    }
+    if let Some((header, tenant)) = store.and_then(|store| tenant_header(store)) {
+        json.insert("httpHeaderName1".to_owned(), text(header));
+        secure.insert("httpHeaderValue1".to_owned(), tenant.replace('$', "$$"));
     }
     if let Some(path) = certificate.filter(|_| own_url.is_none()) {
         json.insert("tlsAuthWithCACert".to_owned(), wire::Json::Bool(true));

@@ -11,6 +11,7 @@ use crate::wire::prometheus as wire;
 
 use super::endpoints::{address, speaks_http};
 use super::parts::{PartKind, parts};
+use super::{shards, stores};
 use super::prometheus::{
     basic_auth, bearer, client_tls, duration, file_sd_folder, label_map, relabel, split_pattern,
     trust_own,
@@ -45,6 +46,9 @@ fn derived(stack: &Stack, prometheus: &Prometheus) -> Vec<wire::ScrapeConfig> {
         parts.iter().partition(|part| part.kind == PartKind::Prometheus || part.exporter.is_some());
     let mut jobs = Vec::new();
     for part in own {
+        if shards::add_target(&mut jobs, part) {
+            continue;
+        }
         let mut job = simple(&part.name, &format!("{}:{}", part.name, part.port));
         if let Some(exporter) = part.exporter.map(|index| &stack.exporters[index]) {
             if exporter.scrape.as_ref().is_some_and(|wanted| !wanted.value) {
@@ -70,7 +74,7 @@ fn derived(stack: &Stack, prometheus: &Prometheus) -> Vec<wire::ScrapeConfig> {
     for service in &stack.services {
         jobs.extend(service.metrics.as_ref().map(|metrics| of_service(stack, service, metrics)));
     }
-    for part in others {
+    for part in others.iter().filter(|part| part.store.is_none()) {
         let mut job = simple(&part.name, &format!("{}:{}", part.name, part.port));
         match part.kind {
             PartKind::Pushgateway => {
@@ -93,6 +97,13 @@ fn derived(stack: &Stack, prometheus: &Prometheus) -> Vec<wire::ScrapeConfig> {
             _ => {}
         }
         jobs.push(job);
+    }
+    for (index, store) in stack.stores.iter().enumerate() {
+        let own: Vec<_> =
+            others.iter().copied().filter(|part| part.store == Some(index)).collect();
+        if !own.is_empty() {
+            jobs.push(stores::job(store, &own));
+        }
     }
     jobs
 }
@@ -223,6 +234,9 @@ fn apply(stack: &Stack, scrape: &Scrape, job: &mut wire::ScrapeConfig) {
         bearer_token,
         tls,
         follow_redirects,
+        series: _,
+        expected_targets: _,
+        sharded: _,
         enabled: _,
     } = scrape;
     set(&mut job.scrape_interval, interval.as_ref().map(duration));
@@ -349,6 +363,7 @@ fn federation(stack: &Stack, federate: &Federate) -> wire::ScrapeConfig {
         user,
         password,
         tls,
+        series: _,
     } = federate;
     let path = path.as_ref().map_or("/federate", |path| path.as_str());
     let mut config = simple(job.as_str(), &address(stack, target.as_str(), true));

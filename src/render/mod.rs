@@ -38,9 +38,11 @@ mod parts;
 mod prometheus;
 mod pushgateway;
 mod secrets;
+mod shards;
 mod slo;
 mod systemd;
 mod target;
+mod stores;
 mod template;
 mod web;
 mod write;
@@ -61,10 +63,12 @@ pub use grafana::{Source as DatasourceSource, sources as datasources};
 pub use index::{Entry as IndexEntry, Index};
 pub use jobs::{interval_of, jobs};
 pub use output::{Beside, Output, Sources};
-pub use parts::{Access, EnvValue, HostPath, MountPoint, Part, PartKind, WebConfig, argv, parts};
+pub use parts::{Access, EnvValue, HostPath, MountPoint, Part, PartKind, WebConfig, argv, derived_volumes, parts};
 pub use prometheus::config as prometheus_config;
 pub use secrets::{Origin, SecretRef};
 pub use target::{Remark, TARGETS, review, target_of};
+pub use shards::{config as shard_config, is_central, of as shards};
+pub use stores::{query_url, tenant_header, write_url};
 pub use write::{HandEdits, Report, WriteOptions, write};
 pub use yaml::to_yaml;
 
@@ -82,6 +86,8 @@ const RENDERERS: &[Renderer] = &[
     caddy::RENDERER,
     makefile::RENDERER,
     template::RENDERER,
+    stores::RENDERER,
+    shards::RENDERER,
 ];
 
 /// One product's renderer.

@@ -7,7 +7,7 @@ use crate::manifest::{Block, Exporter, Images, ServerTls, Stack, Value, WebUser}
 
 use super::secrets::{Origin, SecretRef, slug};
 use super::versions::{Product, Version};
-use super::{alertmanager, grafana, mysql, node, prometheus, pushgateway};
+use super::{alertmanager, grafana, mysql, node, prometheus, pushgateway, shards, stores};
 
 /// What a part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,7 +24,7 @@ pub enum PartKind {
     NodeExporter,
     /// An exporter of a MySQL server.
     MysqldExporter,
-    /// An exporter of the user's own.
+    /// Another program: an exporter of the user's own, or one of a store.
     Custom,
 }
 
@@ -125,6 +125,18 @@ pub struct Part {
     pub ready_path: Option<&'static str>,
     /// Index of the exporter in the stack.
     pub exporter: Option<usize>,
+    /// Index of the store that it is a program of.
+    pub store: Option<usize>,
+    /// Whether its port is published on the host.
+    pub publish: bool,
+    /// Ports besides, for other programs only.
+    pub further_ports: Vec<u16>,
+    /// Those of them that are published as well, on the same number.
+    pub further_published: Vec<u16>,
+    /// User (and group) to run as, where the image's own cannot write to a new volume.
+    pub user: Option<String>,
+    /// Whether the image has nothing but the program: no shell, nothing to ask it with.
+    pub bare: bool,
 }
 
 /// The web configuration of a part.
@@ -250,6 +262,12 @@ pub(super) fn part(
         after: Vec::new(),
         ready_path: None,
         exporter: None,
+        store: None,
+        publish: true,
+        further_ports: Vec::new(),
+        further_published: Vec::new(),
+        user: None,
+        bare: false,
     }
 }
 
@@ -332,6 +350,7 @@ pub(super) fn exporter_version(product: Product, exporter: &Exporter) -> Version
 /// All monitoring parts: prometheus, exporters as written, push gateway, alertmanager, grafana.
 pub fn parts(stack: &Stack) -> Vec<Part> {
     let mut parts: Vec<Part> = prometheus::part(stack).into_iter().collect();
+    parts.extend(shards::parts(stack));
     for (index, exporter) in stack.exporters.iter().enumerate() {
         let mut part = match exporter.kind() {
             "node" => node::part(stack, exporter),
@@ -345,7 +364,22 @@ pub fn parts(stack: &Stack) -> Vec<Part> {
     parts.extend(pushgateway::part(stack));
     parts.extend(alertmanager::part(stack));
     parts.extend(grafana::part(stack));
+    parts.extend(stores::parts(stack));
     parts
+}
+
+/// Volumes that parts mount and nobody declared: further nodes have one each.
+pub fn derived_volumes(stack: &Stack) -> Vec<String> {
+    let mut volumes: Vec<String> = Vec::new();
+    for mount in parts(stack).into_iter().flat_map(|part| part.mounts) {
+        if let HostPath::Volume(name) = mount.outside
+            && stack.volumes().all(|declared| declared.value != name)
+            && !volumes.contains(&name)
+        {
+            volumes.push(name);
+        }
+    }
+    volumes
 }
 
 /// Command line of one part, by its service name.

@@ -11,8 +11,9 @@ use super::parts::{
     route_prefix, tls_path,
 };
 use super::secrets::{SecretRef, slug};
-use super::versions::Product;
+use super::versions::{PROTOBUF_MESSAGE, Product, ROUND_ROBIN_DNS, SAMPLE_AGE_LIMIT};
 use super::web::web_config;
+use super::stores::{self, write_url};
 use super::{Output, Plan, RenderError, Renderer, alerts, header, jobs, to_yaml};
 
 pub(super) const RENDERER: Renderer = Renderer { name: "prometheus.yml", render };
@@ -22,6 +23,11 @@ pub(super) const NAME: &str = "prometheus";
 const WEB: &str = "monitoring/web.yml";
 
 pub(super) fn part(stack: &Stack) -> Option<Part> {
+    server(stack, NAME, "monitoring", "")
+}
+
+/// A server by its name, with the folder of its configuration and what stands behind its volume's name.
+pub(super) fn server(stack: &Stack, name: &str, folder: &str, volume_end: &str) -> Option<Part> {
     let prometheus = stack.prometheus.as_ref()?;
     let common = Common {
         product: Product::Prometheus,
@@ -31,19 +37,21 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
         bind: &prometheus.bind,
         networks: &prometheus.networks,
     };
-    let mut part = new(stack, PartKind::Prometheus, NAME, PROMETHEUS_PORT, &common);
-    part.mounts
-        .push(MountPoint::read_only("/etc/prometheus", HostPath::Output("monitoring".to_owned())));
+    let mut part = new(stack, PartKind::Prometheus, name, PROMETHEUS_PORT, &common);
+    part.mounts.push(MountPoint::read_only(
+        format!("/etc/{name}"),
+        HostPath::Output(folder.to_owned()),
+    ));
     if let Some(volume) = &prometheus.data {
         part.mounts.push(MountPoint {
             inside: "/prometheus".to_owned(),
-            outside: HostPath::Volume(volume.value.clone()),
+            outside: HostPath::Volume(format!("{}{volume_end}", volume.value)),
             access: Access::ReadWrite,
         });
     }
 
     let mut argv = vec![
-        "--config.file=/etc/prometheus/prometheus.yml".to_owned(),
+        format!("--config.file=/etc/{name}/prometheus.yml"),
         "--storage.tsdb.path=/prometheus".to_owned(),
     ];
     let mut flag = |name: &str, value: Option<&str>| {
@@ -81,7 +89,8 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
         argv.push(format!("--web.listen-address=:{PROMETHEUS_PORT}"));
     }
     part.argv = argv;
-    add_web(&mut part, stack, WEB, &prometheus.web, prometheus.tls.as_deref());
+    let web = format!("{folder}/web.yml");
+    add_web(&mut part, stack, &web, &prometheus.web, prometheus.tls.as_deref());
 
     // Everything that prometheus.yml refers to by path lies in a mount.
     let mut secrets: Vec<&Value> = Vec::new();
@@ -137,21 +146,32 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
 
 fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
     let stack = plan.stack;
-    let Some(prometheus) = &stack.prometheus else { return Ok(()) };
     if let Some(mut config) = config(stack) {
         super::target::adapt(plan, &mut config);
         let text = format!("{}{}", header(stack), to_yaml(&config));
         out.push(Output::text("monitoring/prometheus.yml", text));
     }
-    if !prometheus.web.is_empty() || prometheus.tls.is_some() {
-        out.push(Output::text(WEB, web_config(stack, prometheus.tls.as_deref(), &prometheus.web)));
-    }
+    out.extend(web(stack).map(|text| Output::text(WEB, text)));
     Ok(())
 }
 
-/// The content of prometheus.yml; `None` for a stack without Prometheus. Also what the cross-file
-/// rules want to know of the scrape jobs.
+/// The web configuration, if there is something to say in it.
+pub(super) fn web(stack: &Stack) -> Option<String> {
+    let prometheus = stack.prometheus.as_ref()?;
+    (!prometheus.web.is_empty() || prometheus.tls.is_some())
+        .then(|| web_config(stack, prometheus.tls.as_deref(), &prometheus.web))
+}
+
+/// The content of prometheus.yml; `None` for a stack without Prometheus. With shards it is that of the
+/// central server.
 pub fn config(stack: &Stack) -> Option<wire::Config> {
+    let mut config = whole(stack)?;
+    super::shards::centralize(stack, &mut config);
+    Some(config)
+}
+
+/// The same as if one server did it all.
+pub(super) fn whole(stack: &Stack) -> Option<wire::Config> {
     let prometheus = stack.prometheus.as_ref()?;
     let login = prometheus.alerting.as_deref();
     let trust = login.and_then(|login| login.tls.as_deref());
@@ -196,13 +216,24 @@ pub fn config(stack: &Stack) -> Option<wire::Config> {
         rule_files: alerts::any(stack).then(|| alerts::FILE.to_owned()).into_iter().collect(),
         scrape_configs: jobs::jobs(stack),
         storage,
-        remote_write: prometheus
-            .remote_write
-            .iter()
-            .map(|write| remote_write(stack, write))
-            .collect(),
+        remote_write: remote_writes(stack, prometheus),
         ..wire::Config::default()
     })
+}
+
+/// Who gets all samples as well: those that are written, and stores of the stack that none of them names.
+pub(super) fn remote_writes(
+    stack: &Stack,
+    prometheus: &crate::manifest::Prometheus,
+) -> Vec<wire::RemoteWrite> {
+    let written = prometheus.remote_write.iter().map(|write| remote_write(stack, write));
+    let named = |name: &str| prometheus.remote_write.iter().any(|write| write.url.value == name);
+    let derived = stack
+        .stores
+        .iter()
+        .filter(|store| store.is_written() && !named(&store.name))
+        .filter_map(|store| stores::remote_write(store));
+    written.chain(derived).collect()
 }
 
 fn remote_write(stack: &Stack, write: &crate::manifest::RemoteWrite) -> wire::RemoteWrite {
@@ -218,31 +249,87 @@ fn remote_write(stack: &Stack, write: &crate::manifest::RemoteWrite) -> wire::Re
         write_relabel,
         send_exemplars,
         send_native_histograms,
+        protobuf_message,
+        round_robin_dns,
         queue,
+        metadata,
     } = write;
+    let store = stack.store(url);
+    let mut all_headers = store.map(|store| stores::headers(store)).unwrap_or_default();
+    all_headers.extend(label_map(headers));
+    let usual = store.map(|_| stores::queue());
     wire::RemoteWrite {
-        url: url.value.clone(),
-        name: name.as_ref().map(|name| name.value.clone()),
+        url: store.and_then(|store| write_url(store)).unwrap_or_else(|| url.value.clone()),
+        name: name
+            .as_ref()
+            .map(|name| name.value.clone())
+            .or_else(|| store.map(|store| store.name.value.clone())),
         remote_timeout: remote_timeout.as_ref().map(duration),
-        headers: label_map(headers),
+        headers: all_headers,
         write_relabel_configs: write_relabel.iter().map(relabel).collect(),
         send_exemplars: send_exemplars.as_ref().map(|flag| flag.value),
         send_native_histograms: send_native_histograms.as_ref().map(|flag| flag.value),
-        queue_config: queue.as_ref().map(|queue| wire::QueueConfig {
-            capacity: queue.capacity.as_ref().map(|n| n.value),
-            max_shards: queue.max_shards.as_ref().map(|n| n.value),
-            min_shards: queue.min_shards.as_ref().map(|n| n.value),
-            max_samples_per_send: queue.max_samples_per_send.as_ref().map(|n| n.value),
-            batch_send_deadline: queue.batch_send_deadline.as_ref().map(duration),
-            min_backoff: queue.min_backoff.as_ref().map(duration),
-            max_backoff: queue.max_backoff.as_ref().map(duration),
-            retry_on_http_429: queue.retry_on_http_429.as_ref().map(|flag| flag.value),
-            sample_age_limit: None,
+        protobuf_message: protobuf_message
+            .as_ref()
+            .filter(|_| PROTOBUF_MESSAGE.known_to(stack))
+            .map(|message| message.value.message().to_owned()),
+        round_robin_dns: round_robin_dns
+            .as_ref()
+            .filter(|_| ROUND_ROBIN_DNS.known_to(stack))
+            .map(|flag| flag.value),
+        queue_config: match (queue, usual) {
+            (Some(queue), usual) => Some(queue_config(stack, queue, usual)),
+            (None, usual) => usual,
+        },
+        metadata_config: metadata.as_ref().map(|metadata| wire::MetadataConfig {
+            send: metadata.send.as_ref().map(|flag| flag.value),
+            send_interval: metadata.send_interval.as_ref().map(duration),
+            max_samples_per_send: metadata.max_samples_per_send.as_ref().map(|n| n.value),
         }),
         basic_auth: basic_auth(stack, user.as_ref(), password.as_ref()),
         authorization: bearer(stack, bearer_token.as_ref()),
         tls_config: tls.as_ref().map(|tls| client_tls(tls)),
         ..wire::RemoteWrite::default()
+    }
+}
+
+/// A queue as it is written; what is not said is what such a receiver usually gets.
+fn queue_config(
+    stack: &Stack,
+    queue: &crate::manifest::Queue,
+    usual: Option<wire::QueueConfig>,
+) -> wire::QueueConfig {
+    let crate::manifest::Queue {
+        capacity,
+        max_shards,
+        min_shards,
+        max_samples_per_send,
+        batch_send_deadline,
+        min_backoff,
+        max_backoff,
+        retry_on_http_429,
+        sample_age_limit,
+    } = queue;
+    let usual = usual.unwrap_or_default();
+    let number = |said: &Option<Spanned<u64>>| said.as_ref().map(|number| number.value);
+    // A queue that is said to send less need not be deeper than Prometheus has it.
+    let batch = number(max_samples_per_send);
+    wire::QueueConfig {
+        capacity: number(capacity).or(usual.capacity.filter(|usual| batch <= Some(*usual))),
+        max_shards: number(max_shards),
+        min_shards: number(min_shards),
+        max_samples_per_send: batch.or_else(|| {
+            let room = number(capacity);
+            usual.max_samples_per_send.filter(|usual| room.is_none_or(|room| room >= *usual))
+        }),
+        batch_send_deadline: batch_send_deadline.as_ref().map(duration),
+        min_backoff: min_backoff.as_ref().map(duration),
+        max_backoff: max_backoff.as_ref().map(duration),
+        retry_on_http_429: retry_on_http_429.as_ref().map(|flag| flag.value),
+        sample_age_limit: sample_age_limit
+            .as_ref()
+            .filter(|_| SAMPLE_AGE_LIMIT.known_to(stack))
+            .map(duration),
     }
 }
 

@@ -290,6 +290,9 @@ impl Planner<'_> {
             PartKind::Alertmanager | PartKind::Grafana | PartKind::Pushgateway => {
                 Kind::NotRun("rendered; `up` does not run it yet".to_owned())
             }
+            PartKind::Custom if part.store.is_some() => {
+                Kind::NotRun("a store: it runs in containers only".to_owned())
+            }
             PartKind::Custom => {
                 let exporter = part.exporter.and_then(|index| self.stack.exporters.get(index));
                 let native = exporter.and_then(|exporter| exporter.native.as_ref());

@@ -6,6 +6,7 @@ pub mod alertmanager;
 pub mod compose;
 pub mod grafana;
 pub mod kubernetes;
+pub mod mimir;
 pub mod mysql;
 pub mod operator;
 pub mod prometheus;

@@ -19,10 +19,10 @@ use std::collections::{BTreeMap, HashMap};
 
 pub use flow::{Flow, Flows, Loss, Lost, grouping_span};
 pub use job::{Job, Values};
-pub use page::{Exposed, Nature, Page, Role};
+pub use page::{Count, Exposed, Nature, Page, Role};
 
 use super::expressions::{Expression, Site};
-use crate::catalogue::known_values;
+use crate::catalogue::{figures, known_values};
 use crate::catalogue::parts;
 use crate::diag::Span;
 use crate::manifest::Stack;
@@ -304,7 +304,9 @@ impl<'a> Known<'a> {
                 .as_ref()
                 .is_some_and(|image| image.split([':', '/']).any(|part| part == "caddy"));
             let page = if caddy && page.open && page.metrics.iter().all(|m| m.place.is_none()) {
-                Page::of_part(&page.what, place, parts::CADDY)
+                let mut own = Page::of_part(&page.what, place, parts::CADDY);
+                own.usual.extend(figures::part_series("caddy").map(|series| ("caddy", series)));
+                own
             } else {
                 page
             };
@@ -321,8 +323,28 @@ impl<'a> Known<'a> {
                 hosts.insert(name.to_owned(), pages.len());
                 let mut page = Page::of_part(&format!("`{name}`"), None, part);
                 page.open = name == "pushgateway";
+                page.usual.extend(figures::part_series(name).map(|series| (name, series)));
                 pages.push(page);
             }
+        }
+        for store in &stack.stores {
+            let Some(kind) = store.what() else { continue };
+            let parts = render::parts(stack);
+            let own = parts.iter().filter(|part| {
+                part.store.is_some_and(|index| stack.stores[index].name.span == store.name.span)
+            });
+            let series: Vec<u64> = own
+                .filter_map(|part| {
+                    let task = part.name.rsplit('-').find(|word| word.parse::<u8>().is_err());
+                    task.and_then(figures::part_series).or(figures::part_series(kind.name()))
+                })
+                .collect();
+            let what = format!("store `{}`", store.name);
+            let mut page = Page::of_part(&what, Some(store.name.span), parts::STORES);
+            let each = series.iter().sum::<u64>() / (series.len() as u64).max(1);
+            page.usual.push((kind.name(), each));
+            hosts.insert(store.name.value.clone(), pages.len());
+            pages.push(page);
         }
         let configs = render::jobs(stack);
         for config in &configs {
@@ -677,6 +699,7 @@ fn synthetic<'a>(metric: &'static crate::catalogue::Metric) -> Exposed<'a> {
         family: false,
         place: None,
         collector: None,
+        series: Some(Count::Counted(1)),
     }
 }
 

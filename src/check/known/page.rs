@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::catalogue::parts::{LIBRARIES, PROCESS, PartMetrics};
-use crate::catalogue::{self, query_metric};
+use crate::catalogue::{self, figures, query_metric};
 use crate::diag::{Span, Spanned};
 use crate::exporters::{Start, mysql, node};
 use crate::manifest::versions::{Product, Version};
@@ -21,6 +21,10 @@ pub struct Page<'a> {
     pub metrics: Vec<Exposed<'a>>,
     /// Whether it may show anything else besides.
     pub open: bool,
+    /// How many series the manifest says it has.
+    pub said: Option<u64>,
+    /// Series of a usual page by collector, or of the whole program.
+    pub usual: Vec<(&'static str, u64)>,
 }
 
 /// A series name on a page, or the beginning of several.
@@ -40,6 +44,17 @@ pub struct Exposed<'a> {
     pub place: Option<Span>,
     /// The exporter's collector that it comes from.
     pub collector: Option<Collected>,
+    /// How many series of this name one page has, as far as that was counted or said.
+    pub series: Option<Count>,
+}
+
+/// A number of series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    /// On a saved page, or by what the metric is.
+    Counted(u64),
+    /// The manifest says so.
+    Said(u64),
 }
 
 /// What a series is of its metric.
@@ -94,6 +109,9 @@ impl Exposed<'_> {
     }
 }
 
+/// The part of a page that is about the exporter itself.
+const OWN: &str = "the exporter itself";
+
 impl<'a> Page<'a> {
     fn new(what: String, place: Option<Span>) -> Self {
         Self { what, place, ..Self::default() }
@@ -122,17 +140,26 @@ impl<'a> Page<'a> {
             let further = Self::declared(String::new(), None, metrics, saved);
             page.open |= metrics.open.as_ref().is_some_and(|open| open.value);
             page.metrics.extend(further.metrics.into_iter().filter(|metric| !metric.family));
+            page.said = further.said;
         }
+        page.said = exporter.series.as_ref().map(|series| series.value).or(page.said);
         page
     }
 
     fn node(what: String, place: Option<Span>, exporter: &'a Exporter) -> Self {
         let mut page = Self::new(what, place);
         let collectors = Chosen::of(exporter, "--collector.", "--no-collector.");
+        let mut running = 0;
         for collector in node::COLLECTORS {
             let collected = collectors.choose(collector.name, collector.start);
+            if collected.runs {
+                running += 1;
+                page.usual.push((collector.name, figures::node_collector(collector.name)));
+            }
             page.collected(collector.metrics, collected);
         }
+        // Each collector tells whether it succeeded, and how long it took.
+        page.usual.push((OWN, figures::EXPORTER + 2 * running));
         let collected = node::COLLECTORS.iter().map(|collector| collector.metrics.len()).sum();
         page.own(node::declared_metrics().skip(collected));
         let said = |text: &Option<Spanned<String>>| text.as_ref().map(|text| text.value.clone());
@@ -147,10 +174,17 @@ impl<'a> Page<'a> {
     fn mysql(what: String, place: Option<Span>, exporter: &'a Exporter) -> Self {
         let mut page = Self::new(what, place);
         let collectors = Chosen::of(exporter, "--collect.", "--no-collect.");
+        let mut running = 0;
         for collector in mysql::COLLECTORS {
             let collected = collectors.choose(collector.name, collector.start);
+            if collected.runs {
+                running += 1;
+                page.usual.push((collector.name, figures::mysql_collector(collector.name)));
+            }
             page.collected(collector.metrics, collected);
         }
+        // Each collector tells how long it took.
+        page.usual.push((OWN, figures::EXPORTER + running));
         let collected = mysql::COLLECTORS.iter().map(|collector| collector.metrics.len()).sum();
         page.own(mysql::declared_metrics().skip(collected));
         for query in &exporter.queries {
@@ -164,6 +198,7 @@ impl<'a> Page<'a> {
                     family: false,
                     place: Some(column.name.span),
                     collector: None,
+                    series: None,
                 });
             }
         }
@@ -192,6 +227,7 @@ impl<'a> Page<'a> {
     ) -> Self {
         let mut page = Self::new(what, place);
         let Metrics { from, open, counters, gauges, histograms, summaries, .. } = metrics;
+        page.said = metrics.series.as_ref().map(|series| series.value);
         for (list, kind) in [
             (counters, MetricType::Counter),
             (gauges, MetricType::Gauge),
@@ -217,7 +253,14 @@ impl<'a> Page<'a> {
         let labels: Vec<Cow<'a, str>> =
             metric.labels.iter().map(|label| label.value.as_str().into()).collect();
         let name = metric.name.value.as_str();
+        let first = self.metrics.len();
         composed(&mut self.metrics, name.into(), kind, &labels, Some(metric.name.span), None);
+        if let Some(series) = &metric.series {
+            // They are said of the metric as a whole; its first part stands for all of them.
+            for (number, part) in self.metrics[first..].iter_mut().enumerate() {
+                part.series = Some(Count::Said(if number == 0 { series.value } else { 0 }));
+            }
+        }
     }
 
     fn collected(&mut self, metrics: &'static [catalogue::Metric], collected: Collected) {
@@ -255,6 +298,7 @@ impl<'a> Page<'a> {
             family: true,
             place: None,
             collector: None,
+            series: None,
         }));
     }
 
@@ -269,6 +313,7 @@ impl<'a> Page<'a> {
                 family: true,
                 place: None,
                 collector,
+                series: None,
             });
         } else {
             composed(&mut self.metrics, metric.name.into(), metric.kind, &labels, None, collector);
@@ -287,7 +332,7 @@ pub(super) fn composed<'a>(
 ) {
     let mut push = |name: Cow<'a, str>, role, more: Option<&'static str>| {
         let labels = labels.iter().cloned().chain(more.map(Cow::Borrowed)).collect();
-        into.push(Exposed { name, kind, role, labels, family: false, place, collector });
+        into.push(Exposed { name, kind, role, labels, family: false, place, collector, series: None });
     };
     let suffixed = |suffix: &str| Cow::Owned(format!("{name}{suffix}"));
     match kind {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::page::{Exposed, Role};
+use super::page::{Count, Exposed, Role};
 use crate::diag::Span;
 use crate::model::{METRIC_NAME, MetricType};
 use crate::scrape::text::{Event, Format, parse};
@@ -12,7 +12,7 @@ pub fn learn<'a>(text: &str, place: Span) -> Result<Vec<Exposed<'a>>, String> {
     let format =
         if text.trim_end().ends_with("# EOF") { Format::OpenMetrics } else { Format::Prometheus };
     let mut kinds: BTreeMap<String, MetricType> = BTreeMap::new();
-    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut found: BTreeMap<String, (u64, Vec<String>)> = BTreeMap::new();
     parse(text.as_bytes(), format, |event| match event {
         Event::Type { family, kind } => drop(kinds.insert(family.into_owned(), kind)),
         Event::Sample(sample) => {
@@ -24,7 +24,8 @@ pub fn learn<'a>(text: &str, place: Span) -> Result<Vec<Exposed<'a>>, String> {
                     labels.push(label.into_owned());
                 }
             }
-            let known = found.entry(name).or_default();
+            let (series, known) = found.entry(name).or_default();
+            *series += 1;
             for label in labels {
                 if !known.contains(&label) {
                     known.push(label);
@@ -34,7 +35,7 @@ pub fn learn<'a>(text: &str, place: Span) -> Result<Vec<Exposed<'a>>, String> {
         Event::Help { .. } | Event::Unit { .. } => {}
     })
     .map_err(|err| err.to_string())?;
-    let series = found.into_iter().map(|(name, labels)| {
+    let series = found.into_iter().map(|(name, (series, labels))| {
         let (kind, role) = kind_of(&name, &kinds);
         Exposed {
             name: name.into(),
@@ -44,6 +45,7 @@ pub fn learn<'a>(text: &str, place: Span) -> Result<Vec<Exposed<'a>>, String> {
             family: false,
             place: Some(place),
             collector: None,
+            series: Some(Count::Counted(series)),
         }
     });
     Ok(series.collect())

@@ -53,6 +53,8 @@ settings! {
         pub queries as "query": Vec<Block<CustomQuery>>,
         /// Labels to put on every series.
         pub labels: Map<String>,
+        /// How many series its page has, for estimates of disk and memory.
+        pub series: Option<Spanned<u64>>,
         /// Networks to attach to; all declared ones when nothing is said.
         @set pub networks: Vec<Spanned<String>>,
         /// A user who may log in; without one everybody may.

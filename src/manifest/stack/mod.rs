@@ -12,6 +12,7 @@ mod grafana;
 mod prometheus;
 mod rules;
 mod service;
+mod store;
 mod tests_and_slos;
 
 pub use alertmanager::*;
@@ -21,6 +22,7 @@ pub use grafana::*;
 pub use prometheus::*;
 pub use rules::*;
 pub use service::*;
+pub use store::*;
 pub use tests_and_slos::*;
 
 use super::block::{Block, Map, SizeText};
@@ -51,6 +53,8 @@ settings! {
         pub pushgateway: Option<Block<Pushgateway>>,
         /// The time series database: storage, scraping, remote write and federation.
         pub prometheus: Option<Block<Prometheus>>,
+        /// A store that Prometheus writes to: `victoriametrics`, `mimir` or `thanos`.
+        pub stores as "store": Vec<Block<Store>>,
         /// A group of recording and alerting rules that are evaluated together.
         pub rules: Vec<Block<RuleGroup>>,
         /// A unit test of rules and routes.
@@ -96,6 +100,11 @@ impl Stack {
     /// The service called `name`.
     pub fn service(&self, name: &str) -> Option<&Block<Service>> {
         self.services.iter().find(|service| service.name.value == name)
+    }
+
+    /// The store called `name`.
+    pub fn store(&self, name: &str) -> Option<&Block<Store>> {
+        self.stores.iter().find(|store| store.name.value == name)
     }
 
     /// The secret called `name`.

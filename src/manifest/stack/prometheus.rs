@@ -32,6 +32,8 @@ settings! {
         pub external_labels: Map<String>,
         /// Volume to keep the samples in.
         pub data: Option<Spanned<String>>,
+        /// How many servers share the scrape jobs; a central one reads them all and evaluates the rules.
+        pub shards: Option<Block<Shards>>,
         /// A scrape job: settings for a derived one, or one of your own.
         pub scrapes as "scrape": Vec<Block<Scrape>>,
         /// Feature flags.
@@ -72,6 +74,19 @@ settings! {
         pub password: Option<Spanned<Value>>,
         /// How the Alertmanager is trusted; its own certificate is when nothing is said.
         pub tls: Option<Block<ClientTls>>,
+    }
+}
+
+settings! {
+    /// Servers that share the scrape jobs.
+    pub struct Shards {
+        /// How many they are.
+        @argument pub number: Spanned<u64>,
+        /// Port on the host of the first of them; the others follow. Not published when nothing is said.
+        pub port: Option<Spanned<u16>>,
+        /// External label for the number of the shard. Their series differ without it, and with it every
+        /// series begins anew when the number of shards changes.
+        pub label: Option<Spanned<String>>,
     }
 }
 
@@ -193,6 +208,12 @@ settings! {
         pub tls: Option<Block<ClientTls>>,
         /// Whether redirections are followed.
         pub follow_redirects: Option<Spanned<bool>>,
+        /// How many series one target has, for estimates of disk and memory.
+        pub series: Option<Spanned<u64>>,
+        /// How many targets are expected where they are discovered, for the same estimates.
+        pub expected_targets: Option<Spanned<u64>>,
+        /// Whether the shards share its targets; otherwise the central server scrapes them all.
+        pub sharded: Option<Spanned<bool>>,
         /// Whether the job is scraped at all; for profiles.
         pub enabled: Option<Spanned<bool>>,
     }
@@ -304,7 +325,7 @@ keywords! {
 settings! {
     /// A server that all samples are sent to as well.
     pub struct RemoteWrite {
-        /// Address of the receiver.
+        /// Address of the receiver, or the name of a store.
         @argument pub url: Spanned<String>,
         /// Name of the queue, for its own metrics.
         pub name: Option<Spanned<String>>,
@@ -326,8 +347,14 @@ settings! {
         pub send_exemplars: Option<Spanned<bool>>,
         /// Whether native histograms are sent.
         pub send_native_histograms: Option<Spanned<bool>>,
+        /// How samples are written down for the way: version 1 or 2 of the format.
+        pub protobuf_message: Option<Spanned<WriteFormat>>,
+        /// Whether each connection takes another address of the receiver's name.
+        pub round_robin_dns: Option<Spanned<bool>>,
         /// How samples are queued.
         pub queue: Option<Block<Queue>>,
+        /// Whether and how often metadata is sent.
+        pub metadata: Option<Block<WriteMetadata>>,
     }
 }
 
@@ -350,6 +377,40 @@ settings! {
         pub max_backoff: Option<Spanned<DurationText>>,
         /// Whether to try again when told to slow down.
         pub retry_on_http_429: Option<Spanned<bool>>,
+        /// How old a sample may be that is still sent; any age when nothing is said.
+        pub sample_age_limit: Option<Spanned<DurationText>>,
+    }
+}
+
+settings! {
+    /// Whether and how often metadata is sent.
+    pub struct WriteMetadata {
+        /// Whether it is sent.
+        pub send: Option<Spanned<bool>>,
+        /// Time between two times.
+        pub send_interval: Option<Spanned<DurationText>>,
+        /// The most in one request.
+        pub max_samples_per_send: Option<Spanned<u64>>,
+    }
+}
+
+keywords! {
+    /// How samples are written down for the way.
+    pub enum WriteFormat {
+        /// Remote write 1.0.
+        One = "1.0",
+        /// Remote write 2.0.
+        Two = "2.0",
+    }
+}
+
+impl WriteFormat {
+    /// The message's name in Prometheus' configuration.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::One => "prometheus.WriteRequest",
+            Self::Two => "io.prometheus.write.v2.Request",
+        }
     }
 }
 
@@ -381,5 +442,7 @@ settings! {
         pub password: Option<Spanned<Value>>,
         /// How the other server is trusted.
         pub tls: Option<Block<ClientTls>>,
+        /// How many series are taken, for estimates of disk and memory.
+        pub series: Option<Spanned<u64>>,
     }
 }

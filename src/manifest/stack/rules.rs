@@ -2,7 +2,7 @@
 
 use crate::diag::Spanned;
 use crate::manifest::block::{Block, DurationText, Map, Ordered};
-use crate::manifest::shape::{choice, settings};
+use crate::manifest::shape::{choice, keywords, settings};
 
 settings! {
     /// A group of rules that are evaluated together, one after the other.
@@ -16,10 +16,23 @@ settings! {
         pub query_offset: Option<Spanned<DurationText>>,
         /// The most alerts or series that one rule may give.
         pub limit: Option<Spanned<u64>>,
+        /// Where shards share the scrape jobs: whether the central server evaluates the group, which sees
+        /// everything, or each shard for its own targets; the central one when nothing is said.
+        pub evaluate: Option<Spanned<Evaluate>>,
         /// Labels for everything that the group gives.
         pub labels: Map<String>,
         /// Recording and alerting rules in their order.
         pub rules: Ordered<Rule>,
+    }
+}
+
+keywords! {
+    /// Which servers evaluate a rule group.
+    pub enum Evaluate {
+        /// The central one, once.
+        Central = "central",
+        /// Each shard, for its own targets.
+        Shards = "shards",
     }
 }
 

@@ -279,6 +279,8 @@ settings! {
         pub from: Option<Spanned<String>>,
         /// Whether the service may export further metrics that are not named here.
         pub open: Option<Spanned<bool>>,
+        /// How many series one page has, for estimates of disk and memory.
+        pub series: Option<Spanned<u64>>,
         /// A counter.
         pub counters as "counter": Vec<Block<Declared>>,
         /// A gauge.
@@ -300,6 +302,8 @@ settings! {
         @arguments pub labels: Vec<Spanned<String>>,
         /// What it tells.
         pub help: Option<Spanned<String>>,
+        /// How many series it has on one page, buckets included.
+        pub series: Option<Spanned<u64>>,
     }
 }
 
