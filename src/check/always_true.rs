@@ -4,8 +4,8 @@ use super::bounds::{self, Bounds, Outcome, compare};
 use super::expressions::Site;
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity};
-use crate::promql::Expr;
 use crate::promql::ast::{AggregateOp, BinaryOp};
+use crate::promql::{Expr, Span};
 
 pub(super) const RULE: Rule = Rule {
     code: "S313",
@@ -24,6 +24,16 @@ fn check(Input { expressions, files, .. }: &Input<'_>, findings: &mut Findings) 
             // A panel may draw what it likes, and a test may show what is so.
             _ => continue,
         };
+        if let (Site::Alert(..), Some(place)) = (expression.site, always_there(tree)) {
+            let what = expression.site.what();
+            findings.push(
+                RULE.says(format!("{what}: `or vector(…)` gives a sample at all times, {fires}"))
+                    .at(expression.place(files, place), "always there")
+                    .help(
+                        "an alert fires for whatever its expression gives, be it 0: take it away",
+                    ),
+            );
+        }
         tree.walk(&mut |node, path| {
             let Expr::Binary(binary) = node else { return };
             if !binary.op.is_comparison() || one_of_several(node, path) {
@@ -60,6 +70,14 @@ fn check(Input { expressions, files, .. }: &Input<'_>, findings: &mut Findings) 
             });
         });
     }
+}
+
+/// What makes an alert fire at all times: `… or vector(0)`, the whole of the expression. An alert that is
+/// nothing but a `vector(1)` is meant to.
+fn always_there(tree: &Expr) -> Option<Span> {
+    let Expr::Binary(binary) = tree.unwrap_parens() else { return None };
+    let is_vector = |side: &Expr| matches!(side.unwrap_parens(), Expr::Call(call) if call.function.name == "vector");
+    (binary.op == BinaryOp::Or && is_vector(&binary.rhs)).then(|| binary.rhs.span())
 }
 
 /// The values that someone may think it has. What exists at all has a count, and `== 1` or `> 0` behind

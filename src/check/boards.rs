@@ -304,6 +304,7 @@ fn written(dashboard: &Dashboard) -> dashboards::Dashboard {
                 .iter()
                 .map(|query| Target {
                     expr: Some(query.expr.clone()),
+                    legend: query.legend.clone(),
                     datasource: named(&query.datasource),
                     instant: query
                         .instant

@@ -1,5 +1,7 @@
 //! Two jobs scrape one page.
 
+use std::collections::HashMap;
+
 use super::topology::Topology;
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity, Span};
@@ -27,12 +29,15 @@ const METRICS: &str = "/metrics";
 
 fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
     let pages = pages(stack, topology);
-    for (at, page) in pages.iter().enumerate() {
-        let same = |other: &&Page<'_>| {
-            (&other.host, other.port, other.path) == (&page.host, page.port, page.path)
-                && other.job != page.job
-        };
-        let Some(first) = pages[..at].iter().find(same) else { continue };
+    // Of each page the first that asks for it, and the first of another job.
+    let mut asked: HashMap<(&str, u16, &str), Vec<&Page<'_>>> = HashMap::new();
+    for page in &pages {
+        let before = asked.entry((&page.host, page.port, page.path)).or_default();
+        let first = before.iter().find(|other| other.job != page.job).copied();
+        if before.len() < 2 && before.iter().all(|other| other.job != page.job) {
+            before.push(page);
+        }
+        let Some(first) = first else { continue };
         let Page { job, host, port, path, span } = page;
         findings.push(
             RULE.says(format!(

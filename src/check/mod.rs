@@ -72,6 +72,7 @@ mod invalid_test;
 mod known;
 mod label_lost_by_aggregation;
 mod left_open_range;
+mod legend_unknown_label;
 mod levels;
 mod lifecycle_or_admin_api_open;
 mod link_target_missing;
@@ -104,6 +105,7 @@ mod open_service_port;
 mod panel_type_not_installed;
 mod panel_unknown_metric;
 mod password_hash_interpolated;
+mod pattern_without_tilde;
 mod plain_http_remote_write;
 mod precomputed_available;
 mod queue_too_small;
@@ -111,12 +113,14 @@ mod privileged_port_native;
 mod promql_syntax;
 mod promql_type;
 mod published_to_all_interfaces;
+mod quantile_out_of_range;
 mod range_beyond_retention;
 mod rate_after_sum;
 mod rate_of_gauge;
 mod rate_window_too_short;
 mod raw_counter_compare;
 mod recording_lag;
+mod relative_mount;
 mod remote_write_loop;
 mod removed_panel_type;
 mod repeat_under_group_interval;
@@ -146,6 +150,7 @@ mod undefined_service;
 mod undefined_variable;
 mod undefined_volume;
 mod unit_mismatch;
+mod unknown_collector;
 mod unknown_datasource;
 mod unknown_feature;
 mod unknown_label;
@@ -251,6 +256,7 @@ const RULES: &[Rule] = &[
     unreadable_page::RULE,
     invalid_external_url::RULE,
     unknown_feature::RULE,
+    unknown_collector::RULE,
     promql_syntax::RULE,
     promql_type::RULE,
     unknown_metric::RULE,
@@ -282,6 +288,8 @@ const RULES: &[Rule] = &[
     no_vector::RULE,
     wrong_moment::RULE,
     timestamp_without_time::RULE,
+    quantile_out_of_range::RULE,
+    pattern_without_tilde::RULE,
     no_comparison::RULE,
     missing_severity::RULE,
     template_unknown_label::RULE,
@@ -327,6 +335,7 @@ const RULES: &[Rule] = &[
     unreadable_dashboard::RULE,
     duplicate_dashboard::RULE,
     invalid_dashboard_uid::RULE,
+    legend_unknown_label::RULE,
     inline_secret::RULE,
     default_password::RULE,
     open_endpoint::RULE,
@@ -344,6 +353,7 @@ const RULES: &[Rule] = &[
     depends_on_unhealthy::RULE,
     file_bind_mount::RULE,
     version_capability::RULE,
+    relative_mount::RULE,
     federate_everything::RULE,
     federation_label_clash::RULE,
     remote_write_loop::RULE,

@@ -32,12 +32,7 @@ fn check(Input { stack, files, .. }: &Input<'_>, findings: &mut Findings) {
         let finding = RULE.says("the samples of prometheus are gone whenever its container is made anew")
             .at(prometheus.span(), "no `data`")
             .help("keep them in a volume: `volumes \"prometheus_data\"` and `data \"prometheus_data\"`");
-        let mut finding = keep(stack, files, prometheus.span(), finding);
-        // Who says how long samples are kept wants to have them; a stack for an afternoon does not.
-        if prometheus.retention.is_none() {
-            finding.severity = Severity::Info;
-        }
-        findings.push(finding);
+        findings.push(keep(stack, files, prometheus.span(), finding));
     }
     for store in stack.stores.iter().filter(|store| store.data.is_none()) {
         let name = store.name.replace(['-', '.'], "_");
@@ -127,8 +122,7 @@ Keep it:
     prometheus { data "prometheus_data"; retention time="30d" }
 
 The rule looks at Prometheus and at services with the image of a known database; `tmpfs` at their data folder says that
-they are meant to forget. Prometheus without a written `retention` is only worth an information: nobody said how long its samples
-are wanted."##;
+they are meant to forget."##;
 
 #[cfg(test)]
 mod tests {

@@ -27,12 +27,12 @@ fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
         .exporters
         .iter()
         .filter(|exporter| exporter.scrape.as_ref().is_none_or(|scrape| scrape.value))
-        .map(|exporter| exporter.name.as_str());
+        .filter_map(|exporter| topology.host(&exporter.host()));
     let services = stack.services.iter().filter_map(|service| {
         let metrics = service.metrics.as_ref()?;
-        Some(metrics.via.as_ref().map_or(service.name.as_str(), |via| via.as_str()))
+        topology.resolve(metrics.via.as_ref().map_or(service.name.as_str(), |via| via.as_str()))
     });
-    for target in exporters.chain(services).filter_map(|name| topology.resolve(name)) {
+    for target in exporters.chain(services) {
         if apart(prometheus, target) {
             findings.push(unreachable(prometheus, target, target.span));
         }

@@ -63,6 +63,8 @@ pub struct Panel {
 pub struct Target {
     /// The expression; `None` for queries of other kinds than `expr`.
     pub expr: Option<Spanned<String>>,
+    /// How its series are called, with labels such as `{{job}}`.
+    pub legend: Option<Spanned<String>>,
     /// Where it goes, if it says so itself.
     pub datasource: Option<Reference>,
     /// Whether it asks for the newest value only.

@@ -125,6 +125,7 @@ fn target(json: &Json, pointer: String) -> Target {
     // Sources of PromQL call it `expr`; the query of Loki has the same name.
     Target {
         expr: json.get("expr").and_then(Json::text).filter(|expr| !expr.value.trim().is_empty()),
+        legend: json.get("legendFormat").and_then(Json::text),
         datasource: reference(json.get("datasource"), format!("{pointer}/datasource")),
         instant: json.get("instant").is_some_and(Json::is_true)
             && !json.get("range").is_some_and(Json::is_true),

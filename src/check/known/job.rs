@@ -1,5 +1,8 @@
 //! A scrape job: what its targets' labels are, how often it is scraped, whose pages it reads.
 
+use std::collections::{BTreeMap, HashSet};
+use std::sync::OnceLock;
+
 use crate::diag::Span;
 use crate::manifest::Stack;
 use crate::manifest::address::host_of;
@@ -33,6 +36,8 @@ pub struct Job {
     pub renames: bool,
     /// Numbers of the pages that it reads.
     pub pages: Vec<usize>,
+    /// See [`Self::carriers`].
+    carriers: OnceLock<BTreeMap<String, usize>>,
     /// What a federation job asks for; each element is one selector.
     pub federated: Option<Vec<Vec<Matcher>>>,
 }
@@ -88,6 +93,7 @@ impl Job {
             series_labels: Vec::new(),
             renames: false,
             pages: Vec::new(),
+            carriers: OnceLock::new(),
             federated: federated(stack, config),
             name,
         };
@@ -141,17 +147,17 @@ impl Job {
             return Values::Any;
         }
         let mut values: Vec<&str> = Vec::new();
-        let mut add = |value| {
-            if label == "instance" || !values.contains(&value) {
-                values.push(value);
-            }
-        };
-        for group in &self.targets {
-            if label == "instance" {
-                group.instances.iter().for_each(|instance| add(instance));
-            } else {
+        if label == "instance" {
+            values.extend(self.targets.iter().flat_map(|group| &group.instances).map(|it| &**it));
+        } else {
+            // Each target may have a value of its own: what was seen is not looked up in the list.
+            let mut seen: HashSet<&str> = HashSet::new();
+            for group in &self.targets {
                 let found = group.labels.iter().find(|(name, _)| name == label);
-                add(found.map_or("", |(_, value)| value));
+                let value = found.map_or("", |(_, value)| value);
+                if seen.insert(value) {
+                    values.push(value);
+                }
             }
         }
         if values.iter().any(|value| !value.is_empty()) {
@@ -160,19 +166,34 @@ impl Job {
         if self.any_target_labels { Values::Any } else { Values::Absent }
     }
 
-    /// Names of the target labels; those that only some targets have included.
+    /// Names of the target labels, each once; those that only some targets have included.
     pub fn target_labels(&self) -> impl Iterator<Item = &str> {
-        let written = self.targets.iter().flat_map(|group| &group.labels).map(|(name, _)| &**name);
-        written.chain(self.set_labels.iter().map(String::as_str)).chain(["instance"])
+        self.carriers().keys().map(String::as_str)
+    }
+
+    /// The target labels, and how many of [`Self::targets`] have each with a value. A job may have ten
+    /// thousand targets with labels of their own, and is asked at every selector.
+    fn carriers(&self) -> &BTreeMap<String, usize> {
+        self.carriers.get_or_init(|| {
+            let mut all = BTreeMap::from([("instance".to_owned(), 0)]);
+            all.extend(self.set_labels.iter().map(|name| (name.clone(), 0)));
+            for (name, value) in self.targets.iter().flat_map(|group| &group.labels) {
+                if !all.contains_key(name) {
+                    all.insert(name.clone(), 0);
+                }
+                if !value.is_empty() {
+                    *all.get_mut(name).expect("it was put there") += 1;
+                }
+            }
+            all
+        })
     }
 
     /// Whether every target has the label, with a value.
     pub fn always_has(&self, label: &str) -> bool {
         label == "instance"
             || !self.set_labels.iter().any(|set| set == label)
-                && self.targets.iter().all(|group| {
-                    group.labels.iter().any(|(name, value)| name == label && !value.is_empty())
-                })
+                && self.carriers().get(label).copied().unwrap_or(0) == self.targets.len()
     }
 
     /// Whether a federation job may bring series of this name; a name of `None` is not known.
