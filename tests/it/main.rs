@@ -9,6 +9,7 @@ mod exposition;
 mod guard;
 mod import;
 mod known;
+mod kubernetes;
 mod mariadb;
 mod mend;
 mod mysql;
@@ -27,6 +28,8 @@ mod scrape;
 mod scrape_oracle;
 mod sessions;
 mod support;
+mod systemd;
+mod targets;
 mod template;
 mod tsdb;
 mod ttar;
@@ -38,6 +41,7 @@ use std::process::ExitCode;
 const PARTS: &[(&str, &[support::Test])] = &[
     ("bad_input", bad_input::TESTS),
     ("guard", guard::TESTS),
+    ("kubernetes", kubernetes::TESTS),
     ("import", import::TESTS),
     ("mend", mend::TESTS),
     ("mysql", mysql::TESTS),
@@ -53,6 +57,8 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("scrape", scrape::TESTS),
     ("scrape_oracle", scrape_oracle::TESTS),
     ("sessions", sessions::TESTS),
+    ("systemd", systemd::TESTS),
+    ("targets", targets::TESTS),
     ("template", template::TESTS),
     ("tsdb", tsdb::TESTS),
     ("up", up::TESTS),
