@@ -114,8 +114,8 @@ mod self_inhibit;
 mod severity_twice;
 mod shadowed_route;
 mod slo_window_beyond_retention;
-mod target_port_not_exposed;
 mod target_lacks;
+mod target_port_not_exposed;
 mod template_syntax;
 mod template_unknown_label;
 mod timeout_exceeds_interval;
@@ -154,8 +154,8 @@ mod wrong_database;
 mod wrong_moment;
 
 pub use generated_file_edited::CODE as GENERATED_FILE_EDITED;
-pub use target_lacks::review_target;
 pub use levels::{Levels, UnknownRule};
+pub use target_lacks::review_target;
 pub use unused_allowance::{UNUSED, idle_places};
 
 use std::path::Path;

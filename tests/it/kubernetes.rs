@@ -189,7 +189,9 @@ fn matches(selector: &Value, labels: &Value) -> bool {
 /// Names of the ports of a pod.
 fn pod_ports(object: &Value) -> BTreeSet<String> {
     match text(object, "/kind") {
-        "Prometheus" | "Alertmanager" => BTreeSet::from([text(object, "/spec/portName").to_owned()]),
+        "Prometheus" | "Alertmanager" => {
+            BTreeSet::from([text(object, "/spec/portName").to_owned()])
+        }
         _ => list(object, "/spec/template/spec/containers/0/ports")
             .iter()
             .map(|port| text(port, "/name").to_owned())
@@ -319,7 +321,9 @@ fn prepared(outputs: &[Output]) -> BTreeSet<(String, String)> {
         let key = words.iter().find_map(|word| word.strip_prefix("--from-file="));
         let key = key.and_then(|key| key.split_once('=')).map_or("", |(key, _)| key);
         match words[at + 1..] {
-            ["secret", "generic", name, ..] => made.insert((format!("secret {name}"), key.to_owned())),
+            ["secret", "generic", name, ..] => {
+                made.insert((format!("secret {name}"), key.to_owned()))
+            }
             ["configmap", name, ..] => made.insert((format!("configmap {name}"), key.to_owned())),
             _ => false,
         };
@@ -372,12 +376,25 @@ fn references() {
         };
         let mut used_maps = BTreeSet::new();
         for object in &objects {
-            for keys in values(object, "secretKeyRef").into_iter().chain(values(object, "keySecret")) {
+            for keys in
+                values(object, "secretKeyRef").into_iter().chain(values(object, "keySecret"))
+            {
                 secret(text(keys, "/name"), text(keys, "/key"));
             }
             let operator = text(object, "/apiVersion").starts_with("monitoring.coreos.com");
-            let selectors = ["apiURL", "urlSecret", "username", "password", "credentials", "authPassword",
-                "routingKey", "serviceKey", "botToken", "slackApiUrl", "secret"];
+            let selectors = [
+                "apiURL",
+                "urlSecret",
+                "username",
+                "password",
+                "credentials",
+                "authPassword",
+                "routingKey",
+                "serviceKey",
+                "botToken",
+                "slackApiUrl",
+                "secret",
+            ];
             for keys in selectors.into_iter().flat_map(|name| values(object, name)) {
                 if keys.get("items").is_some() {
                     for item in list(keys, "/items") {
@@ -420,7 +437,9 @@ fn references() {
         if case.target == RenderTarget::Kubernetes {
             let all: BTreeSet<&str> = maps.keys().copied().collect();
             assert_eq!(used_maps, all, "{place}: a ConfigMap that nobody mounts");
-            for (name, _) in prepared.iter().filter(|(name, key)| name.starts_with("secret ") && !key.is_empty()) {
+            for (name, _) in
+                prepared.iter().filter(|(name, key)| name.starts_with("secret ") && !key.is_empty())
+            {
                 assert!(used.contains(name), "{place}: nobody uses the {name}");
             }
         }
@@ -485,7 +504,8 @@ fn targets() {
         places.extend(&of_file);
         let mut seen = 0;
         for place in places {
-            for target in values(place, "targets").iter().flat_map(|list| list.as_array().unwrap()) {
+            for target in values(place, "targets").iter().flat_map(|list| list.as_array().unwrap())
+            {
                 let (host, port) = target.as_str().unwrap().rsplit_once(':').unwrap();
                 let port: u64 = port.parse().unwrap_or(443);
                 let external = host.contains('.') || ["elsewhere", "prom-us"].contains(&host);
@@ -498,7 +518,8 @@ fn targets() {
                 for lookup in lookup.as_array().unwrap() {
                     let name = lookup["names"][0].as_str().unwrap();
                     let headless = of_kind(&objects, &["Service"]).into_iter().any(|service| {
-                        service["metadata"]["name"] == name && service["spec"]["clusterIP"] == "None"
+                        service["metadata"]["name"] == name
+                            && service["spec"]["clusterIP"] == "None"
                     });
                     assert!(headless || name.contains('.'), "{}: {name}", case.name);
                     seen += 1;
@@ -548,10 +569,19 @@ fn kustomize() {
         }
         assert!(mounted > 0, "{}", case.name);
         let rendered = case.outputs();
-        let contents: BTreeSet<&str> =
-            maps.values().flat_map(|map| map.as_object().unwrap().values()).filter_map(Value::as_str).collect();
-        for output in rendered.iter().filter(|output| output.path.starts_with("monitoring/dashboards")) {
-            assert!(contents.contains(std::str::from_utf8(&output.bytes).unwrap()), "{}", output.path);
+        let contents: BTreeSet<&str> = maps
+            .values()
+            .flat_map(|map| map.as_object().unwrap().values())
+            .filter_map(Value::as_str)
+            .collect();
+        for output in
+            rendered.iter().filter(|output| output.path.starts_with("monitoring/dashboards"))
+        {
+            assert!(
+                contents.contains(std::str::from_utf8(&output.bytes).unwrap()),
+                "{}",
+                output.path
+            );
         }
     }
 }
@@ -573,7 +603,10 @@ fn prepare() {
         put(word.1, "content");
     }
     put("app/public/index.html", "x");
-    put("bin/kubectl", "#!/bin/sh\necho \"$@\" >> \"$LOG\"\ncase \"$*\" in *stdin*) cat > /dev/null;; *-f\\ -) cat > /dev/null;; esac\n");
+    put(
+        "bin/kubectl",
+        "#!/bin/sh\necho \"$@\" >> \"$LOG\"\ncase \"$*\" in *stdin*) cat > /dev/null;; *-f\\ -) cat > /dev/null;; esac\n",
+    );
     fs::set_permissions(place("bin/kubectl"), fs::Permissions::from_mode(0o755)).unwrap();
     let log = place("log");
     let run = |variables: &[&str]| {

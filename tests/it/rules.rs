@@ -15,8 +15,7 @@ use crate::support::{repository, stackctl};
 const ONE_NOTATION: [&str; 1] = ["bare-duration"];
 
 /// What another command than `validate` says.
-const ELSEWHERE: [&str; 3] =
-    ["generated-file-edited", "target-cannot-carry", "target-differs"];
+const ELSEWHERE: [&str; 3] = ["generated-file-edited", "target-cannot-carry", "target-differs"];
 
 /// One trial for each folder, and one that asks whether every rule has one.
 pub fn trials() -> Vec<Trial> {

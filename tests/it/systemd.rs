@@ -33,7 +33,8 @@ fn units(case: &Case, folder: &Path) -> Vec<String> {
             continue;
         }
         let text = std::str::from_utf8(&output.bytes).unwrap();
-        let text = text.replace("/usr/local/bin/stackctl", "/bin/true").replace("=php-fpm", "=/bin/true");
+        let text =
+            text.replace("/usr/local/bin/stackctl", "/bin/true").replace("=php-fpm", "=/bin/true");
         fs::write(folder.join(name), text).unwrap();
         names.push(name.to_owned());
     }
@@ -62,13 +63,19 @@ fn exposure() {
         let dir = tempfile::tempdir().unwrap();
         for name in units(case, dir.path()).iter().filter(|name| name.ends_with(".service")) {
             let own = !name.ends_with("-app.service");
-            let most = match (own, name.contains("node-exporter") || name.contains("host-exporter")) {
+            let most = match (own, name.contains("node-exporter") || name.contains("host-exporter"))
+            {
                 (false, _) => "75",
                 (true, true) => "40",
                 (true, false) => "15",
             };
             let mut command = Command::new(find_program("systemd-analyze").unwrap());
-            command.args(["security", "--offline=true", &format!("--threshold={most}"), name.as_str()]);
+            command.args([
+                "security",
+                "--offline=true",
+                &format!("--threshold={most}"),
+                name.as_str(),
+            ]);
             assert_accepted(case.name, &command.current_dir(dir.path()).output().unwrap());
             seen += 1;
         }
@@ -89,10 +96,13 @@ fn skincare() -> &'static Case {
 /// Nothing that gives it other mounts, processes or clocks than the machine's.
 fn node_exporter() {
     let unit = text(skincare(), "systemd/stackctl-skincare-node-exporter.service");
-    for blind in ["DynamicUser", "Protect", "Private", "ProcSubset", "ReadOnlyPaths", "RootDirectory"] {
+    for blind in
+        ["DynamicUser", "Protect", "Private", "ProcSubset", "ReadOnlyPaths", "RootDirectory"]
+    {
         assert!(!unit.lines().any(|line| line.starts_with(blind)), "{blind}:\n{unit}");
     }
-    let filters: Vec<&str> = unit.lines().filter(|line| line.starts_with("SystemCallFilter=")).collect();
+    let filters: Vec<&str> =
+        unit.lines().filter(|line| line.starts_with("SystemCallFilter=")).collect();
     assert!(filters.last().unwrap().contains("adjtimex"), "{filters:?}");
     assert!(unit.contains("--path.rootfs=/ ") && unit.contains("--path.procfs=/proc "), "{unit}");
 }
@@ -103,7 +113,10 @@ fn install() {
     case.write(dir.path());
     let root = dir.path().join("root");
     let script = text(case, "install.sh");
-    for path in script.split_whitespace().filter(|word| word.starts_with("./secrets/") || word.starts_with("./tls/")) {
+    for path in script
+        .split_whitespace()
+        .filter(|word| word.starts_with("./secrets/") || word.starts_with("./tls/"))
+    {
         let path = dir.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, "content").unwrap();
@@ -134,7 +147,9 @@ fn install() {
     for entry in fs::read_dir(old.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path()) {
         let text = fs::read_to_string(entry).unwrap();
         let words = text.split(|c: char| c.is_whitespace() || "=:;\"".contains(c));
-        for path in words.filter(|word| word.starts_with("/etc/stackctl/") && !word.contains("/here/")) {
+        for path in
+            words.filter(|word| word.starts_with("/etc/stackctl/") && !word.contains("/here/"))
+        {
             assert!(root.join(&path[1..]).exists(), "{path} is not there");
             seen += 1;
         }
@@ -162,12 +177,15 @@ fn start_script() {
         .replace("/run/stackctl-skincare-prometheus/web.yml", "web.yml");
     fs::write(dir.path().join("rendered.yml"), text(skincare(), "monitoring/web.yml")).unwrap();
     fs::write(dir.path().join("hash"), "ops:$2y$10$abc\n").unwrap();
-    let ran = Command::new("/bin/sh").args(["-ec", &script]).current_dir(dir.path()).output().unwrap();
+    let ran =
+        Command::new("/bin/sh").args(["-ec", &script]).current_dir(dir.path()).output().unwrap();
     assert_accepted("ExecStartPre", &ran);
     let yaml: serde_yaml::Value =
         serde_yaml::from_str(&fs::read_to_string(dir.path().join("web.yml")).unwrap()).unwrap();
     assert_eq!(yaml["basic_auth_users"]["ops"], "$2y$10$abc");
-    assert!(yaml["tls_server_config"]["cert_file"].as_str().unwrap().starts_with("/run/credentials/"));
+    assert!(
+        yaml["tls_server_config"]["cert_file"].as_str().unwrap().starts_with("/run/credentials/")
+    );
 }
 
 fn targets() {

@@ -244,8 +244,10 @@ fn templates() {
     )
     .unwrap();
     for target in render::TARGETS.map(RenderTarget::name) {
-        let (code, text) =
-            command(folder.path(), &["--target", target, "--stdout", "all.txt", "--allow", "target-differs"]);
+        let (code, text) = command(
+            folder.path(),
+            &["--target", target, "--stdout", "all.txt", "--allow", "target-differs"],
+        );
         assert_eq!(code, 0, "{text}");
         let expected = format!(
             "t {target}\na:80 info route\nnode 15s 5s\nDown 99.0 S\nhttp://a/ r\nD true\n\
@@ -289,7 +291,8 @@ fn drift() {
         assert_eq!(run(&[]).0, 0, "{target}");
         assert_eq!(run(&["--check"]).0, 0, "{target}");
         let edited = folder.path().join("out/monitoring/alerts.yml");
-        let edited = if edited.exists() { edited } else { folder.path().join("out/kustomization.yaml") };
+        let edited =
+            if edited.exists() { edited } else { folder.path().join("out/kustomization.yaml") };
         fs::write(&edited, "# by hand\n").unwrap();
         assert_eq!(run(&["--check"]).0, 1, "{target}");
         assert_eq!(run(&[]).0, 1, "{target}: the edit was thrown away");
