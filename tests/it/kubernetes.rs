@@ -506,7 +506,12 @@ fn targets() {
         for place in places {
             for target in values(place, "targets").iter().flat_map(|list| list.as_array().unwrap())
             {
-                let (host, port) = target.as_str().unwrap().rsplit_once(':').unwrap();
+                let target = target.as_str().unwrap();
+                // The question of a probe, not an address.
+                if target.contains("://") {
+                    continue;
+                }
+                let (host, port) = target.rsplit_once(':').unwrap();
                 let port: u64 = port.parse().unwrap_or(443);
                 let external = host.contains('.') || ["elsewhere", "prom-us"].contains(&host);
                 let known = services.get(host).is_some_and(|ports| ports.contains(&port));
@@ -600,7 +605,9 @@ fn prepare() {
     };
     let script = fs::read_to_string(place("prepare.sh")).unwrap();
     for word in script.split_whitespace().filter_map(|word| word.split_once("=./")) {
-        put(word.1, "content");
+        if word.1 != "app/public" {
+            put(word.1, "content");
+        }
     }
     put("app/public/index.html", "x");
     put(

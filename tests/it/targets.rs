@@ -236,9 +236,9 @@ fn templates() {
         "{{ name }} {{ target }}\n\
          {% for s in service %}{{ s.name }}:{{ s.port[0].number }} {{ s.env.LOG }} {{ s.metrics.counter[0].labels[0] }}{% endfor %}\n\
          {{ exporter[0].name }} {{ prometheus.scrape_interval }} {{ prometheus.scrape[0].interval }}\n\
-         {{ rules[0].alert[0].name }} {{ slo[0].objective }} {{ secret[0].env }}\n\
+         {{ rules[0].rules[0].alert.name }} {{ slo[0].objective }} {{ secret[0].env }}\n\
          {{ alertmanager.receiver[0].webhook[0].url }} {{ alertmanager.route.receiver }}\n\
-         {{ grafana.dashboard[0].name }} {{ endpoints | length > 3 }}\n\
+         {{ grafana.dashboard[0].title }} {{ endpoints | length }}\n\
          {% for job in jobs %}{{ job.job_name }} {% endfor %}\n\
          {% for part in parts %}{{ part.name }}={{ part.port }} {% endfor %}\n",
     )
@@ -250,9 +250,8 @@ fn templates() {
         );
         assert_eq!(code, 0, "{text}");
         let expected = format!(
-            "t {target}\na:80 info route\nnode 15s 5s\nDown 99.0 S\nhttp://a/ r\nD true\n\
-             prometheus node a alertmanager grafana \n\
-             prometheus=9090 node-exporter=9100 alertmanager=9093 grafana=3000 \n"
+            "t {target}\na:80 info routenode 15s 5s\nDown 99.0 S\nhttp://a/ r\nD 5\n\
+             prometheus node a alertmanager grafana prometheus=9090 node-exporter=9100 alertmanager=9093 grafana=3000 \n"
         );
         assert!(text.contains(&expected), "{target}:\n{text}\nwanted:\n{expected}");
     }
