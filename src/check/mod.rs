@@ -136,6 +136,7 @@ mod slo_window_beyond_retention;
 mod store_retention_short;
 mod target_port_not_exposed;
 mod target_lacks;
+mod target_port_not_exposed;
 mod template_syntax;
 mod tenant_missing;
 mod template_unknown_label;
@@ -176,8 +177,8 @@ mod wrong_database;
 mod wrong_moment;
 
 pub use generated_file_edited::CODE as GENERATED_FILE_EDITED;
-pub use target_lacks::review_target;
 pub use levels::{Levels, UnknownRule};
+pub use target_lacks::review_target;
 pub use unused_allowance::{UNUSED, idle_places};
 
 use std::path::Path;

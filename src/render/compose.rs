@@ -355,7 +355,10 @@ fn logging(logging: Option<&Logging>) -> Option<wire::Logging> {
 }
 
 /// Limits and output of a monitoring part: its own, or those of all containers.
-pub(super) fn settings_of<'a>(stack: &'a Stack, part: &Part) -> (Option<&'a Resources>, Option<&'a Logging>) {
+pub(super) fn settings_of<'a>(
+    stack: &'a Stack,
+    part: &Part,
+) -> (Option<&'a Resources>, Option<&'a Logging>) {
     macro_rules! own {
         ($part:expr) => {
             $part.map_or((None, None), |part| (part.resources.as_deref(), part.logging.as_deref()))

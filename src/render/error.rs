@@ -81,7 +81,9 @@ pub enum RenderError {
         path: String,
     },
     /// A rendered file does not fit into a ConfigMap.
-    #[error("`{path}` is too large for a ConfigMap, which takes {most} bytes; split it in the manifest")]
+    #[error(
+        "`{path}` is too large for a ConfigMap, which takes {most} bytes; split it in the manifest"
+    )]
     TooLarge {
         /// Path of the output.
         path: String,

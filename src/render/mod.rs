@@ -50,8 +50,8 @@ mod yaml;
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::manifest::{RenderTarget, Stack};
 pub use crate::manifest::versions;
+use crate::manifest::{RenderTarget, Stack};
 
 pub use alertmanager::config as alertmanager_config;
 pub use alerts::rule_file;

@@ -5,8 +5,8 @@ use crate::manifest::{RenderTarget, Stack};
 use crate::wire::prometheus::Config;
 
 use super::{
-    Plan, Renderer, alertmanager, alerts, caddy, dashboards, grafana, kubernetes, mysql, operator, prometheus,
-    systemd, template, web,
+    Plan, Renderer, alertmanager, alerts, caddy, dashboards, grafana, kubernetes, mysql, operator,
+    prometheus, systemd, template, web,
 };
 
 /// All targets, by their words.

@@ -84,10 +84,26 @@ fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
             }
         })
         .collect();
+    let parts: Vec<Value> = super::parts(stack)
+        .iter()
+        .map(|part| {
+            context! {
+                name => part.name.as_str(),
+                image => part.image.as_str(),
+                port => part.port,
+                host_port => part.host_port,
+                bind => part.bind.as_str(),
+                argv => part.argv.iter().map(|word| Value::from(word.as_str())).collect::<Vec<_>>(),
+            }
+        })
+        .collect();
     let values = context! {
         name => stack.name(),
+        target => plan.target.name(),
         stack => Value::from(Serde(stack)),
         endpoints => endpoints,
+        parts => parts,
+        jobs => Value::from(Serde(super::jobs(stack))),
         ..Value::from(Serde(stack))
     };
     for template in &stack.templates {

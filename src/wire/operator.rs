@@ -692,4 +692,3 @@ pub struct PlainSecret {
     /// The texts.
     pub string_data: Words,
 }
-

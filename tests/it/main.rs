@@ -11,6 +11,7 @@ mod guard;
 mod import;
 mod init;
 mod known;
+mod kubernetes;
 mod mariadb;
 mod mend;
 mod mysql;
@@ -29,6 +30,8 @@ mod scrape;
 mod scrape_oracle;
 mod sessions;
 mod support;
+mod systemd;
+mod targets;
 mod template;
 mod tsdb;
 mod ttar;
@@ -42,6 +45,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("bad_input", bad_input::TESTS),
     ("diff", diff::TESTS),
     ("guard", guard::TESTS),
+    ("kubernetes", kubernetes::TESTS),
     ("import", import::TESTS),
     ("init", init::TESTS),
     ("mend", mend::TESTS),
@@ -58,6 +62,8 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("scrape", scrape::TESTS),
     ("scrape_oracle", scrape_oracle::TESTS),
     ("sessions", sessions::TESTS),
+    ("systemd", systemd::TESTS),
+    ("targets", targets::TESTS),
     ("template", template::TESTS),
     ("tsdb", tsdb::TESTS),
     ("up", up::TESTS),

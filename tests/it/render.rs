@@ -48,7 +48,7 @@ const CASES: &[(&str, &str, Option<&str>)] = &[
     ("scale-central", "examples/scale/central.kdl", None),
 ];
 
-fn stack(path: &str, profile: Option<&str>) -> manifest::Stack {
+pub fn stack(path: &str, profile: Option<&str>) -> manifest::Stack {
     let loaded = manifest::load(&repository(path), profile).unwrap();
     assert!(
         loaded.findings.is_empty(),
@@ -64,16 +64,16 @@ fn outputs(path: &str, profile: Option<&str>) -> Vec<Output> {
     render::plan(&stack(path, profile), &setting).unwrap()
 }
 
-fn golden(case: &str) -> PathBuf {
+pub fn golden(case: &str) -> PathBuf {
     repository(&format!("golden/{case}/out"))
 }
 
-fn blessing() -> bool {
+pub fn blessing() -> bool {
     std::env::var_os("BLESS").is_some_and(|value| value == "1")
 }
 
 /// Compares one file; call this only after its oracle had its say.
-fn compare(case: &str, output: &Output) {
+pub fn compare(case: &str, output: &Output) {
     let path = golden(case).join(&output.path);
     if blessing() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -122,7 +122,7 @@ fn run(program: &str, arguments: &[&str], dir: &Path) -> Ran {
     Command::new(program).args(arguments).current_dir(dir).output().unwrap()
 }
 
-fn assert_accepted(case: &str, ran: &Ran) {
+pub fn assert_accepted(case: &str, ran: &Ran) {
     assert!(
         ran.status.success(),
         "{case}:\n{}{}",
@@ -133,7 +133,7 @@ fn assert_accepted(case: &str, ran: &Ran) {
 
 /// The file without the fields that this version of the oracle is too old for, by the one list of
 /// them. A field that is needed is replaced by its older form.
-fn without_younger_fields(product: Product, oracle: Version, text: &[u8]) -> String {
+pub fn without_younger_fields(product: Product, oracle: Version, text: &[u8]) -> String {
     let mut yaml: Yaml = serde_yaml::from_slice(text).unwrap();
     for feature in FEATURES.iter().filter(|f| f.product == product && f.since > oracle) {
         let path: Vec<&str> = feature.path.split('.').collect();

@@ -17,8 +17,7 @@ use crate::support::{repository, stackctl};
 const ONE_NOTATION: [&str; 1] = ["bare-duration"];
 
 /// What another command than `validate` says.
-const ELSEWHERE: [&str; 3] =
-    ["generated-file-edited", "target-cannot-carry", "target-differs"];
+const ELSEWHERE: [&str; 3] = ["generated-file-edited", "target-cannot-carry", "target-differs"];
 
 /// Rules that ask for a part of a stack which a small case has no use for: a volume of Prometheus, an
 /// Alertmanager, a test of each alert.

@@ -44,8 +44,10 @@ pub(in crate::render) fn adapt_jobs(stack: &Stack, jobs: &mut [ScrapeConfig]) {
 fn every_node(job: &mut ScrapeConfig, on_nodes: &[String]) {
     let mut groups = Vec::new();
     for group in std::mem::take(&mut job.static_configs) {
-        let (nodes, others): (Vec<String>, Vec<String>) =
-            group.targets.into_iter().partition(|target| on_nodes.iter().any(|name| name == host_of(target)));
+        let (nodes, others): (Vec<String>, Vec<String>) = group
+            .targets
+            .into_iter()
+            .partition(|target| on_nodes.iter().any(|name| name == host_of(target)));
         for target in &nodes {
             let host = host_of(target).to_owned();
             job.dns_sd_configs.push(DnsSd {

@@ -15,14 +15,16 @@ use std::collections::BTreeMap;
 
 use crate::manifest::address::is_localhost;
 use crate::manifest::{Service, Stack};
-use crate::wire::kubernetes::{ClaimTemplate, CommonLabels, Generator, Kustomization, PodSpec, Words};
+use crate::wire::kubernetes::{
+    ClaimTemplate, CommonLabels, Generator, Kustomization, PodSpec, Words,
+};
 
 use super::parts::{HostPath, Part, PartKind, mount_source, parts};
 use super::{Output, Plan, RenderError, Renderer, header, to_yaml};
 use names::Labels;
-use secrets::Wanted;
 pub(super) use pods::tls_file;
 pub(super) use policies::labels as network_labels;
+use secrets::Wanted;
 use workload::{Port, Shape};
 
 pub(super) const RENDERER: Renderer = Renderer { name: "kubernetes", render };
@@ -177,7 +179,11 @@ pub(super) fn services(plan: &Plan, context: &mut Context) -> Result<Vec<Workloa
 }
 
 /// A monitoring part as a workload.
-pub(super) fn part(plan: &Plan, context: &mut Context, part: &Part) -> Result<Workload, RenderError> {
+pub(super) fn part(
+    plan: &Plan,
+    context: &mut Context,
+    part: &Part,
+) -> Result<Workload, RenderError> {
     pods::of_part(plan, context, part)
 }
 

@@ -23,12 +23,7 @@ pub(in crate::render) fn document<T: Serialize>(
     metadata: Metadata,
     spec: Option<T>,
 ) -> String {
-    to_yaml(&Object {
-        api_version: version.to_owned(),
-        kind: kind.to_owned(),
-        metadata,
-        spec,
-    })
+    to_yaml(&Object { api_version: version.to_owned(), kind: kind.to_owned(), metadata, spec })
 }
 
 /// Several documents in one file.

@@ -14,7 +14,9 @@ use crate::wire::kubernetes::{
     Seccomp, Security, TcpSocket, Toleration,
 };
 
-use super::workload::{Mounts, Owner, Port, Shape, env_secret, env_text, literal, probes, quantities, reads};
+use super::workload::{
+    Mounts, Owner, Port, Shape, env_secret, env_text, literal, probes, quantities, reads,
+};
 use super::{Context, Workload};
 
 /// The user of the reference images, and of ours.
@@ -157,7 +159,9 @@ pub(super) fn of_service(
         run_as_user: user.map(|(user, _)| user),
         run_as_group: user.and_then(|(_, group)| group),
         // Storage belongs to the user that writes to it.
-        fs_group: user.filter(|_| !mounts.claims.is_empty()).map(|(user, group)| group.unwrap_or(user)),
+        fs_group: user
+            .filter(|_| !mounts.claims.is_empty())
+            .map(|(user, group)| group.unwrap_or(user)),
         seccomp_profile: runtime_default(),
         ..PodSecurity::default()
     });
@@ -264,7 +268,9 @@ pub(super) fn of_part(
     for mount in others {
         mounts.add(context, &owner, mount)?;
     }
-    if let Some(data) = data_folder(part).filter(|data| !mounts.mounts.iter().any(|mount| mount.mount_path == *data)) {
+    if let Some(data) = data_folder(part)
+        .filter(|data| !mounts.mounts.iter().any(|mount| mount.mount_path == *data))
+    {
         mounts.claim("data", data, &size, false);
     }
     mounts.secrets(context, "/run/secrets", &origin_order(part.secrets.clone()), 0o440);
@@ -306,7 +312,8 @@ pub(super) fn of_part(
         None => questions(part, &ports[0].name),
     };
     let (resources, _) = compose::settings_of(stack, part);
-    let list = |words: &[String]| -> Vec<String> { words.iter().map(|word| literal(word)).collect() };
+    let list =
+        |words: &[String]| -> Vec<String> { words.iter().map(|word| literal(word)).collect() };
     let container = Container {
         name: part.name.clone(),
         image: part.image.clone(),
@@ -392,7 +399,8 @@ fn data_folder(part: &Part) -> Option<&'static str> {
 /// Storage of a part of which nothing is said: what Prometheus may keep and a quarter more for its
 /// log, or a usual size.
 fn default_size(plan: &Plan, part: &Part) -> String {
-    let retention = plan.stack.prometheus.as_ref().and_then(|prometheus| prometheus.retention.as_ref());
+    let retention =
+        plan.stack.prometheus.as_ref().and_then(|prometheus| prometheus.retention.as_ref());
     match (part.kind, retention.and_then(|retention| retention.size.as_ref())) {
         (PartKind::Prometheus, Some(size)) => {
             let most = size.value.bytes.saturating_add(size.value.bytes / 4);

@@ -53,8 +53,7 @@ fn peer(selector: Selector) -> Peer {
 
 fn policy(stack: &Stack, name: &str, spec: NetworkPolicy) -> String {
     let part_of = objects::labels(stack, "").split_off(1);
-    let metadata =
-        Metadata { name: Some(name.to_owned()), labels: part_of, ..Metadata::default() };
+    let metadata = Metadata { name: Some(name.to_owned()), labels: part_of, ..Metadata::default() };
     document("networking.k8s.io/v1", "NetworkPolicy", metadata, Some(spec))
 }
 

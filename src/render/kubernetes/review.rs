@@ -55,11 +55,10 @@ pub(in crate::render) fn review(stack: &Stack) -> Vec<Remark> {
 /// are not changed, only refused.
 fn hosts(stack: &Stack, remarks: &mut Vec<Remark>) {
     let services = stack.services.iter().filter(|service| runs_in_container(service));
-    let services = services.map(|service| (service.name.span, service.name.value.clone(), "service"));
-    let exporters = stack
-        .exporters
-        .iter()
-        .map(|exporter| (exporter.name.span, exporter.host(), "exporter"));
+    let services =
+        services.map(|service| (service.name.span, service.name.value.clone(), "service"));
+    let exporters =
+        stack.exporters.iter().map(|exporter| (exporter.name.span, exporter.host(), "exporter"));
     let all: Vec<(Span, String, &str)> = services.chain(exporters).collect();
     for (span, host, what) in &all {
         if !is_host(host) {
@@ -79,9 +78,9 @@ fn hosts(stack: &Stack, remarks: &mut Vec<Remark>) {
                 ),
             ));
         }
-        let taken = all.iter().find(|(_, other, _)| {
-            [public(host), discovery::replicas(host)].contains(other)
-        });
+        let taken = all
+            .iter()
+            .find(|(_, other, _)| [public(host), discovery::replicas(host)].contains(other));
         if let Some((span, other, _)) = taken {
             remarks.push(Remark::error(
                 *span,
@@ -165,7 +164,8 @@ fn service(stack: &Stack, service: &Service, remarks: &mut Vec<Remark>) {
         }
     }
     for other in &service.depends_on {
-        if other.condition.as_ref().is_some_and(|condition| condition.value == Condition::Completed) {
+        if other.condition.as_ref().is_some_and(|condition| condition.value == Condition::Completed)
+        {
             remarks.push(Remark::warning(
                 other.name.span,
                 format!("{owner} does not wait for the end of `{}`", other.name),
@@ -173,7 +173,9 @@ fn service(stack: &Stack, service: &Service, remarks: &mut Vec<Remark>) {
             ));
         }
     }
-    if service.restart.as_ref().is_some_and(|restart| restart.value == Restart::No) && many.is_some() {
+    if service.restart.as_ref().is_some_and(|restart| restart.value == Restart::No)
+        && many.is_some()
+    {
         remarks.push(Remark::warning(
             span,
             format!("{owner} is a Job, which runs once"),
@@ -214,7 +216,10 @@ fn is_annotation(key: &str) -> bool {
     let lower = |prefix: &str| {
         prefix.len() <= 253
             && prefix.split('.').all(|part| {
-                word(part) && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+                word(part)
+                    && part
+                        .chars()
+                        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
             })
     };
     word(name) && prefix.is_none_or(lower)

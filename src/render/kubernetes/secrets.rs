@@ -119,11 +119,7 @@ impl Wanted {
             let (name, key) = (self.labels.get(&secret.name), slug(&secret.name));
             let _ = match &secret.origin {
                 Origin::File(file) => {
-                    writeln!(
-                        text,
-                        "make secret generic {name} --from-file={key}={}",
-                        path(file)
-                    )
+                    writeln!(text, "make secret generic {name} --from-file={key}={}", path(file))
                 }
                 // On a command line everybody on the machine would see it.
                 Origin::Env(variable) => writeln!(

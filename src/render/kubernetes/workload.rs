@@ -3,9 +3,9 @@
 use crate::diag::Spanned;
 use crate::manifest::{Resources, Stack};
 use crate::model::slug;
+use crate::render::RenderError;
 use crate::render::parts::{Access, HostPath, MountPoint, PartKind};
 use crate::render::secrets::SecretRef;
-use crate::render::RenderError;
 use crate::wire::kubernetes::{
     ClaimRef, ClaimSpec, ClaimTemplate, ContainerPort, EmptyDir, EnvSource, EnvVar, KeyPath, Keys,
     Metadata, NameRef, Probe, Projected, Resources as Quantities, Source, Volume, VolumeMount,
@@ -114,7 +114,13 @@ impl Mounts {
     }
 
     /// Secrets as files: those of `/run/secrets` or those of `/run/tls`.
-    pub fn secrets(&mut self, context: &mut Context, folder: &str, secrets: &[SecretRef], mode: u16) {
+    pub fn secrets(
+        &mut self,
+        context: &mut Context,
+        folder: &str,
+        secrets: &[SecretRef],
+        mode: u16,
+    ) {
         if secrets.is_empty() {
             return;
         }
@@ -228,18 +234,16 @@ impl Mounts {
             other => format!("{}-{other}", owner.name),
         };
         let map = numbered(&map, |name| context.has_config(name));
-        let maps = configs::split(&map, &entries).map_err(|entry: Entry| RenderError::TooLarge {
-            path: entry.output,
-            most: configs::MOST,
+        let maps = configs::split(&map, &entries).map_err(|entry: Entry| {
+            RenderError::TooLarge { path: entry.output, most: configs::MOST }
         })?;
         let single = entries.iter().any(|entry| entry.output == path);
         let sources = maps
             .iter()
             .map(|(name, entries)| {
-                let items = entries.iter().map(|entry| KeyPath {
-                    key: entry.key.clone(),
-                    path: entry.path.clone(),
-                });
+                let items = entries
+                    .iter()
+                    .map(|entry| KeyPath { key: entry.key.clone(), path: entry.path.clone() });
                 Source {
                     config_map: Some(Keys { name: name.clone(), items: items.collect() }),
                     ..Source::default()
@@ -392,7 +396,10 @@ mod tests {
     #[test]
     fn words_tell_files_from_folders() {
         assert!(is_file("./nginx/nginx.conf", "/etc/nginx/nginx.conf"));
-        assert!(is_file("./templates/shop.tmpl", "/etc/alertmanager-templates/templates-shop.tmpl"));
+        assert!(is_file(
+            "./templates/shop.tmpl",
+            "/etc/alertmanager-templates/templates-shop.tmpl"
+        ));
         assert!(is_file("./a.yml", "/etc/b.yml"));
         assert!(!is_file("./app/public", "/srv/public"));
         assert!(!is_file("./conf.d", "/etc/nginx"));

@@ -4,8 +4,8 @@
 mod alerting;
 mod jobs;
 mod keys;
-mod rights;
 pub(super) mod review;
+mod rights;
 
 use crate::manifest::{ServerTls, Stack};
 use crate::wire::kubernetes::{KeyRef, Metadata, NameRef, Selector, Words};
@@ -18,7 +18,9 @@ use super::kubernetes::objects::{document, joined, labels, metadata};
 use super::kubernetes::{self, Context, Workload};
 use super::parts::{Part, PartKind, parts, tls_path};
 use super::versions::Product;
-use super::{Output, Plan, RenderError, Renderer, alertmanager, alerts, header, prometheus, to_yaml};
+use super::{
+    Output, Plan, RenderError, Renderer, alertmanager, alerts, header, prometheus, to_yaml,
+};
 use keys::{Keys, USERS, Users};
 
 pub(super) const RENDERER: Renderer = Renderer { name: "prometheus operator", render };

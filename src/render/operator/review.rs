@@ -16,7 +16,8 @@ pub(in crate::render) fn review(stack: &Stack) -> Vec<Remark> {
             "leave out `images`, or render for `kubernetes`",
         ));
     }
-    let prometheus = stack.prometheus.iter().flat_map(|part| &part.web).map(|user| ("Prometheus", user));
+    let prometheus =
+        stack.prometheus.iter().flat_map(|part| &part.web).map(|user| ("Prometheus", user));
     let alertmanager =
         stack.alertmanager.iter().flat_map(|part| &part.web).map(|user| ("Alertmanager", user));
     for (whose, user) in prometheus.chain(alertmanager) {
@@ -28,7 +29,8 @@ pub(in crate::render) fn review(stack: &Stack) -> Vec<Remark> {
     }
     for scrape in stack.prometheus.iter().flat_map(|part| &part.scrapes) {
         let limit = scrape.body_size_limit.as_ref().map(|limit| (limit.span, "body_size_limit"));
-        let follow = scrape.follow_redirects.as_ref().map(|follow| (follow.span, "follow_redirects"));
+        let follow =
+            scrape.follow_redirects.as_ref().map(|follow| (follow.span, "follow_redirects"));
         for (span, what) in limit.into_iter().chain(follow) {
             remarks.push(Remark::error(
                 span,

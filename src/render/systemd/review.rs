@@ -23,7 +23,10 @@ pub(in crate::render) fn review(stack: &Stack) -> Vec<Remark> {
         remarks.push(Remark::warning(
             span,
             format!("{} has no unit: the native binary does not run it", part.name),
-            format!("start it from its own package; it is expected at {}:{}", part.bind, part.host_port),
+            format!(
+                "start it from its own package; it is expected at {}:{}",
+                part.bind, part.host_port
+            ),
         ));
     }
     for service in &stack.services {
