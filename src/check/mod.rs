@@ -122,6 +122,7 @@ mod self_inhibit;
 mod severity_twice;
 mod shadowed_route;
 mod single_shard_queried;
+mod sites;
 mod slo_window_beyond_retention;
 mod store_retention_short;
 mod target_port_not_exposed;
@@ -165,6 +166,7 @@ mod wrong_moment;
 
 pub use generated_file_edited::CODE as GENERATED_FILE_EDITED;
 pub use levels::{Levels, UnknownRule};
+pub use sites::compare;
 pub use unused_allowance::{UNUSED, idle_places};
 
 use std::path::Path;
