@@ -91,7 +91,9 @@ mod tests {
         assert_eq!(clashes(&[&eu, &us]), [""; 0]);
         assert_eq!(
             clashes(&[&eu, &us, &eu]),
-            ["`s0` and `s2` have the external labels dc=\"eu\", and both write to `https://store.example.net/api/v1/write`"]
+            [
+                "`s0` and `s2` have the external labels dc=\"eu\", and both write to `https://store.example.net/api/v1/write`"
+            ]
         );
         assert_eq!(clashes(&[&site(""), &site("")]).len(), 1);
         let plain = "prometheus { external_labels dc=\"eu\" }";

@@ -133,7 +133,8 @@ async fn measure(url: String) -> anyhow::Result<Vec<Measured>> {
         .iter()
         .map(|(labels, targets)| {
             let job = job(labels);
-            let same = |(other, _): &&(BTreeMap<String, String>, f64)| other.get("job") == Some(&job);
+            let same =
+                |(other, _): &&(BTreeMap<String, String>, f64)| other.get("job") == Some(&job);
             let series = kept.iter().find(same).map_or(0.0, |(_, series)| *series);
             Measured { job, targets: *targets, series }
         })
@@ -170,7 +171,17 @@ fn compared(capacity: &Capacity, measured: &[Measured], text: &mut String) {
 fn text(capacity: &Capacity, top: usize) -> String {
     let mut text = String::new();
     let kept = capacity.retention_ms;
-    let mut jobs = table(["JOB", "TARGETS", "SERIES EACH", "SERIES", "EVERY", "SAMPLES/S", "DISK", "MEMORY", ""]);
+    let mut jobs = table([
+        "JOB",
+        "TARGETS",
+        "SERIES EACH",
+        "SERIES",
+        "EVERY",
+        "SAMPLES/S",
+        "DISK",
+        "MEMORY",
+        "",
+    ]);
     for job in &capacity.jobs {
         let targets =
             if job.targets_known { job.targets.to_string() } else { format!("{}?", job.targets) };
@@ -181,7 +192,10 @@ fn text(capacity: &Capacity, top: usize) -> String {
             number(job.series),
             every(job.interval_ms),
             rate(job.samples_per_second),
-            kept.map_or_else(|| "-".to_owned(), |kept| bytes(REFERENCE.disk(job.samples_per_second, kept))),
+            kept.map_or_else(
+                || "-".to_owned(),
+                |kept| bytes(REFERENCE.disk(job.samples_per_second, kept)),
+            ),
             bytes(REFERENCE.memory(job.series)),
             job.basis.word().to_owned(),
         ]);
@@ -194,7 +208,10 @@ fn text(capacity: &Capacity, top: usize) -> String {
             number(group.series),
             every(group.interval_ms),
             rate(group.samples_per_second),
-            kept.map_or_else(|| "-".to_owned(), |kept| bytes(REFERENCE.disk(group.samples_per_second, kept))),
+            kept.map_or_else(
+                || "-".to_owned(),
+                |kept| bytes(REFERENCE.disk(group.samples_per_second, kept)),
+            ),
             bytes(REFERENCE.memory(group.series)),
             Basis::Guess.word().to_owned(),
         ]);
@@ -255,7 +272,8 @@ fn costliest(capacity: &Capacity, top: usize, text: &mut String) {
 
 fn totals(capacity: &Capacity, text: &mut String) {
     let samples = capacity.samples_per_second;
-    let mut table = table(["ENGINE", "DISK", "FROM", "TO", "MEMORY", "BYTES/SAMPLE", "BYTES/SERIES"]);
+    let mut table =
+        table(["ENGINE", "DISK", "FROM", "TO", "MEMORY", "BYTES/SAMPLE", "BYTES/SERIES"]);
     for engine in [REFERENCE, OWN] {
         let [usual, least, most] = engine.sample_bytes;
         let disk = |sample: f64| match capacity.retention_ms {

@@ -12,8 +12,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::edit;
 use super::fix::{self, Fixed};
-use super::several;
 use super::printer::{self, out};
+use super::several;
 use crate::check::{self, Levels};
 use crate::diag::{self, Code, Finding, Report, Severity, Span, report};
 use crate::manifest::{self, Loaded};

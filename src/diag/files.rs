@@ -59,9 +59,10 @@ impl Files {
     pub fn append(&mut self, others: Files) -> u32 {
         let before = self.files.len() as u32;
         self.files.extend(others.files);
-        let named = others.named.into_iter().map(|(place, file)| {
-            (place.behind(before), file.map(|file| FileId(file.0 + before)))
-        });
+        let named = others
+            .named
+            .into_iter()
+            .map(|(place, file)| (place.behind(before), file.map(|file| FileId(file.0 + before))));
         self.named.extend(named);
         before
     }

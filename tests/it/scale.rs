@@ -32,7 +32,7 @@ fn saved_page() {
                 shop_requests_total{route=\"/cart\"} 1\n# TYPE process_open_fds gauge\nprocess_open_fds 3\n";
     let manifest = r#"stack "s" manifest=1
 service "shop" { image "shop:1"; port 80; metrics from="page.txt" }
-prometheus { scrape_interval "10s"; scrape "shop" { target "a:80" "b:80" "c:80" } }
+prometheus { scrape_interval "10s"; scrape "shop" { target "10.0.0.1:80" "10.0.0.2:80" "10.0.0.3:80" } }
 "#;
     let dir = folder(&[("stack.kdl", manifest), ("page.txt", page)]);
     let (code, out, err) = run(dir.path(), &["capacity", "--format", "json"]);

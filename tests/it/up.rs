@@ -443,10 +443,8 @@ fn only_with_offset() {
 fn shards_as_one() {
     let (prometheus, node) = ports();
     let more = "rules \"r\" interval=\"1s\" evaluate=\"shards\" { record \"instance:up\" { expr \"up * 1\" } }";
-    let manifest = small(prometheus, node, more).replace(
-        "scrape_interval \"1s\"",
-        "shards 3; scrape_interval \"1s\"",
-    );
+    let manifest = small(prometheus, node, more)
+        .replace("scrape_interval \"1s\"", "shards 3; scrape_interval \"1s\"");
     let mut stack = Stack::new(&manifest);
     stack.start(&[]);
     stack.wait("the one server has both targets, and what shards would record", || {
