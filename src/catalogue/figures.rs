@@ -200,10 +200,11 @@ mod tests {
     fn a_page_that_was_counted_is_met() {
         let machine = Machine { cpus: 2, disks: 0, mounts: 2, devices: 4 };
         // It has no clock generators, sensors, memory controllers or XFS.
-        let missing = ["cpufreq", "hwmon", "edac", "nvme", "thermal_zone", "watchdog", "xfs", "rapl"];
-        let ran = node::COLLECTORS.iter().filter(|collector| {
-            collector.start == Start::On && !missing.contains(&collector.name)
-        });
+        let missing =
+            ["cpufreq", "hwmon", "edac", "nvme", "thermal_zone", "watchdog", "xfs", "rapl"];
+        let ran = node::COLLECTORS
+            .iter()
+            .filter(|collector| collector.start == Start::On && !missing.contains(&collector.name));
         let series: u64 = ran.map(|collector| collector_on(collector.name, &machine)).sum();
         assert!((300..=400).contains(&series), "{series}");
     }

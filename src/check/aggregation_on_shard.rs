@@ -54,7 +54,9 @@ fn check(Input { stack, expressions, files, .. }: &Input<'_>, findings: &mut Fin
             ))
             .at(expression.place(files, span), what)
             .also(said.span, "evaluated there")
-            .help("keep `instance`, or leave this to the central server: a group without `evaluate`"),
+            .help(
+                "keep `instance`, or leave this to the central server: a group without `evaluate`",
+            ),
         );
     }
 }

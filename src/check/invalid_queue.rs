@@ -22,10 +22,8 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
 fn check_one(write: &RemoteWrite, findings: &mut Findings) {
     let Some(queue) = &write.queue else { return };
     let mut says = |what: String, at: Span, label: &str, also: Option<Span>, help: &str| {
-        let finding = RULE
-            .says(format!("remote write to `{}`: {what}", write.url))
-            .at(at, label)
-            .help(help);
+        let finding =
+            RULE.says(format!("remote write to `{}`: {what}", write.url)).at(at, label).help(help);
         findings.push(match also {
             Some(place) => finding.also(place, "together with this"),
             None => finding,
@@ -39,7 +37,13 @@ fn check_one(write: &RemoteWrite, findings: &mut Findings) {
     ];
     for (said, name) in numbers {
         if let Some(said) = said.as_ref().filter(|said| said.value == 0) {
-            says(format!("`{name}` is 0"), said.span, "nothing would be sent", None, "write at least 1");
+            says(
+                format!("`{name}` is 0"),
+                said.span,
+                "nothing would be sent",
+                None,
+                "write at least 1",
+            );
         }
     }
     if let (Some(least), most) = (&queue.min_shards, &queue.max_shards) {
@@ -64,7 +68,13 @@ fn check_one(write: &RemoteWrite, findings: &mut Findings) {
         if least.ms > limit {
             let also = most.as_ref().map(|most| most.span);
             let help = "raise `max_backoff`, which is 5s when nothing is said";
-            says("the first wait is longer than the longest".to_owned(), least.span, "longer", also, help);
+            says(
+                "the first wait is longer than the longest".to_owned(),
+                least.span,
+                "longer",
+                also,
+                help,
+            );
         }
     }
 }

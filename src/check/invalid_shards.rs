@@ -25,13 +25,24 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
         for group in &stack.rules {
             if let Some(said) = group.evaluate.as_ref().filter(|on| on.value == Evaluate::Shards) {
                 let what = format!("group `{}` is for shards, and there are none", group.name);
-                says(what, said.span, "no `shards`", "leave this out, or write `shards` in `prometheus`");
+                says(
+                    what,
+                    said.span,
+                    "no `shards`",
+                    "leave this out, or write `shards` in `prometheus`",
+                );
             }
         }
         for scrape in &prometheus.scrapes {
             if let Some(said) = &scrape.sharded {
-                let what = format!("scrape job `{}` speaks of shards, and there are none", scrape.job);
-                says(what, said.span, "no `shards`", "leave this out, or write `shards` in `prometheus`");
+                let what =
+                    format!("scrape job `{}` speaks of shards, and there are none", scrape.job);
+                says(
+                    what,
+                    said.span,
+                    "no `shards`",
+                    "leave this out, or write `shards` in `prometheus`",
+                );
             }
         }
         return;
@@ -66,7 +77,8 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
     }
     let jobs = render::jobs(stack);
     if jobs.iter().all(|job| render::is_central(prometheus, &job.job_name)) {
-        let what = format!("{number} shards have nothing to share: every job is the central server's");
+        let what =
+            format!("{number} shards have nothing to share: every job is the central server's");
         says(what, number.span, "nothing to scrape", "leave `sharded=#false` out, or the shards");
     }
 }

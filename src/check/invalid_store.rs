@@ -44,7 +44,12 @@ fn of_kind(store: &Store, kind: StoreKind, says: &mut dyn FnMut(&str, Span, &str
         StoreKind::Victoriametrics => {
             if let Some(s3) = &store.s3 {
                 let help = "give it a volume: `data`";
-                says("VictoriaMetrics keeps samples on disks only", s3.span(), "not possible", help);
+                says(
+                    "VictoriaMetrics keeps samples on disks only",
+                    s3.span(),
+                    "not possible",
+                    help,
+                );
             }
             if let Some(tenant) = &store.tenant {
                 let number = |text: &str| text.parse::<u32>().is_ok();
@@ -57,7 +62,12 @@ fn of_kind(store: &Store, kind: StoreKind, says: &mut dyn FnMut(&str, Span, &str
                 }
             }
             if let Some(kept) = store.retention.as_ref().filter(|kept| kept.ms < DAY_MS) {
-                says("samples are kept a day at least", kept.span, "too short", "write `1d` or more");
+                says(
+                    "samples are kept a day at least",
+                    kept.span,
+                    "too short",
+                    "write `1d` or more",
+                );
             }
         }
         StoreKind::Mimir => {
@@ -84,7 +94,8 @@ fn cluster(store: &Store, says: &mut dyn FnMut(&str, Span, &str, &str)) {
     }
     let number = nodes.map_or(2, |nodes| nodes.value);
     if let Some(copies) = store.replication.as_ref().filter(|copies| copies.value > number) {
-        let what = format!("{copies} copies of each sample need as many nodes, and there are {number}");
+        let what =
+            format!("{copies} copies of each sample need as many nodes, and there are {number}");
         says(&what, copies.span, "more than nodes", "add `nodes`, or keep fewer copies");
     }
 }

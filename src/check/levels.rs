@@ -78,7 +78,7 @@ impl Levels {
 
     /// Takes out what is allowed and sets the severities. Errors of reading stay whatever is allowed:
     /// without them the rest means nothing.
-    pub(super) fn apply(&self, findings: &mut Findings) {
+    pub fn apply(&self, findings: &mut Findings) {
         let level = |finding: &Finding| {
             let fits = |(word, _): &&(String, Level)| matches(word, finding);
             self.0.iter().rev().find(fits).map(|(_, level)| *level)

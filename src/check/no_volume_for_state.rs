@@ -42,7 +42,9 @@ fn check(Input { stack, files, .. }: &Input<'_>, findings: &mut Findings) {
                 store.name
             ))
             .at(store.name.span, "no `data`")
-            .help(format!("keep them in a volume: `volumes \"{name}_data\"` and `data \"{name}_data\"`")),
+            .help(format!(
+                "keep them in a volume: `volumes \"{name}_data\"` and `data \"{name}_data\"`"
+            )),
         );
     }
     for service in &stack.services {

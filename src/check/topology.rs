@@ -243,7 +243,7 @@ impl<'a> Topology<'a> {
                     networks: networks(stack, &prometheus.networks),
                     span: prometheus.span(),
                     service: None,
-                contained: true,
+                    contained: true,
                     name: part.name,
                 });
             }
@@ -254,12 +254,17 @@ impl<'a> Topology<'a> {
                 port,
                 protocol: None,
                 published: outside.map(|port| (part.bind.clone(), port)),
-                span: store.port.as_ref().filter(|said| outside == Some(said.value)).map_or(store.name.span, |said| said.span),
+                span: store
+                    .port
+                    .as_ref()
+                    .filter(|said| outside == Some(said.value))
+                    .map_or(store.name.span, |said| said.span),
             };
             let own = listen(part.port, part.publish.then_some(part.host_port));
-            let further = part.further_ports.iter().map(|port| {
-                listen(*port, part.further_published.contains(port).then_some(*port))
-            });
+            let further = part
+                .further_ports
+                .iter()
+                .map(|port| listen(*port, part.further_published.contains(port).then_some(*port)));
             self.hosts.push(Host {
                 what: format!("store `{}`", store.name),
                 listens: std::iter::once(own).chain(further).collect(),

@@ -40,7 +40,10 @@ pub(super) fn used(stack: &Stack) -> impl Iterator<Item = &Spanned<String>> {
         stack.pushgateway.as_ref().and_then(|part| part.data.as_ref()),
     ];
     let stores = stack.stores.iter().filter_map(|store| store.data.as_ref());
-    mounts.chain(stores).chain(data.into_iter().flatten()).filter(|name| !name.starts_with(['.', '/', '~']))
+    mounts
+        .chain(stores)
+        .chain(data.into_iter().flatten())
+        .filter(|name| !name.starts_with(['.', '/', '~']))
 }
 
 const EXPLAIN: &str = r##"Compose refuses a volume that is not declared at the top level, and a misspelt one would silently start

@@ -1,5 +1,6 @@
 //! `capacity`: what a stack will have to carry.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::process::ExitCode;
@@ -10,6 +11,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use super::printer::out;
+use super::query;
 use super::validate::{self, Source};
 use crate::check::capacity::{Basis, Capacity, Engine, JobCost, OWN, REFERENCE, USUAL_MACHINE};
 use crate::diag::Severity;
@@ -23,6 +25,9 @@ pub struct CapacityCommand {
     /// Form of the report.
     #[arg(long, value_name = "FORM", default_value = "text")]
     format: Format,
+    /// Compare with what a server has that runs: that of the running stack, or the one at this address.
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
+    measure: Option<String>,
     /// How many of the costliest metrics to show.
     #[arg(long, value_name = "NUMBER", default_value_t = 10)]
     top: usize,
@@ -48,10 +53,21 @@ impl CapacityCommand {
             bail!("the stack `{}` has no prometheus: nothing is scraped", loaded.stack.name());
         }
         let capacity = Capacity::of(&loaded.stack, &loaded.files);
+        let measured = match self.measure {
+            Some(url) => Some(super::small_runtime()?.block_on(measure(url))?),
+            None => None,
+        };
         let text = match self.format {
-            Format::Text => text(&capacity, self.top),
+            Format::Text => {
+                let mut text = text(&capacity, self.top);
+                if let Some(measured) = &measured {
+                    compared(&capacity, measured, &mut text);
+                }
+                text
+            }
             Format::Json => {
-                format!("{}\n", serde_json::to_string_pretty(&Answer::of(&capacity))?)
+                let answer = Answer::of(&capacity, measured.as_deref());
+                format!("{}\n", serde_json::to_string_pretty(&answer)?)
             }
         };
         out().write_all(text.as_bytes())?;
@@ -65,6 +81,8 @@ struct Answer<'a> {
     #[serde(flatten)]
     capacity: &'a Capacity,
     engines: Vec<Need>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    measured: Option<&'a [Measured]>,
 }
 
 /// What an engine needs for all of it.
@@ -80,7 +98,7 @@ struct Need {
 }
 
 impl<'a> Answer<'a> {
-    fn of(capacity: &'a Capacity) -> Self {
+    fn of(capacity: &'a Capacity, measured: Option<&'a [Measured]>) -> Self {
         let rate = capacity.samples_per_second;
         let need = |engine: Engine| Need {
             engine,
@@ -91,14 +109,79 @@ impl<'a> Answer<'a> {
                 .filter(|_| rate > 0.0)
                 .map(|size| size as f64 / (rate * engine.sample_bytes[0])),
         };
-        Self { capacity, engines: vec![need(REFERENCE), need(OWN)] }
+        Self { capacity, engines: vec![need(REFERENCE), need(OWN)], measured }
     }
+}
+
+/// What a running server has of a job.
+#[derive(Serialize)]
+struct Measured {
+    job: String,
+    targets: f64,
+    series: f64,
+}
+
+/// Asks a server for the targets of its jobs and the samples that their last scrapes kept.
+async fn measure(url: String) -> anyhow::Result<Vec<Measured>> {
+    let server = query::server(Some(url).filter(|url| !url.is_empty())).await;
+    let targets = query::instant(&server, "count by (job) (up)").await?;
+    // Each scrape makes five samples of its own.
+    let kept = "sum by (job) (scrape_samples_post_metric_relabeling + 5)";
+    let kept = query::instant(&server, kept).await?;
+    let job = |labels: &BTreeMap<String, String>| labels.get("job").cloned().unwrap_or_default();
+    let mut measured: Vec<Measured> = targets
+        .iter()
+        .map(|(labels, targets)| {
+            let job = job(labels);
+            let same =
+                |(other, _): &&(BTreeMap<String, String>, f64)| other.get("job") == Some(&job);
+            let series = kept.iter().find(same).map_or(0.0, |(_, series)| *series);
+            Measured { job, targets: *targets, series }
+        })
+        .collect();
+    measured.sort_by(|a, b| b.series.total_cmp(&a.series).then_with(|| a.job.cmp(&b.job)));
+    Ok(measured)
+}
+
+fn compared(capacity: &Capacity, measured: &[Measured], text: &mut String) {
+    let mut table = table(["MEASURED", "TARGETS", "SERIES", "ESTIMATED", "RATIO"]);
+    for Measured { job, targets, series } in measured {
+        let estimated = capacity.jobs.iter().find(|known| known.job == *job);
+        let estimated = estimated.map(|known| known.series);
+        table.add_row([
+            job.clone(),
+            number(*targets),
+            number(*series),
+            estimated.map_or_else(|| "-".to_owned(), number),
+            estimated
+                .filter(|_| *series > 0.0)
+                .map_or_else(|| "-".to_owned(), |estimated| format!("{:.2}", estimated / series)),
+        ]);
+    }
+    for job in &capacity.jobs {
+        if measured.iter().all(|known| known.job != job.job) {
+            let row = [job.job.clone(), "-".into(), "-".into(), number(job.series), "-".into()];
+            table.add_row(row);
+        }
+    }
+    text.push('\n');
+    push(text, &table);
 }
 
 fn text(capacity: &Capacity, top: usize) -> String {
     let mut text = String::new();
     let kept = capacity.retention_ms;
-    let mut jobs = table(["JOB", "TARGETS", "SERIES EACH", "SERIES", "EVERY", "SAMPLES/S", "DISK", "MEMORY", ""]);
+    let mut jobs = table([
+        "JOB",
+        "TARGETS",
+        "SERIES EACH",
+        "SERIES",
+        "EVERY",
+        "SAMPLES/S",
+        "DISK",
+        "MEMORY",
+        "",
+    ]);
     for job in &capacity.jobs {
         let targets =
             if job.targets_known { job.targets.to_string() } else { format!("{}?", job.targets) };
@@ -109,7 +192,10 @@ fn text(capacity: &Capacity, top: usize) -> String {
             number(job.series),
             every(job.interval_ms),
             rate(job.samples_per_second),
-            kept.map_or_else(|| "-".to_owned(), |kept| bytes(REFERENCE.disk(job.samples_per_second, kept))),
+            kept.map_or_else(
+                || "-".to_owned(),
+                |kept| bytes(REFERENCE.disk(job.samples_per_second, kept)),
+            ),
             bytes(REFERENCE.memory(job.series)),
             job.basis.word().to_owned(),
         ]);
@@ -122,7 +208,10 @@ fn text(capacity: &Capacity, top: usize) -> String {
             number(group.series),
             every(group.interval_ms),
             rate(group.samples_per_second),
-            kept.map_or_else(|| "-".to_owned(), |kept| bytes(REFERENCE.disk(group.samples_per_second, kept))),
+            kept.map_or_else(
+                || "-".to_owned(),
+                |kept| bytes(REFERENCE.disk(group.samples_per_second, kept)),
+            ),
             bytes(REFERENCE.memory(group.series)),
             Basis::Guess.word().to_owned(),
         ]);
@@ -135,6 +224,17 @@ fn text(capacity: &Capacity, top: usize) -> String {
         number(capacity.series),
         rate(capacity.samples_per_second)
     );
+    if capacity.shards > 1 {
+        let part = |whole: f64| whole / capacity.shards as f64;
+        let _ = writeln!(
+            text,
+            "each of {} shards: about {} series, {} samples/s, {} of memory",
+            capacity.shards,
+            number(part(capacity.series)),
+            rate(part(capacity.samples_per_second)),
+            bytes(REFERENCE.memory(part(capacity.series)))
+        );
+    }
     totals(capacity, &mut text);
     notes(capacity, &mut text);
     text
@@ -172,7 +272,8 @@ fn costliest(capacity: &Capacity, top: usize, text: &mut String) {
 
 fn totals(capacity: &Capacity, text: &mut String) {
     let samples = capacity.samples_per_second;
-    let mut table = table(["ENGINE", "DISK", "FROM", "TO", "MEMORY", "BYTES/SAMPLE", "BYTES/SERIES"]);
+    let mut table =
+        table(["ENGINE", "DISK", "FROM", "TO", "MEMORY", "BYTES/SAMPLE", "BYTES/SERIES"]);
     for engine in [REFERENCE, OWN] {
         let [usual, least, most] = engine.sample_bytes;
         let disk = |sample: f64| match capacity.retention_ms {

@@ -16,6 +16,7 @@ mod render;
 mod routes;
 mod run;
 mod schema;
+mod several;
 mod telemetry;
 mod test;
 mod up;

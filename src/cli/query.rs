@@ -72,10 +72,7 @@ impl Query {
     /// Exit code 1 if the server refuses the expression.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let (path, form) = self.request();
-        let base = match self.url {
-            Some(url) => url,
-            None => control::server_url().await.unwrap_or_else(|| USUAL_URL.to_owned()),
-        };
+        let base = server(self.url).await;
         let url = format!("{}{path}", base.trim_end_matches('/'));
         let body = post(&url, form).await.with_context(|| format!("asking {url}"))?;
         let answer: Answer = serde_json::from_slice(&body)
@@ -125,6 +122,37 @@ impl Query {
         form.append_pair("step", &step.to_string());
         ("/api/v1/query_range", form.finish())
     }
+}
+
+/// The server that a command asks: the one that was said, that of the running stack, or the usual one.
+pub(super) async fn server(said: Option<String>) -> String {
+    match said {
+        Some(url) => url,
+        None => control::server_url().await.unwrap_or_else(|| USUAL_URL.to_owned()),
+    }
+}
+
+/// Labels and value of each series that an expression gives now.
+pub(super) async fn instant(
+    server: &str,
+    expr: &str,
+) -> anyhow::Result<Vec<(BTreeMap<String, String>, f64)>> {
+    let url = format!("{}/api/v1/query", server.trim_end_matches('/'));
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.append_pair("query", expr);
+    let body = post(&url, form.finish()).await.with_context(|| format!("asking {url}"))?;
+    let answer: Answer = serde_json::from_slice(&body)
+        .with_context(|| format!("{url} gave no answer of the Prometheus API"))?;
+    if answer.status != "success" {
+        bail!("{url}: {}", answer.error);
+    }
+    let data = answer.data.with_context(|| format!("{url} sent no data"))?;
+    let series: Vec<Series> = serde_json::from_value(data.result)?;
+    let value = |series: Series| {
+        let value = series.value.and_then(|(_, value)| value.parse().ok()).unwrap_or(f64::NAN);
+        (series.metric, value)
+    };
+    Ok(series.into_iter().map(value).collect())
 }
 
 async fn post(url: &str, form: String) -> anyhow::Result<Bytes> {

@@ -13,6 +13,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use super::edit;
 use super::fix::{self, Fixed};
 use super::printer::{self, out};
+use super::several;
 use crate::check::{self, Levels};
 use crate::diag::{self, Code, Finding, Report, Severity, Span, report};
 use crate::manifest::{self, Loaded};
@@ -94,6 +95,9 @@ impl Source {
 pub struct Validate {
     #[command(flatten)]
     source: Source,
+    /// Further manifests of the same federation: each is checked, and all are compared.
+    #[arg(value_name = "MANIFEST", conflicts_with = "fix")]
+    further: Vec<PathBuf>,
     /// Form of the report.
     #[arg(long, value_name = "FORM", default_value = "full", value_parser = forms())]
     format: String,
@@ -139,8 +143,10 @@ impl Validate {
                 printer::note(&format!("mended {mended} finding{plural}"));
             }
             loaded
-        } else {
+        } else if self.further.is_empty() {
             self.source.load()?
+        } else {
+            several::load(&self.source, &self.further)?
         };
         let Loaded { files, findings, .. } = &loaded;
         let rules: Vec<Code> = check::rules().collect();
@@ -157,7 +163,7 @@ impl Validate {
             None => out().write_all(text.as_bytes())?,
         }
         if form.name == "full" || self.output.is_some() {
-            printer::note(&summary(&loaded));
+            printer::note(&summary(&loaded, self.further.len()));
         }
         Ok(exit_code(&loaded))
     }
@@ -178,7 +184,7 @@ pub fn show(loaded: &Loaded) {
     }
 }
 
-fn summary(loaded: &Loaded) -> String {
+fn summary(loaded: &Loaded, further: usize) -> String {
     let count = |severity| loaded.findings.count(severity);
     let parts: Vec<String> = [
         (count(Severity::Error), "error"),
@@ -190,6 +196,7 @@ fn summary(loaded: &Loaded) -> String {
     .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
     .collect();
     match &parts[..] {
+        [] if further > 0 => format!("{} stacks are well: no findings", further + 1),
         [] => format!("stack `{}` is well: no findings", loaded.stack.name()),
         parts => parts.join(", "),
     }

@@ -55,6 +55,18 @@ impl Files {
         FileId(self.files.len() as u32 - 1)
     }
 
+    /// Adds the files of another manifest behind these; gives how many stand before them.
+    pub fn append(&mut self, others: Files) -> u32 {
+        let before = self.files.len() as u32;
+        self.files.extend(others.files);
+        let named = others
+            .named
+            .into_iter()
+            .map(|(place, file)| (place.behind(before), file.map(|file| FileId(file.0 + before))));
+        self.named.extend(named);
+        before
+    }
+
     /// Remembers which file the value at a place names, or why it cannot be read.
     pub fn name_at(&mut self, place: Span, file: Result<FileId, String>) {
         self.named.insert(place, file);

@@ -125,6 +125,15 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Moves all places to where so many files stand before those that it knows.
+    pub fn shift(&mut self, files: u32) {
+        let labels = self.label.iter_mut().chain(&mut self.labels);
+        labels.for_each(|label| label.span = label.span.behind(files));
+        for edit in self.fix.iter_mut().flat_map(|fix| &mut fix.replacements) {
+            edit.span = edit.span.behind(files);
+        }
+    }
+
     /// Sets the place that the finding is about.
     pub fn at(mut self, span: Span, text: impl Into<String>) -> Self {
         self.label = Some(Label { span, text: text.into() });

@@ -20,6 +20,12 @@ pub struct Span {
 }
 
 impl Span {
+    /// The same place where so many files stand before the first.
+    #[must_use]
+    pub fn behind(self, files: u32) -> Self {
+        Self { file: FileId(self.file.0 + files), ..self }
+    }
+
     /// The span of `range` in `file`; offsets beyond 4 GiB are cut off (files are refused long before).
     pub fn new(file: FileId, range: Range<usize>) -> Self {
         let start = u32::try_from(range.start).unwrap_or(u32::MAX);

@@ -11,8 +11,8 @@ use crate::manifest::{Condition, Healthcheck, Logging, Protocol, Resources, Serv
 use crate::wire::compose as wire;
 
 use super::parts::{
-    Access, EnvValue, HostPath, MountPoint, Part, PartKind, derived_volumes, env_value, granted, host_path,
-    mount_source, origin_order, parts,
+    Access, EnvValue, HostPath, MountPoint, Part, PartKind, derived_volumes, env_value, granted,
+    host_path, mount_source, origin_order, parts,
 };
 use super::secrets::{Origin, SecretRef};
 use super::template::shell_word;
@@ -369,7 +369,9 @@ pub(super) fn settings_of<'a>(
         PartKind::Alertmanager => own!(stack.alertmanager.as_ref()),
         PartKind::Grafana => own!(stack.grafana.as_ref()),
         PartKind::Pushgateway => own!(stack.pushgateway.as_ref()),
-        PartKind::Custom if part.store.is_some() => own!(part.store.map(|index| &stack.stores[index])),
+        PartKind::Custom if part.store.is_some() => {
+            own!(part.store.map(|index| &stack.stores[index]))
+        }
         PartKind::NodeExporter | PartKind::MysqldExporter | PartKind::Custom => {
             own!(part.exporter.map(|index| &stack.exporters[index]))
         }

@@ -83,9 +83,10 @@ fn of_part(part: &Part) -> Vec<Endpoint> {
         external: false,
     };
     let own = endpoint(part.port, part.publish.then_some(part.host_port));
-    let further = part.further_ports.iter().map(|port| {
-        endpoint(*port, part.further_published.contains(port).then_some(*port))
-    });
+    let further = part
+        .further_ports
+        .iter()
+        .map(|port| endpoint(*port, part.further_published.contains(port).then_some(*port)));
     std::iter::once(own).chain(further).collect()
 }
 

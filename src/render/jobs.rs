@@ -11,11 +11,11 @@ use crate::wire::prometheus as wire;
 
 use super::endpoints::{address, speaks_http};
 use super::parts::{PartKind, parts};
-use super::{shards, stores};
 use super::prometheus::{
     basic_auth, bearer, client_tls, duration, file_sd_folder, label_map, relabel, split_pattern,
     trust_own,
 };
+use super::{shards, stores};
 
 /// All scrape jobs of the stack in their order: Prometheus itself, exporters, services, push
 /// gateway, Alertmanager, Grafana, jobs of one's own, federation.
@@ -99,8 +99,7 @@ fn derived(stack: &Stack, prometheus: &Prometheus) -> Vec<wire::ScrapeConfig> {
         jobs.push(job);
     }
     for (index, store) in stack.stores.iter().enumerate() {
-        let own: Vec<_> =
-            others.iter().copied().filter(|part| part.store == Some(index)).collect();
+        let own: Vec<_> = others.iter().copied().filter(|part| part.store == Some(index)).collect();
         if !own.is_empty() {
             jobs.push(stores::job(store, &own));
         }

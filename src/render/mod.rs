@@ -63,7 +63,9 @@ pub use grafana::{Source as DatasourceSource, sources as datasources};
 pub use index::{Entry as IndexEntry, Index};
 pub use jobs::{interval_of, jobs};
 pub use output::{Beside, Output, Sources};
-pub use parts::{Access, EnvValue, HostPath, MountPoint, Part, PartKind, WebConfig, argv, derived_volumes, parts};
+pub use parts::{
+    Access, EnvValue, HostPath, MountPoint, Part, PartKind, WebConfig, argv, derived_volumes, parts,
+};
 pub use prometheus::config as prometheus_config;
 pub use secrets::{Origin, SecretRef};
 pub use target::{Remark, TARGETS, review, target_of};

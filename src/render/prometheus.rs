@@ -11,9 +11,9 @@ use super::parts::{
     route_prefix, tls_path,
 };
 use super::secrets::{SecretRef, slug};
+use super::stores::{self, write_url};
 use super::versions::{PROTOBUF_MESSAGE, Product, ROUND_ROBIN_DNS, SAMPLE_AGE_LIMIT};
 use super::web::web_config;
-use super::stores::{self, write_url};
 use super::{Output, Plan, RenderError, Renderer, alerts, header, jobs, to_yaml};
 
 pub(super) const RENDERER: Renderer = Renderer { name: "prometheus.yml", render };
@@ -38,10 +38,8 @@ pub(super) fn server(stack: &Stack, name: &str, folder: &str, volume_end: &str) 
         networks: &prometheus.networks,
     };
     let mut part = new(stack, PartKind::Prometheus, name, PROMETHEUS_PORT, &common);
-    part.mounts.push(MountPoint::read_only(
-        format!("/etc/{name}"),
-        HostPath::Output(folder.to_owned()),
-    ));
+    part.mounts
+        .push(MountPoint::read_only(format!("/etc/{name}"), HostPath::Output(folder.to_owned())));
     if let Some(volume) = &prometheus.data {
         part.mounts.push(MountPoint {
             inside: "/prometheus".to_owned(),

@@ -153,7 +153,8 @@ fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
 
 /// Adds the targets of further servers to the job of the first.
 pub(super) fn add_target(jobs: &mut [wire::ScrapeConfig], part: &Part) -> bool {
-    let same = jobs.iter_mut().find(|job| part.kind == PartKind::Prometheus && job.job_name == NAME);
+    let same =
+        jobs.iter_mut().find(|job| part.kind == PartKind::Prometheus && job.job_name == NAME);
     let Some(job) = same else { return false };
     let target = format!("{}:{}", part.name, part.port);
     job.static_configs.iter_mut().take(1).for_each(|group| group.targets.push(target.clone()));
@@ -229,7 +230,8 @@ mod tests {
             relabel action="labeldrop" regex="job"
         }"#;
         let plain = stack(&format!("prometheus {{ {text} }}"));
-        let whole = crate::render::jobs(&plain).into_iter().find(|job| job.job_name == "b").unwrap();
+        let whole =
+            crate::render::jobs(&plain).into_iter().find(|job| job.job_name == "b").unwrap();
         let sharded = stack(&format!("prometheus {{ shards 3; {text} }}"));
         let visible = |labels: Labels| -> Vec<(String, String)> {
             let own = |(name, _): &(&str, &str)| !name.starts_with("__tmp");

@@ -26,6 +26,7 @@ mod routes;
 mod rules;
 mod ruletest;
 mod run;
+mod scale;
 mod scrape;
 mod scrape_oracle;
 mod sessions;
@@ -59,6 +60,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("reports", reports::TESTS),
     ("routes", routes::TESTS),
     ("run", run::TESTS),
+    ("scale", scale::TESTS),
     ("scrape", scrape::TESTS),
     ("scrape_oracle", scrape_oracle::TESTS),
     ("sessions", sessions::TESTS),

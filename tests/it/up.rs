@@ -24,6 +24,7 @@ pub const TESTS: &[Test] = &[
     ("sigkill_leaves_no_child_behind", Needs::Nothing, sigkill_and_children),
     ("a_detached_start_with_a_failed_part_says_so", Needs::Nothing, detached_failed_part),
     ("a_reload_that_cannot_be_carried_out_changes_nothing", Needs::Nothing, refused_reload),
+    ("shards_run_as_one_server", Needs::Nothing, shards_as_one),
     ("services_show_where_they_answer", Needs::Nothing, addresses),
     ("mysql_is_watched_through_the_native_store", Needs::Program("mariadbd"), mysql),
 ];
@@ -437,6 +438,34 @@ fn only_with_offset() {
     let targets = get(prometheus, "/api/v1/targets").expect("an answer");
     assert!(targets.contains("leaves it out"), "{targets}");
     assert!(row(&stack, "node-exporter").is_none());
+}
+
+fn shards_as_one() {
+    let (prometheus, node) = ports();
+    let more = "rules \"r\" interval=\"1s\" evaluate=\"shards\" { record \"instance:up\" { expr \"up * 1\" } }";
+    let manifest = small(prometheus, node, more)
+        .replace("scrape_interval \"1s\"", "shards 3; scrape_interval \"1s\"");
+    let mut stack = Stack::new(&manifest);
+    stack.start(&[]);
+    stack.wait("the one server has both targets, and what shards would record", || {
+        let recorded = query(prometheus, "instance:up == 1")?;
+        (recorded.len() == 2).then_some(())
+    });
+    let (code, out, err) =
+        stack.run(&["capacity", "--measure", &format!("http://127.0.0.1:{prometheus}")]);
+    assert_eq!(code, Some(0), "{err}");
+    let row: Vec<&str> = out
+        .lines()
+        .skip_while(|line| !line.starts_with("MEASURED"))
+        .find(|line| line.starts_with("node "))
+        .expect("the job `node`")
+        .split_whitespace()
+        .collect();
+    // One target, with hundreds of series; how many were expected stands beside them.
+    assert_eq!(row[1], "1", "{out}");
+    assert!(row[2].parse::<f64>().is_ok_and(|series| series > 100.0), "{out}");
+    assert!(stack.log().contains("shards are for containers"), "{}", stack.log());
+    assert!(self::row(&stack, "prometheus-0").is_none());
 }
 
 fn mysql() {

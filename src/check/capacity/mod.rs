@@ -190,9 +190,8 @@ impl Capacity {
         groups.sort_by(|a, b| b.samples_per_second.total_cmp(&a.samples_per_second));
         let of_jobs = jobs.iter().map(|job| (job.series, job.samples_per_second));
         let of_groups = groups.iter().map(|group| (group.series, group.samples_per_second));
-        let (series, samples_per_second) = of_jobs
-            .chain(of_groups)
-            .fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        let (series, samples_per_second) =
+            of_jobs.chain(of_groups).fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         let retention = prometheus.and_then(|prometheus| prometheus.retention.as_ref());
         let time = retention.and_then(|retention| retention.time.as_ref()).map(|time| time.ms);
         let size = retention.and_then(|retention| retention.size.as_ref()).map(|size| size.bytes);
@@ -321,8 +320,13 @@ fn groups(stack: &Stack, known: &Known<'_>, jobs: &[JobCost]) -> Vec<GroupCost> 
         let interval_ms = interval
             .and_then(|interval| i64::try_from(interval.as_millis()).ok())
             .unwrap_or(common);
-        let mut cost =
-            GroupCost { group: group.name, rules: 0, series: 0.0, interval_ms, samples_per_second: 0.0 };
+        let mut cost = GroupCost {
+            group: group.name,
+            rules: 0,
+            series: 0.0,
+            interval_ms,
+            samples_per_second: 0.0,
+        };
         for rule in group.rules {
             let Some(record) = rule.record else { continue };
             let Ok(tree) = crate::promql::parse(&rule.expr) else { continue };

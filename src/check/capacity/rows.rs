@@ -8,7 +8,9 @@ use crate::catalogue::{figures, known_values};
 use crate::check::known::{Known, Role, Series};
 use crate::model::{METRIC_NAME, MatchOp, Matcher};
 use crate::promql::Expr;
-use crate::promql::ast::{Aggregate, AggregateOp, Binary, BinaryOp, Call, Cardinality, VectorSelector};
+use crate::promql::ast::{
+    Aggregate, AggregateOp, Binary, BinaryOp, Call, Cardinality, VectorSelector,
+};
 
 /// Series that are read and of which nothing is known.
 const UNKNOWN: f64 = 10.0;
@@ -158,9 +160,8 @@ impl<'k> Rows<'k> {
     }
 
     fn called(&self, call: &Call) -> f64 {
-        let vectors = call.args.iter().filter(|arg| {
-            !matches!(arg, Expr::Number(_) | Expr::String(_))
-        });
+        let vectors =
+            call.args.iter().filter(|arg| !matches!(arg, Expr::Number(_) | Expr::String(_)));
         let rows = vectors.map(|arg| self.of(arg)).fold(1.0, f64::max);
         match call.function.name {
             "absent" | "absent_over_time" | "scalar" | "vector" | "time" => 1.0,

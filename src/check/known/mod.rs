@@ -22,8 +22,8 @@ pub use job::{Job, Values};
 pub use page::{Count, Exposed, Nature, Page, Role};
 
 use super::expressions::{Expression, Site};
-use crate::catalogue::{figures, known_values};
 use crate::catalogue::parts;
+use crate::catalogue::{figures, known_values};
 use crate::diag::Span;
 use crate::manifest::Stack;
 use crate::model::{METRIC_NAME, MatchOp, Matcher, MetricType, parse_duration};

@@ -332,7 +332,16 @@ pub(super) fn composed<'a>(
 ) {
     let mut push = |name: Cow<'a, str>, role, more: Option<&'static str>| {
         let labels = labels.iter().cloned().chain(more.map(Cow::Borrowed)).collect();
-        into.push(Exposed { name, kind, role, labels, family: false, place, collector, series: None });
+        into.push(Exposed {
+            name,
+            kind,
+            role,
+            labels,
+            family: false,
+            place,
+            collector,
+            series: None,
+        });
     };
     let suffixed = |suffix: &str| Cow::Owned(format!("{name}{suffix}"));
     match kind {

@@ -29,8 +29,7 @@ pub(super) fn parts(stack: &Stack, store: &Store) -> Vec<Part> {
     part.bare = true;
     // It has to own a volume that was just made.
     part.user = Some("0:0".to_owned());
-    part.mounts
-        .push(MountPoint::read_only("/etc/mimir/mimir.yaml", HostPath::Output(file(store))));
+    part.mounts.push(MountPoint::read_only("/etc/mimir/mimir.yaml", HostPath::Output(file(store))));
     keep(&mut part, store, "/data", "");
     if let Some(s3) = &store.s3 {
         keys(&mut part, stack, s3);

@@ -46,7 +46,8 @@ fn cluster(stack: &Stack, store: &Store) -> Vec<Part> {
         ];
         argv.extend(retention(store).map(|time| format!("-retentionPeriod={time}")));
         let (image, port) = (image("vmstorage"), STORAGE);
-        let mut part = program(stack, store, Program { suffix, image, port, ready: "/health", argv });
+        let mut part =
+            program(stack, store, Program { suffix, image, port, ready: "/health", argv });
         part.further_ports = vec![FROM_INSERT, FROM_SELECT];
         // The first keeps the name, so that a volume that is declared is also used.
         let volume = if number == 0 { String::new() } else { number.to_string() };
@@ -68,7 +69,8 @@ fn cluster(stack: &Stack, store: &Store) -> Vec<Part> {
     }
     for (suffix, port, argv) in [("vminsert", INSERT, insert), ("vmselect", SELECT, select)] {
         let image = image(suffix);
-        let mut part = program(stack, store, Program { suffix, image, port, ready: "/health", argv });
+        let mut part =
+            program(stack, store, Program { suffix, image, port, ready: "/health", argv });
         part.after = nodes.iter().map(|node| host(store, node)).collect();
         match suffix {
             "vmselect" => publish(&mut part, store),
