@@ -11,6 +11,7 @@ pub mod dashboards;
 pub mod diag;
 pub mod exporters;
 pub mod import;
+pub mod lsp;
 pub mod manifest;
 pub mod model;
 pub mod notify;

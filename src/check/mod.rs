@@ -6,6 +6,7 @@ mod alert_reaches_no_one;
 mod alertmanager_missing;
 mod allowances;
 mod always_true;
+pub mod ask;
 mod boards;
 mod bounds;
 mod collector_disabled_but_used;
@@ -32,6 +33,7 @@ mod feature_flag_needed;
 mod federate_everything;
 mod federation_label_clash;
 mod file_bind_mount;
+mod fix;
 mod fixed_rate_window;
 mod floating_tag;
 mod generated_file_edited;
@@ -149,12 +151,15 @@ mod values;
 mod vector_matching_mismatch;
 mod version_capability;
 mod version_removed_function;
+mod whole;
 mod wrong_database;
 mod wrong_moment;
 
 pub use generated_file_edited::CODE as GENERATED_FILE_EDITED;
+pub use fix::{Fixed, fix};
 pub use levels::{Levels, UnknownRule};
 pub use unused_allowance::{UNUSED, idle_places};
+pub use whole::{Read, load};
 
 use std::path::Path;
 

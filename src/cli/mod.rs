@@ -3,10 +3,10 @@
 mod control;
 mod edit;
 mod explain;
-mod fix;
 mod fmt;
 mod hash_password;
 mod import;
+mod lsp;
 mod printer;
 mod query;
 mod render;
@@ -102,6 +102,8 @@ enum Command {
     Schema,
     /// Hash a password for the `web` users of a part.
     HashPassword(hash_password::HashPassword),
+    /// Speak the language server protocol on stdin and stdout, for editors.
+    Lsp(lsp::Lsp),
     /// Print shell completions.
     Completions {
         /// Which shell.
@@ -192,6 +194,7 @@ fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
         Command::Explain(explain) => explain.run(),
         Command::Schema => schema::run(),
         Command::HashPassword(hash) => hash.run(),
+        Command::Lsp(lsp) => lsp.run(),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "stackctl", &mut text);

@@ -57,6 +57,7 @@ pub use grafana::{Source as DatasourceSource, sources as datasources};
 pub use index::{Entry as IndexEntry, Index};
 pub use jobs::{interval_of, jobs};
 pub use output::{Beside, Output, Sources};
+pub use panels::library;
 pub use parts::{Access, EnvValue, HostPath, MountPoint, Part, PartKind, WebConfig, argv, parts};
 pub use prometheus::config as prometheus_config;
 pub use secrets::{Origin, SecretRef};

@@ -9,6 +9,7 @@ mod exposition;
 mod guard;
 mod import;
 mod known;
+mod lsp;
 mod mariadb;
 mod mend;
 mod mysql;
@@ -39,6 +40,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("bad_input", bad_input::TESTS),
     ("guard", guard::TESTS),
     ("import", import::TESTS),
+    ("lsp", lsp::TESTS),
     ("mend", mend::TESTS),
     ("mysql", mysql::TESTS),
     ("mysql_wire", mysql_wire::TESTS),
