@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::boards::Boards;
-use super::known::{Known, Series, Values};
+use super::known::{Known, Role, Series, Values};
 use super::{expressions, read};
 use crate::catalogue::{Metric, parts};
 use crate::diag::{Files, Span};
@@ -48,6 +48,16 @@ impl<'a> Knowledge<'a> {
     /// Names of all series, open families aside.
     pub fn metrics(&self) -> impl Iterator<Item = &str> {
         self.known.all_names()
+    }
+
+    /// Whether a series belongs to the stack itself rather than to an exporter or a part: somebody wrote
+    /// it down here, or every job has it.
+    pub fn is_own(&self, name: &str) -> bool {
+        self.known.named(name).named.iter().any(|series| match series {
+            Series::Scraped(_, metric) => metric.place.is_some() || metric.role == Role::Synthetic,
+            Series::Recorded(_) => true,
+            Series::Alerts(..) => false,
+        })
     }
 
     /// Names of all scrape jobs, in their order.
@@ -143,13 +153,8 @@ impl<'a> Knowledge<'a> {
 
 /// The catalogue's metric of this name: exactly, as a series of a histogram, or as one of a family.
 fn catalogued(name: &str) -> Option<&'static Metric> {
-    let parts = [
-        parts::PROMETHEUS,
-        parts::ALERTMANAGER,
-        parts::PUSHGATEWAY,
-        parts::GRAFANA,
-        parts::CADDY,
-    ];
+    let parts =
+        [parts::PROMETHEUS, parts::ALERTMANAGER, parts::PUSHGATEWAY, parts::GRAFANA, parts::CADDY];
     let all = || {
         let parts = parts.iter().flat_map(|part| part.metrics);
         let exporters = node::declared_metrics().chain(mysql::declared_metrics());
@@ -199,6 +204,9 @@ mod tests {
             assert_eq!(known.describe("node_cpu"), None);
             let idle = known.values(Some("node_cpu_seconds_total"), "mode");
             assert!(idle.contains("idle"));
+            let own: Vec<bool> =
+                ["a:b", "shop_seconds_sum", "up", "node_load1"].map(|m| known.is_own(m)).into();
+            assert_eq!(own, [true, true, true, false]);
             assert!(known.values(None, "job").contains("shop"));
         });
     }

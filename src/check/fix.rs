@@ -28,10 +28,7 @@ type Texts = HashMap<PathBuf, String>;
 /// Applies the edits in memory; nothing is written. The number of errors never grows: a round that
 /// makes new ones is taken back, and its edits are tried one by one. `load` reads and checks the
 /// manifest, with files read by what it is given; `read` gives the files as they are now.
-pub fn fix<E>(
-    load: &dyn Fn(&Read<'_>) -> Result<Loaded, E>,
-    read: &Read<'_>,
-) -> Result<Fixed, E> {
+pub fn fix<E>(load: &dyn Fn(&Read<'_>) -> Result<Loaded, E>, read: &Read<'_>) -> Result<Fixed, E> {
     let load = |texts: &Texts| {
         load(&|path| match texts.get(&tidied(path)) {
             Some(text) => Ok(text.clone().into_bytes()),

@@ -155,8 +155,8 @@ mod whole;
 mod wrong_database;
 mod wrong_moment;
 
-pub use generated_file_edited::CODE as GENERATED_FILE_EDITED;
 pub use fix::{Fixed, fix};
+pub use generated_file_edited::CODE as GENERATED_FILE_EDITED;
 pub use levels::{Levels, UnknownRule};
 pub use unused_allowance::{UNUSED, idle_places};
 pub use whole::{Read, load};

@@ -78,7 +78,8 @@ impl Validate {
     /// Exit code 1 if a finding is an error.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let loaded = if self.fix {
-            let Fixed { loaded, changes, mended, refused } = check::fix(&|read| self.source.load_with(read), &manifest::read_file)?;
+            let Fixed { loaded, changes, mended, refused } =
+                check::fix(&|read| self.source.load_with(read), &manifest::read_file)?;
             for line in &refused {
                 printer::note(line);
             }

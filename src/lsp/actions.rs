@@ -166,8 +166,7 @@ fn workspace_edit(
     }
     let edits = changes.into_iter().filter_map(|(path, edits)| {
         let version = documents.get(&path).map(|document| document.version);
-        let text_document =
-            OptionalVersionedTextDocumentIdentifier { uri: uri(&path)?, version };
+        let text_document = OptionalVersionedTextDocumentIdentifier { uri: uri(&path)?, version };
         let edits = edits.into_iter().map(OneOf::Left).collect();
         Some(TextDocumentEdit { text_document, edits })
     });
@@ -177,5 +176,7 @@ fn workspace_edit(
 
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
+    letters
+        .next()
+        .map_or(String::new(), |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
 }

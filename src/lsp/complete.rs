@@ -27,8 +27,8 @@ use crate::manifest::cursor::{self, Cursor, Slot, Style};
 use crate::manifest::scalar::Type;
 use crate::manifest::shape::{Field, Kind as Takes, Naming, Role, Shape};
 use crate::manifest::{Format, outline};
-use crate::promql::ast::AggregateOp;
 use crate::promql::FUNCTIONS;
+use crate::promql::ast::AggregateOp;
 
 /// More than this many are not sent at once; the client asks again when more is written.
 const MOST: usize = 500;
@@ -36,7 +36,8 @@ const MOST: usize = 500;
 /// What can be written at a place.
 pub fn complete(view: &View, offset: usize, client: Client) -> CompletionList {
     let cursor = cursor::at(&view.text, offset, view.format);
-    let mut offers = Offers { view, client, cursor: &cursor, offset, items: Vec::new(), cut: false };
+    let mut offers =
+        Offers { view, client, cursor: &cursor, offset, items: Vec::new(), cut: false };
     match cursor.slot {
         Slot::Key(shape) => {
             offers.keys(shape);
@@ -165,9 +166,8 @@ impl Offers<'_> {
         for key in shape.keys().chain(top.iter().copied()) {
             let field = shape.field(key);
             // In KDL an argument has no name.
-            let argument = field.is_some_and(|field| {
-                matches!(field.role, Role::Argument | Role::Arguments)
-            });
+            let argument =
+                field.is_some_and(|field| matches!(field.role, Role::Argument | Role::Arguments));
             if kdl && argument {
                 continue;
             }
@@ -369,7 +369,8 @@ impl Offers<'_> {
             ("Alert", "severity") | ("Slo", "page_severity" | "ticket_severity") => {
                 let used = stack.alerts().filter_map(|alert| alert.severity.as_ref());
                 let used: BTreeSet<String> = used.map(|severity| severity.value.clone()).collect();
-                for severity in used.iter().map(String::as_str).chain(["critical", "warning", "info"])
+                for severity in
+                    used.iter().map(String::as_str).chain(["critical", "warning", "info"])
                 {
                     self.value(severity, word, None);
                 }
@@ -482,8 +483,9 @@ impl Offers<'_> {
         let lower = begun.to_ascii_lowercase();
         let fits = |name: &str| name.to_ascii_lowercase().contains(&lower);
         let mut metrics: Vec<&str> = known.metrics().filter(|name| fits(name)).collect();
-        metrics.sort_unstable_by_key(|name| (!name.starts_with(begun), *name));
+        metrics.sort_unstable();
         metrics.dedup();
+        metrics.sort_by_cached_key(|name| (!name.starts_with(begun), !known.is_own(name)));
         self.cut |= metrics.len() > MOST;
         let words = |offers: &mut Self| {
             let functions = FUNCTIONS.iter().map(|function| (function.name, true));
@@ -517,13 +519,8 @@ impl Offers<'_> {
             let kind = found.as_ref().map_or("", |found| found.kind);
             let detail = (!kind.is_empty()).then(|| kind.to_owned());
             let text = describe::metric(known, name);
-            let item = self.add(
-                name,
-                CompletionItemKind::VARIABLE,
-                range.clone(),
-                name.to_owned(),
-                text,
-            );
+            let item =
+                self.add(name, CompletionItemKind::VARIABLE, range.clone(), name.to_owned(), text);
             item.detail = detail;
         }
         if !selector && begun.is_empty() {
@@ -543,7 +540,8 @@ impl Offers<'_> {
         // In a regular expression the part behind the last bar is what is being written.
         let begun = begun.rsplit('|').next().unwrap_or_default();
         let rest = &text[self.offset..];
-        let end = rest.find(['"', '\\', '\'', '|', '\n', '}']).map_or(text.len(), |at| self.offset + at);
+        let end =
+            rest.find(['"', '\\', '\'', '|', '\n', '}']).map_or(text.len(), |at| self.offset + at);
         let range = self.offset.saturating_sub(begun.len())..end;
         if text.get(range.clone()).is_none() {
             return;

@@ -45,8 +45,7 @@ impl<'f> Places<'f> {
     /// A span as positions.
     pub fn range(&mut self, span: Span) -> Range {
         let text = self.files.get(span.file).map_or("", |file| file.text.as_str());
-        let lines =
-            self.lines.entry(span.file).or_insert_with(|| Lines::new(text, self.encoding));
+        let lines = self.lines.entry(span.file).or_insert_with(|| Lines::new(text, self.encoding));
         lines.range(span.range())
     }
 
@@ -143,11 +142,8 @@ impl Published {
             }
             let uri = document.map(|document| document.uri.clone()).or_else(|| uri_of(&path));
             if let Some(uri) = uri {
-                let params = PublishDiagnosticsParams {
-                    uri,
-                    diagnostics: diagnostics.clone(),
-                    version,
-                };
+                let params =
+                    PublishDiagnosticsParams { uri, diagnostics: diagnostics.clone(), version };
                 news.push(params);
             }
             if diagnostics.is_empty() && document.is_none() {

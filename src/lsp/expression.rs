@@ -187,7 +187,11 @@ mod tests {
         check("up{job=\"no", Spot::Value(some("up"), "job".into()), "no");
         check("up{a=\"b\",job=~\"x|", Spot::Value(some("up"), "job".into()), "x|");
         check("up{job!='", Spot::Value(some("up"), "job".into()), "");
-        check("{\"my.metric\", \"my.label\"=\"v", Spot::Value(some("my.metric"), "my.label".into()), "v");
+        check(
+            "{\"my.metric\", \"my.label\"=\"v",
+            Spot::Value(some("my.metric"), "my.label".into()),
+            "v",
+        );
         check("sum by (jo", Spot::Grouping, "jo");
         check("sum by (job, ", Spot::Grouping, "");
         check("a * on(job) group_left(", Spot::Grouping, "");

@@ -79,11 +79,17 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("day_of_month", "day of the month, 1 to 31, of a Unix time; of now without an argument"),
     ("day_of_week", "day of the week, 0 (Sunday) to 6, of a Unix time; of now without an argument"),
     ("day_of_year", "day of the year, 1 to 366, of a Unix time; of now without an argument"),
-    ("days_in_month", "length of the month, 28 to 31 days, of a Unix time; of now without an argument"),
+    (
+        "days_in_month",
+        "length of the month, 28 to 31 days, of a Unix time; of now without an argument",
+    ),
     ("deg", "radians as degrees"),
     ("delta", "how much a gauge changed over the window, extended to its edges"),
     ("deriv", "slope per second of a gauge, by linear regression over the window"),
-    ("double_exponential_smoothing", "a gauge smoothed over the window; the factors for level and trend lie between 0 and 1"),
+    (
+        "double_exponential_smoothing",
+        "a gauge smoothed over the window; the factors for level and trend lie between 0 and 1",
+    ),
     ("end", "end of the query's range, in Unix time"),
     ("exp", "e to the power of the value"),
     ("first_over_time", "the oldest sample of the window"),
@@ -91,8 +97,14 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("histogram_avg", "mean of what a native histogram observed"),
     ("histogram_count", "number of observations of a native histogram"),
     ("histogram_fraction", "part of the observations between two bounds, 0 to 1"),
-    ("histogram_quantile", "the value below which this part (0 to 1) of the observations lies; classic histograms need their `le`"),
-    ("histogram_quantiles", "several quantiles at once, told apart by the label that the second argument names"),
+    (
+        "histogram_quantile",
+        "the value below which this part (0 to 1) of the observations lies; classic histograms need their `le`",
+    ),
+    (
+        "histogram_quantiles",
+        "several quantiles at once, told apart by the label that the second argument names",
+    ),
     ("histogram_stddev", "estimated standard deviation of a native histogram's observations"),
     ("histogram_stdvar", "estimated variance of a native histogram's observations"),
     ("histogram_sum", "sum of the observations of a native histogram"),
@@ -115,12 +127,18 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("minute", "minute of the hour, 0 to 59, of a Unix time; of now without an argument"),
     ("month", "month, 1 to 12, of a Unix time; of now without an argument"),
     ("pi", "the number π"),
-    ("predict_linear", "the value of a gauge so many seconds from now, by linear regression over the window"),
+    (
+        "predict_linear",
+        "the value of a gauge so many seconds from now, by linear regression over the window",
+    ),
     ("present_over_time", "1 for each series with a sample in the window"),
     ("quantile_over_time", "the value below which this part (0 to 1) of the window's samples lies"),
     ("rad", "degrees as radians"),
     ("range", "length of the query's range, in seconds"),
-    ("rate", "growth per second of a counter over the window, resets counted; the window should hold four scrapes"),
+    (
+        "rate",
+        "growth per second of a counter over the window, resets counted; the window should hold four scrapes",
+    ),
     ("resets", "how often a counter began anew in the window"),
     ("round", "rounded to the nearest multiple of the second argument, 1 unless said otherwise"),
     ("scalar", "the value of the only series as a number; NaN when there is not exactly one"),
@@ -144,8 +162,14 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("timestamp", "when each sample was taken, in Unix time"),
     ("ts_of_first_over_time", "when the oldest sample of the window was taken"),
     ("ts_of_last_over_time", "when the newest sample of the window was taken"),
-    ("ts_of_max_over_time", "when the greatest sample of the window was taken, the last of several"),
-    ("ts_of_min_over_time", "when the smallest sample of the window was taken, the last of several"),
+    (
+        "ts_of_max_over_time",
+        "when the greatest sample of the window was taken, the last of several",
+    ),
+    (
+        "ts_of_min_over_time",
+        "when the smallest sample of the window was taken, the last of several",
+    ),
     ("vector", "a number as a series without labels"),
     ("year", "year of a Unix time; of now without an argument"),
 ];
@@ -176,8 +200,14 @@ const WORDS: &[(&str, &str)] = &[
     ("fill", "the value for partners that are missing"),
     ("fill_left", "the value for partners that are missing on the left"),
     ("fill_right", "the value for partners that are missing on the right"),
-    ("group_left", "several series of the left side may meet one of the right, whose labels named here are taken over"),
-    ("group_right", "several series of the right side may meet one of the left, whose labels named here are taken over"),
+    (
+        "group_left",
+        "several series of the left side may meet one of the right, whose labels named here are taken over",
+    ),
+    (
+        "group_right",
+        "several series of the right side may meet one of the left, whose labels named here are taken over",
+    ),
     ("ignoring", "the labels that do not count when the two sides are paired"),
     ("offset", "looks that far into the past"),
     ("on", "the labels by which the two sides are paired"),
@@ -208,6 +238,9 @@ mod tests {
         assert_eq!(signature("rate").as_deref(), Some("rate(range vector) → vector"));
         assert_eq!(signature("round").as_deref(), Some("round(vector, [number]) → vector"));
         assert_eq!(signature("hour").as_deref(), Some("hour([vector]) → vector"));
-        assert_eq!(signature("topk").as_deref(), Some("topk by (labels) (number, vector) → vector"));
+        assert_eq!(
+            signature("topk").as_deref(),
+            Some("topk by (labels) (number, vector) → vector")
+        );
     }
 }

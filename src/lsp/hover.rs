@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use lsp_types::{Hover, HoverContents, MarkupContent, MarkupKind};
 
+use super::describe;
 use super::expression::{self, Spot, is_name};
 use super::names::{self, Kind};
 use super::position::Lines;
 use super::settings::Client;
 use super::workspace::View;
-use super::describe;
 use crate::check::ask::Knowledge;
 use crate::diag::Span;
 use crate::manifest::cursor::{self, Cursor, Slot};
@@ -45,9 +45,7 @@ fn look(view: &View, offset: usize) -> Option<(String, Range<usize>)> {
     if let Some(name) = names::at(&all, Span::new(file, offset..offset)) {
         let stack = &view.sound.stack;
         let found = match name.kind {
-            Kind::Metric => {
-                describe::metric(&Knowledge::of(stack, &view.sound.files), &name.name)
-            }
+            Kind::Metric => describe::metric(&Knowledge::of(stack, &view.sound.files), &name.name),
             kind => describe::named(stack, kind, &name.name),
         };
         if let Some(found) = found {
@@ -84,7 +82,9 @@ fn rule_in_comment(text: &str, offset: usize) -> Option<(String, Range<usize>)> 
     let end = text[offset..].find('\n').map_or(text.len(), |at| offset + at);
     let mark = text[line..end].find("stackctl:")? + line;
     let comment = text[line..mark].trim_end();
-    if mark > offset || !(comment.ends_with('#') || comment.ends_with("//") || comment.ends_with("/*")) {
+    if mark > offset
+        || !(comment.ends_with('#') || comment.ends_with("//") || comment.ends_with("/*"))
+    {
         return None;
     }
     let word = word_at(text, offset, |c| c.is_ascii_alphanumeric() || c == '-');

@@ -83,8 +83,7 @@ pub fn role(owner: &Shape, field: &Field, tag: Option<&str>) -> Option<(Kind, bo
         ("Network", "name") => declared(Kind::Network),
         (_, "networks") => refers(Kind::Network),
         ("Stack", "volumes") | ("Volume", "name") => declared(Kind::Volume),
-        ("Mount", "name")
-        | ("Prometheus" | "Alertmanager" | "Grafana" | "Pushgateway", "data") => {
+        ("Mount", "name") | ("Prometheus" | "Alertmanager" | "Grafana" | "Pushgateway", "data") => {
             refers(Kind::Volume)
         }
         ("Mute", "name") => declared(Kind::Mute),

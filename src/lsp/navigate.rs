@@ -49,9 +49,9 @@ pub fn definition(view: &View, offset: usize, client: Client) -> Vec<Location> {
     // A metric that nobody wrote down comes from the exporter or part that shows it.
     let known = Knowledge::of(&view.now.stack, &view.now.files);
     let jobs = known.describe(&one.name).map(|found| found.jobs).unwrap_or_default();
-    let declared = all.iter().filter(|name| {
-        name.kind == Kind::Host && name.declares && jobs.contains_key(&name.name)
-    });
+    let declared = all
+        .iter()
+        .filter(|name| name.kind == Kind::Host && name.declares && jobs.contains_key(&name.name));
     declared.filter_map(|name| places.location(name.span)).collect()
 }
 
@@ -150,7 +150,8 @@ pub fn files(folder: &Path, begun: &str) -> Vec<String> {
     let mut found: Vec<String> = entries
         .filter_map(|entry| {
             let entry = entry.ok()?;
-            let name = entry.file_name().into_string().ok().filter(|name| !name.starts_with('.'))?;
+            let name =
+                entry.file_name().into_string().ok().filter(|name| !name.starts_with('.'))?;
             let slash = if entry.file_type().ok()?.is_dir() { "/" } else { "" };
             Some(format!("{prefix}{name}{slash}"))
         })

@@ -497,6 +497,5 @@ fn read<T: DeserializeOwned>(params: Value) -> Result<T, Failure> {
 }
 
 fn write(result: &impl Serialize) -> Answer {
-    serde_json::to_value(result)
-        .map_err(|err| Failure::new(ErrorCode::Internal, err.to_string()))
+    serde_json::to_value(result).map_err(|err| Failure::new(ErrorCode::Internal, err.to_string()))
 }

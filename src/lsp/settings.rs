@@ -87,7 +87,8 @@ impl Wishes {
         if own.is_null() {
             return Ok(Self::default());
         }
-        let mut wishes = Self::deserialize(own).map_err(|err| format!("stackctl's settings: {err}"))?;
+        let mut wishes =
+            Self::deserialize(own).map_err(|err| format!("stackctl's settings: {err}"))?;
         wishes.profile = wishes.profile.filter(|profile| !profile.is_empty());
         wishes.levels()?;
         Ok(wishes)
@@ -111,7 +112,9 @@ mod tests {
             assert_eq!(Wishes::read(&value).map(|it| it.profile), Ok(Some("prod".to_owned())));
         }
         assert_eq!(Wishes::read(&json!(null)), Ok(Wishes::default()));
-        assert!(Wishes::read(&json!({"deny": ["secruity"]})).is_err_and(|e| e.contains("security")));
+        assert!(
+            Wishes::read(&json!({"deny": ["secruity"]})).is_err_and(|e| e.contains("security"))
+        );
         assert!(Wishes::read(&json!({"profile": 7})).is_err());
     }
 }

@@ -205,7 +205,11 @@ impl Workspace {
             match checked {
                 Some(checked) => {
                     root.paths = paths_of(&checked);
-                    root.checked = Some(Rc::new(checked));
+                    let checked = Rc::new(checked);
+                    if is_sound(&checked) {
+                        root.sound = Some(Rc::clone(&checked));
+                    }
+                    root.checked = Some(checked);
                 }
                 None => gone.push(path),
             }
@@ -246,11 +250,14 @@ impl Workspace {
     /// after. The same as `validate --fix` does.
     pub fn fixed(&self, root: &Path) -> Vec<(PathBuf, String, String)> {
         let levels = self.wishes.levels().unwrap_or_default();
-        let load = |read: &check::Read<'_>| {
-            match check::load(root, self.wishes.profile.as_deref(), &levels, read) {
-                Err(ManifestError::UnknownProfile { .. }) => check::load(root, None, &levels, read),
-                other => other,
-            }
+        let load = |read: &check::Read<'_>| match check::load(
+            root,
+            self.wishes.profile.as_deref(),
+            &levels,
+            read,
+        ) {
+            Err(ManifestError::UnknownProfile { .. }) => check::load(root, None, &levels, read),
+            other => other,
         };
         match check::fix(&load, &|path| self.documents.read(path)) {
             Ok(fixed) => fixed.changes,
@@ -291,12 +298,17 @@ impl Workspace {
         if root.paths.is_empty() {
             root.paths = paths_of(&now);
         }
-        if now.findings.iter().all(|finding| finding.code != manifest::codes::SYNTAX.code) {
+        if is_sound(&now) {
             root.sound = Some(Rc::clone(&now));
         }
         let sound = root.sound.clone().unwrap_or_else(|| Rc::clone(&now));
         Some((now, sound))
     }
+}
+
+/// Whether the whole text was understood.
+fn is_sound(loaded: &Loaded) -> bool {
+    loaded.findings.iter().all(|finding| finding.code != manifest::codes::SYNTAX.code)
 }
 
 fn paths_of(loaded: &Loaded) -> HashSet<PathBuf> {

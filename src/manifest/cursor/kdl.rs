@@ -68,8 +68,9 @@ impl What {
     fn property(self, name: &str) -> Slot {
         match self {
             Self::Node(shape) => {
-                let plain =
-                    |field: &&'static Field| !matches!(field.kind, Takes::Block(_) | Takes::Blocks(_));
+                let plain = |field: &&'static Field| {
+                    !matches!(field.kind, Takes::Block(_) | Takes::Blocks(_))
+                };
                 let field = shape.field(name).filter(plain).or(shape.rest());
                 field.map_or(Slot::Nothing, |field| Slot::Value(shape, field))
             }
@@ -91,9 +92,7 @@ impl What {
     /// What belongs behind a node's name and `args` arguments.
     fn entry(self, args: usize) -> Slot {
         match self {
-            Self::Node(shape) => {
-                Slot::Entry { shape: Some(shape), argument: self.argument(args) }
-            }
+            Self::Node(shape) => Slot::Entry { shape: Some(shape), argument: self.argument(args) },
             Self::Setting(..) => match self.argument(args) {
                 Some(argument) => Slot::Entry { shape: None, argument: Some(argument) },
                 None => Slot::Nothing,
@@ -165,9 +164,7 @@ pub(super) fn at(text: &str, offset: usize) -> Cursor {
                         Some(name) => line.what.property(&text[name.clone()]),
                         None if property => match line.what {
                             What::Map(owner, field) => Slot::Free(owner, field),
-                            What::Node(shape) => {
-                                Slot::Entry { shape: Some(shape), argument: None }
-                            }
+                            What::Node(shape) => Slot::Entry { shape: Some(shape), argument: None },
                             _ => Slot::Nothing,
                         },
                         None => match (line.what.entry(line.args), style) {
@@ -176,9 +173,7 @@ pub(super) fn at(text: &str, offset: usize) -> Cursor {
                             {
                                 Slot::Value(owner, field)
                             }
-                            (Slot::Entry { argument: None, .. }, style)
-                                if style != Style::Bare =>
-                            {
+                            (Slot::Entry { argument: None, .. }, style) if style != Style::Bare => {
                                 Slot::Nothing
                             }
                             (slot, _) => slot,
@@ -231,7 +226,11 @@ fn content(text: &str, range: &Range<usize>) -> (Range<usize>, Style, bool) {
     let quotes = if rest.starts_with("\"\"\"") { 3 } else { 1 };
     let start = range.start + hashes + quotes;
     let end = format!("{}{}", &"\"\"\""[..quotes], "#".repeat(hashes));
-    let closed = all.len() >= hashes + quotes + end.len() && all.ends_with(&end);
+    // A quote behind a backslash is part of the text, unless that is one itself.
+    let before = all.strip_suffix(&end).unwrap_or(all);
+    let escapes = before.len() - before.trim_end_matches('\\').len();
+    let escaped = hashes == 0 && escapes % 2 == 1;
+    let closed = all.len() >= hashes + quotes + end.len() && all.ends_with(&end) && !escaped;
     let stop = if closed { range.end - end.len() } else { range.end };
     let style = if hashes > 0 { Style::Raw } else { Style::Quoted };
     (start.min(stop)..stop, style, closed)

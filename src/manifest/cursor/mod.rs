@@ -137,15 +137,22 @@ mod tests {
         kdl("service \"a\" { depends_on \"db\" con|", "entry of DependsOn - [con]");
         kdl("service \"a\" { depends_on |", "entry of DependsOn name []");
         kdl("prometheus { data \"|", "Prometheus.data []");
+        kdl("prometheus { data \"v\\\"|\n}", "Prometheus.data [v\\\"]");
         kdl("prometheus { scrape_interval |", "entry of - scrape_interval []");
         kdl("service \"a\" { env X=(secret)\"s|\" }", "Service.env (secret)[s]");
         kdl("service \"a\" { env X=(se|", "tag [se]");
         kdl("service \"a\" { env { X \"y|\" } }", "Service.env [y]");
-        kdl("rules \"g\" { alert \"A\" { expr #\"up{job=\"n|\"}\"# } }", "Alert.expr [up{job=\"n\"}]");
+        kdl(
+            "rules \"g\" { alert \"A\" { expr #\"up{job=\"n|\"}\"# } }",
+            "Alert.expr [up{job=\"n\"}]",
+        );
         kdl("profile \"p\" {\n alertmanager { ro|", "key of Alertmanager [ro]");
         kdl("include \"a|\"", "include [a]");
         kdl("// serv|", "nothing []");
-        kdl("grafana { dashboard \"d\" { row \"r\" { timeseries \"t\" { query \"u|\" } } } }", "Query.expr [u]");
+        kdl(
+            "grafana { dashboard \"d\" { row \"r\" { timeseries \"t\" { query \"u|\" } } } }",
+            "Query.expr [u]",
+        );
         kdl("nonsense { x \"|\" }", "nothing []");
         kdl("service \"a\" {\n  image \"x\"\n}\n|\nservice \"b\"", "key of Stack []");
         kdl("test \"t\" { at \"1m\" { fires \"A|\" } }", "Fires.alert [A]");
@@ -166,15 +173,24 @@ mod tests {
         yaml("prometheus:\n  data: v|ol # x", "Prometheus.data [vol]");
         yaml("service: {a: {env: {X: {secret: s|}}}}", "Service.env (secret)[s]");
         yaml("service:\n  a:\n    env:\n      X: y|", "Service.env [y]");
-        yaml("rules:\n  g:\n    alert:\n      A:\n        expr: up{job=\"n|", "Alert.expr [up{job=\"n]");
+        yaml(
+            "rules:\n  g:\n    alert:\n      A:\n        expr: up{job=\"n|",
+            "Alert.expr [up{job=\"n]",
+        );
         yaml("rules:\n  g:\n    alert:\n      A:\n        expr: \"up|\"", "Alert.expr [up]");
         yaml(
             "rules:\n  g:\n    alert:\n      A:\n        expr: |-\n          a\n",
             "Alert.expr []",
         );
         yaml("profile:\n  p:\n    alertmanager:\n      ro|", "key of Alertmanager [ro]");
-        yaml("alertmanager:\n  route:\n    ops:\n      when:\n      - match: a\n        to: |", "When.to []");
-        yaml("alertmanager:\n  route:\n    ops:\n      when:\n      - match: a\n        t|", "key of When [t]");
+        yaml(
+            "alertmanager:\n  route:\n    ops:\n      when:\n      - match: a\n        to: |",
+            "When.to []",
+        );
+        yaml(
+            "alertmanager:\n  route:\n    ops:\n      when:\n      - match: a\n        t|",
+            "key of When [t]",
+        );
         yaml("# serv|", "nothing []");
         yaml("volumes: [a, b|]", "Stack.volumes [b]");
         yaml("stack: {name: s}\nexporter:\n  mysql: {target: |", "Exporter.target []");

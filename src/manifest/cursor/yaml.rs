@@ -414,7 +414,8 @@ impl Scanner<'_> {
         for (index, c) in rest.char_indices() {
             let behind = rest[index + c.len_utf8()..].chars().next();
             let colon = c == ':'
-                && behind.is_none_or(|c| c.is_whitespace() || matches!(c, ',' | '}' | ']' | '{' | '['));
+                && behind
+                    .is_none_or(|c| c.is_whitespace() || matches!(c, ',' | '}' | ']' | '{' | '['));
             let comment = c == '#' && rest[..index].ends_with(' ');
             if colon || comment || matches!(c, ',' | '[' | ']' | '{' | '}' | '\n') {
                 end = index;

@@ -1,7 +1,7 @@
 //! An editor as far as the server sees it: messages over pipes to the built program.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -34,6 +34,8 @@ pub struct Client {
     input: Option<ChildStdin>,
     output: Receiver<Value>,
     notices: VecDeque<Value>,
+    /// Answers that nobody has waited for yet.
+    answers: Vec<Value>,
     folder: TempDir,
     asked: i64,
     /// Whether characters count bytes; units of 16 bits otherwise.
@@ -70,6 +72,7 @@ impl Client {
             input,
             output,
             notices: VecDeque::new(),
+            answers: Vec::new(),
             folder: TempDir::new().expect("a folder"),
             asked: 0,
             bytes: false,
@@ -139,14 +142,17 @@ impl Client {
     /// The answer to a request; `Err` has the error.
     pub fn answer(&mut self, id: &Value) -> Result<Value, Value> {
         loop {
-            let message = self.output.recv_timeout(PATIENCE).expect("an answer");
-            if message.get("method").is_some() {
-                self.notices.push_back(message);
-            } else if message["id"] == *id {
+            if let Some(at) = self.answers.iter().position(|message| message["id"] == *id) {
+                let message = self.answers.remove(at);
                 return match message.get("error") {
                     Some(error) => Err(error.clone()),
                     None => Ok(message["result"].clone()),
                 };
+            }
+            let message = self.output.recv_timeout(PATIENCE).expect("an answer");
+            match message.get("method") {
+                Some(_) => self.notices.push_back(message),
+                None => self.answers.push(message),
             }
         }
     }
@@ -167,7 +173,10 @@ impl Client {
             if is_it(&message) {
                 return message["params"].clone();
             }
-            self.notices.push_back(message);
+            match message.get("method") {
+                Some(_) => self.notices.push_back(message),
+                None => self.answers.push(message),
+            }
         }
     }
 
