@@ -13,6 +13,7 @@ pub mod diff;
 pub mod exporters;
 pub mod import;
 pub mod init;
+pub mod lsp;
 pub mod manifest;
 pub mod model;
 pub mod notify;

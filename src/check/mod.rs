@@ -8,6 +8,7 @@ mod alertmanager_missing;
 mod allowances;
 mod always_muted;
 mod always_true;
+pub mod ask;
 mod boards;
 mod bounds;
 pub mod capacity;
@@ -37,6 +38,7 @@ mod feature_flag_needed;
 mod federate_everything;
 mod federation_label_clash;
 mod file_bind_mount;
+mod fix;
 mod fixed_rate_window;
 mod floating_tag;
 mod generated_file_edited;
@@ -135,7 +137,6 @@ mod single_shard_queried;
 mod sites;
 mod slo_window_beyond_retention;
 mod store_retention_short;
-mod target_port_not_exposed;
 mod target_lacks;
 mod target_port_not_exposed;
 mod template_syntax;
@@ -174,14 +175,17 @@ mod values;
 mod vector_matching_mismatch;
 mod version_capability;
 mod version_removed_function;
+mod whole;
 mod wrong_database;
 mod wrong_moment;
 
+pub use fix::{Fixed, fix};
 pub use generated_file_edited::CODE as GENERATED_FILE_EDITED;
 pub use levels::{Levels, UnknownRule};
-pub use target_lacks::review_target;
 pub use sites::compare;
+pub use target_lacks::review_target;
 pub use unused_allowance::{UNUSED, idle_places};
+pub use whole::{Read, load};
 
 use std::path::Path;
 
@@ -227,9 +231,7 @@ const RULES: &[Rule] = &[
     undefined_secret::RULE,
     dependency_cycle::RULE,
     unused_declaration::RULE,
-    empty_name::RULE,
     unnamed_stack::RULE,
-    unknown_rule::RULE,
     unused_allowance::RULE,
     invalid_allowance::RULE,
     host_port_clash::RULE,
@@ -261,7 +263,6 @@ const RULES: &[Rule] = &[
     unknown_feature::RULE,
     unknown_collector::RULE,
     promql_syntax::RULE,
-    promql_type::RULE,
     unknown_metric::RULE,
     unknown_label::RULE,
     unknown_label_value::RULE,
@@ -271,7 +272,6 @@ const RULES: &[Rule] = &[
     rate_after_sum::RULE,
     label_lost_by_aggregation::RULE,
     vector_matching_mismatch::RULE,
-    never_true::RULE,
     always_true::RULE,
     useless_regexp::RULE,
     range_beyond_retention::RULE,
@@ -288,7 +288,6 @@ const RULES: &[Rule] = &[
     duplicate_record::RULE,
     duplicate_group::RULE,
     invalid_objective::RULE,
-    no_vector::RULE,
     wrong_moment::RULE,
     timestamp_without_time::RULE,
     quantile_out_of_range::RULE,
@@ -307,7 +306,6 @@ const RULES: &[Rule] = &[
     route_matches_no_alert::RULE,
     alert_reaches_no_one::RULE,
     inhibit_never::RULE,
-    self_inhibit::RULE,
     repeat_under_group_interval::RULE,
     continue_without_sibling::RULE,
     invalid_route::RULE,
@@ -321,14 +319,11 @@ const RULES: &[Rule] = &[
     impossible_mute::RULE,
     always_muted::RULE,
     undefined_in_test::RULE,
-    invalid_test::RULE,
     impossible_expectation::RULE,
-    empty_test::RULE,
     panel_unknown_metric::RULE,
     unresolved_input::RULE,
     unknown_datasource::RULE,
     removed_panel_type::RULE,
-    dead_plugin::RULE,
     panel_type_not_installed::RULE,
     fixed_rate_window::RULE,
     undefined_variable::RULE,
@@ -370,6 +365,15 @@ const RULES: &[Rule] = &[
     tenant_missing::RULE,
     invalid_store::RULE,
     store_retention_short::RULE,
+    dead_plugin::RULE,
+    empty_name::RULE,
+    empty_test::RULE,
+    invalid_test::RULE,
+    never_true::RULE,
+    no_vector::RULE,
+    promql_type::RULE,
+    self_inhibit::RULE,
+    unknown_rule::RULE,
 ];
 
 /// Rules that speak only when `deny` or `warn` asks for them, by code, name or group: what they ask for

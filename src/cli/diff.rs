@@ -167,7 +167,10 @@ fn folder(path: &Path) -> anyhow::Result<Side> {
     if found.is_empty() {
         let manifest = path.join("stack.kdl");
         if manifest.exists() {
-            bail!("`{shown}` has no rendered configuration; did you mean `{}`?", manifest.display());
+            bail!(
+                "`{shown}` has no rendered configuration; did you mean `{}`?",
+                manifest.display()
+            );
         }
         bail!(
             "`{shown}` has no prometheus.yml, rule file, alertmanager.yml, compose file or Grafana \

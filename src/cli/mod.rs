@@ -5,11 +5,11 @@ mod control;
 mod diff;
 mod edit;
 mod explain;
-mod fix;
 mod fmt;
 mod hash_password;
 mod import;
 mod init;
+mod lsp;
 mod printer;
 mod query;
 mod render;
@@ -115,6 +115,8 @@ enum Command {
     Schema,
     /// Hash a password for the `web` users of a part.
     HashPassword(hash_password::HashPassword),
+    /// Speak the language server protocol on stdin and stdout, for editors.
+    Lsp(lsp::Lsp),
     /// Print shell completions.
     Completions {
         /// Which shell.
@@ -209,6 +211,7 @@ fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
         Command::Explain(explain) => explain.run(),
         Command::Schema => schema::run(),
         Command::HashPassword(hash) => hash.run(),
+        Command::Lsp(lsp) => lsp.run(),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "stackctl", &mut text);

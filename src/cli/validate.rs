@@ -1,9 +1,8 @@
 //! `validate`: all findings of a manifest in one run.
 
-use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -11,15 +10,11 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::edit;
-use super::fix::{self, Fixed};
 use super::printer::{self, out};
 use super::several;
-use crate::check::{self, Levels};
-use crate::diag::{self, Code, Finding, Report, Severity, Span, report};
+use crate::check::{self, Fixed, Levels};
+use crate::diag::{self, Code, Report, Severity, report};
 use crate::manifest::{self, Loaded};
-
-/// How the bytes of a file are had.
-pub type Read<'a> = dyn Fn(&Path) -> std::io::Result<Vec<u8>> + 'a;
 
 /// Which manifest, and how it is read; shared by all commands that read one.
 #[derive(Debug, Clone, Args)]
@@ -49,44 +44,9 @@ impl Source {
     }
 
     /// As [`Source::load`], with files read by `read`.
-    pub fn load_with(&self, read: &Read<'_>) -> anyhow::Result<Loaded> {
-        let mut loaded = manifest::load_with(&self.manifest, self.profile.as_deref(), read)?;
+    pub fn load_with(&self, read: &check::Read<'_>) -> anyhow::Result<Loaded> {
         let levels = Levels::new(&self.allow, &self.warn, &self.deny)?;
-        let Loaded { stack, files, findings, .. } = &mut loaded;
-        check::run(stack, files, findings, &levels);
-        self.spare_other_profiles(&mut loaded, &levels, read)?;
-        Ok(loaded)
-    }
-
-    /// What seems to be there for nothing, a declaration or an allowance, may be there for the sake of
-    /// another profile: what any of them needs is no finding.
-    fn spare_other_profiles(
-        &self,
-        loaded: &mut Loaded,
-        levels: &Levels,
-        read: &Read<'_>,
-    ) -> anyhow::Result<()> {
-        let is_unused = |finding: &Finding| check::UNUSED.contains(&finding.code);
-        let names = loaded.profiles.iter().map(|name| Some(name.value.clone()));
-        let others = std::iter::once(None).chain(names).filter(|name| *name != self.profile);
-        for other in others.collect::<Vec<_>>() {
-            if !loaded.findings.iter().any(is_unused) {
-                break;
-            }
-            let mut other = manifest::load_with(&self.manifest, other.as_deref(), read)?;
-            check::run(&other.stack, &other.files, &mut other.findings, levels);
-            let unused: HashSet<Span> =
-                other.findings.iter().filter(|one| is_unused(one)).map(Finding::span).collect();
-            let Loaded { stack, findings, .. } = loaded;
-            let (here, there) = (check::idle_places(stack), check::idle_places(&other.stack));
-            findings.retain(|finding| {
-                let place = finding.span();
-                // What only this profile says is not there in the other one.
-                let only_here = here.contains(&place) && !there.contains(&place);
-                !is_unused(finding) || only_here || unused.contains(&place)
-            });
-        }
-        Ok(())
+        Ok(check::load(&self.manifest, self.profile.as_deref(), &levels, read)?)
     }
 }
 
@@ -122,7 +82,8 @@ impl Validate {
     /// Exit code 1 if a finding is an error.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let loaded = if self.fix {
-            let Fixed { loaded, changes, mended, refused } = fix::fix(&self.source)?;
+            let Fixed { loaded, changes, mended, refused } =
+                check::fix(&|read| self.source.load_with(read), &manifest::read_file)?;
             for line in &refused {
                 printer::note(line);
             }

@@ -89,10 +89,11 @@ fn compare<'a>(
         compare(&a.parts, &b.parts, &inside, all);
     }
     for thing in gone {
-        let differences = thing
-            .attributes
-            .iter()
-            .map(|(name, value)| Difference { name, before: Some(value), after: None });
+        let differences = thing.attributes.iter().map(|(name, value)| Difference {
+            name,
+            before: Some(value),
+            after: None,
+        });
         all.push(Change {
             fate: Fate::Removed,
             within: within.to_vec(),
@@ -102,10 +103,11 @@ fn compare<'a>(
         });
     }
     for thing in come {
-        let differences = thing
-            .attributes
-            .iter()
-            .map(|(name, value)| Difference { name, before: None, after: Some(value) });
+        let differences = thing.attributes.iter().map(|(name, value)| Difference {
+            name,
+            before: None,
+            after: Some(value),
+        });
         all.push(Change {
             fate: Fate::Added,
             within: within.to_vec(),

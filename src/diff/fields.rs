@@ -229,7 +229,8 @@ fn may_be_secret(key: &str) -> bool {
 fn without_password(text: String) -> String {
     let Some((scheme, rest)) = text.split_once("://") else { return text };
     let end = rest.find(['/', '?', ' ']).unwrap_or(rest.len());
-    match rest[..end].rsplit_once('@').and_then(|(user, host)| Some((user.split_once(':')?, host))) {
+    match rest[..end].rsplit_once('@').and_then(|(user, host)| Some((user.split_once(':')?, host)))
+    {
         Some(((user, _), host)) => format!("{scheme}://{user}:***@{host}{}", &rest[end..]),
         None => text,
     }

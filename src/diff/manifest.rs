@@ -119,10 +119,11 @@ fn only_in_manifests(stack: &Stack, model: &mut Model) {
 fn place(stack: &Stack, model: &mut Model) {
     let places = places(stack);
     // Rules are rendered in their order, those of objectives behind all others.
-    let mut rules = stack.rules.iter().flat_map(|group| group.rules.iter()).map(|rule| match rule {
-        Rule::Alert(alert) => alert.name.span,
-        Rule::Record(record) => record.name.span,
-    });
+    let mut rules =
+        stack.rules.iter().flat_map(|group| group.rules.iter()).map(|rule| match rule {
+            Rule::Alert(alert) => alert.name.span,
+            Rule::Record(record) => record.name.span,
+        });
     let slos: HashMap<&str, Span> =
         stack.slos.iter().map(|slo| (slo.name.as_str(), slo.name.span)).collect();
     for thing in &mut model.things {

@@ -101,7 +101,8 @@ pub fn read(file: Json, model: &mut Model) -> Global {
 
 fn manager(manager: Json) -> String {
     let mut manager = manager;
-    for group in manager.get_mut("static_configs").and_then(Json::as_array_mut).into_iter().flatten()
+    for group in
+        manager.get_mut("static_configs").and_then(Json::as_array_mut).into_iter().flatten()
     {
         if let Some(targets) = group.get_mut("targets").and_then(Json::as_array_mut) {
             targets.sort_by_key(ToString::to_string);
@@ -119,12 +120,8 @@ fn relabelling(key: &str, fields: &mut Fields, thing: &mut Thing) {
 }
 
 fn step(step: Json) -> String {
-    let usual = [
-        ("action", "replace"),
-        ("separator", ";"),
-        ("regex", "(.*)"),
-        ("replacement", "$1"),
-    ];
+    let usual =
+        [("action", "replace"), ("separator", ";"), ("regex", "(.*)"), ("replacement", "$1")];
     let Json::Object(mut map) = step else { return compact("", &step) };
     for (key, usual) in usual {
         if map.get(key).and_then(scalar).as_deref() == Some(usual) {

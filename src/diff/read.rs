@@ -78,7 +78,8 @@ pub fn read(documents: &[Document], extent: Extent) -> Result<Model, ReadError> 
     let Sorted { prometheus, rules, alertmanager, composes, datasources, folders, dashboards } =
         sorted;
     let prometheus = prometheus.into_iter().next();
-    let folder = prometheus.as_ref().and_then(|(path, _)| Some(path.rsplit_once('/')?.0.to_owned()));
+    let folder =
+        prometheus.as_ref().and_then(|(path, _)| Some(path.rsplit_once('/')?.0.to_owned()));
     let folder = folder.as_deref().unwrap_or_default();
     let global = prometheus.map(|(_, file)| prometheus::read(file, &mut model));
     let interval = global.as_ref().map_or("1m", |global| global.evaluation_interval.as_str());
@@ -148,7 +149,9 @@ fn json(yaml: serde_yaml::Value) -> Result<Json, String> {
         Yaml::Bool(flag) => Json::Bool(flag),
         Yaml::Number(number) => serde_json::to_value(number).map_err(|err| err.to_string())?,
         Yaml::String(text) => Json::String(text),
-        Yaml::Sequence(items) => Json::Array(items.into_iter().map(json).collect::<Result<_, _>>()?),
+        Yaml::Sequence(items) => {
+            Json::Array(items.into_iter().map(json).collect::<Result<_, _>>()?)
+        }
         Yaml::Mapping(map) => {
             let entry = |(key, value)| {
                 let key = match json(key)? {

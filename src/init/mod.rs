@@ -77,7 +77,9 @@ fn findings(path: &Path, nodes: &[Node]) -> Findings {
         true => Ok(text.clone().into_bytes()),
         false => manifest::read_file(file),
     };
-    let Ok(mut loaded) = manifest::load_with(&here, None, &read) else { return Findings::default() };
+    let Ok(mut loaded) = manifest::load_with(&here, None, &read) else {
+        return Findings::default();
+    };
     check::run(&loaded.stack, &loaded.files, &mut loaded.findings, &Levels::default());
     loaded.findings
 }
@@ -113,13 +115,13 @@ fn allow(findings: &Findings, nodes: &mut Vec<Node>) {
             more => format!(" (and {more} more)"),
         };
         // A comment is one line.
-        let message: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let message: String =
+            message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         comment.push_str(&format!("  {name}: {message}{more}\n"));
     }
     let allowed = codes.keys().map(|name| (*name).to_owned());
-    let node = Node::new("lint")
-        .child(Node::new("allow").args(allowed))
-        .comment(comment.trim_end());
+    let node =
+        Node::new("lint").child(Node::new("allow").args(allowed)).comment(comment.trim_end());
     // Behind the head of the file.
     nodes.insert(1, node);
 }

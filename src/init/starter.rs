@@ -17,7 +17,8 @@ enum Mysql {
 /// Everything, in the order of the file.
 pub fn nodes(machine: &Machine, folder: &Folder) -> Vec<Node> {
     let mut services = services(machine, folder);
-    let published: BTreeSet<u16> = services.iter().flat_map(|service| service.ports.clone()).collect();
+    let published: BTreeSet<u16> =
+        services.iter().flat_map(|service| service.ports.clone()).collect();
     let mut taken: BTreeSet<u16> = machine.taken.union(&published).copied().collect();
     let mut free = |usual: u16| -> (u16, bool) {
         let port = (usual..=u16::MAX).find(|port| !taken.contains(port)).unwrap_or(usual);
@@ -33,8 +34,7 @@ pub fn nodes(machine: &Machine, folder: &Folder) -> Vec<Node> {
     let here = found.iter().filter(|found| found.what == What::Mysql);
     let here = here.map(|found| Mysql::Here(found.port));
     // An exporter that runs has a user already.
-    let mysql: Vec<Mysql> =
-        if theirs { Vec::new() } else { in_containers.chain(here).collect() };
+    let mysql: Vec<Mysql> = if theirs { Vec::new() } else { in_containers.chain(here).collect() };
 
     let mut nodes = vec![head(folder)];
     let mut volumes = Node::new("volumes").arg("prometheus_data").arg("grafana_data");
@@ -63,11 +63,14 @@ pub fn nodes(machine: &Machine, folder: &Folder) -> Vec<Node> {
                 .off(),
         );
     }
-    nodes.extend(services.iter_mut().map(|service| std::mem::replace(&mut service.node, Node::new(""))));
+    nodes.extend(
+        services.iter_mut().map(|service| std::mem::replace(&mut service.node, Node::new(""))),
+    );
     let (port, usual) = free(NODE_EXPORTER_PORT);
     let mut comment = "The machine: processors, memory, disks, network.".to_owned();
     if !usual {
-        comment.push_str(&format!("\nPort {NODE_EXPORTER_PORT} is taken, so it listens on {port}."));
+        comment
+            .push_str(&format!("\nPort {NODE_EXPORTER_PORT} is taken, so it listens on {port}."));
     }
     let mut node = Node::new("exporter").arg("node").comment(comment);
     if !usual {
@@ -142,7 +145,8 @@ struct Service {
 
 fn services(machine: &Machine, folder: &Folder) -> Vec<Service> {
     let Some(compose) = &folder.compose else { return Vec::new() };
-    let mut services: Vec<Service> = compose.services.iter().map(|node| service(node, machine)).collect();
+    let mut services: Vec<Service> =
+        compose.services.iter().map(|node| service(node, machine)).collect();
     if let Some(first) = services.first_mut() {
         first.node.comment = Some(format!("The services of {}.", compose.path));
     }
@@ -223,14 +227,11 @@ fn exporter(mysql: &Mysql, first: bool, (port, usual): (u16, bool)) -> Node {
         "Another MySQL server; it needs such a user, too.".to_owned()
     };
     if !usual && first {
-        comment.push_str(&format!("\nPort {MYSQLD_EXPORTER_PORT} is taken, so it listens on {port}."));
+        comment
+            .push_str(&format!("\nPort {MYSQLD_EXPORTER_PORT} is taken, so it listens on {port}."));
     }
     let mut node = Node::new("exporter").comment(comment);
-    node = if first {
-        node.arg("mysql")
-    } else {
-        node.arg(name).prop("kind", Some("mysql"))
-    };
+    node = if first { node.arg("mysql") } else { node.arg(name).prop("kind", Some("mysql")) };
     if !usual {
         node = node.prop("port", Some(u64::from(port)));
     }
@@ -251,12 +252,9 @@ fn prometheus(found: &[&Found], folder: &Folder, port: u16, usual: bool) -> Node
     node.set("evaluation_interval", Some("15s"));
     node.push(Node::new("retention").prop("time", Some("15d")).prop("size", Some("5GB")));
     node.set("data", Some("prometheus_data"));
-    node.push(
-        Node::new("scrape")
-            .arg("grafana")
-            .prop("enabled", Some(false))
-            .comment("Grafana runs in containers only: natively its job would show a target that is down."),
-    );
+    node.push(Node::new("scrape").arg("grafana").prop("enabled", Some(false)).comment(
+        "Grafana runs in containers only: natively its job would show a target that is down.",
+    ));
     for found in found {
         node.children.extend(job(found));
     }
@@ -311,7 +309,8 @@ fn job(found: &Found) -> Option<Node> {
 /// What an application is called: its program, unless that only runs other people's.
 fn application(program: Option<&str>) -> String {
     let name = crate::model::slug(program.unwrap_or("app"));
-    let runs_others = ["python", "node", "php", "ruby", "java", "perl", "deno", "bun", "docker", "rootless"];
+    let runs_others =
+        ["python", "node", "php", "ruby", "java", "perl", "deno", "bun", "docker", "rootless"];
     if runs_others.iter().any(|start| name.starts_with(start)) { "app".to_owned() } else { name }
 }
 
@@ -335,10 +334,11 @@ fn grafana((port, usual): (u16, bool), mysql: bool) -> Node {
     if !usual {
         node = node.comment(format!("Port 3000 is taken, so it listens on {port}."));
     }
-    node.push(Node::new("admin").arg("admin").prop(
-        "password",
-        Some(Value::Tagged("env", "GRAFANA_ADMIN_PASSWORD".to_owned())),
-    ));
+    node.push(
+        Node::new("admin")
+            .arg("admin")
+            .prop("password", Some(Value::Tagged("env", "GRAFANA_ADMIN_PASSWORD".to_owned()))),
+    );
     node.set("data", Some("grafana_data"));
     let board = |title: &str, row: &str, page: &str| {
         Node::new("dashboard")
@@ -392,7 +392,8 @@ mod tests {
 
     #[test]
     fn an_empty_machine_gets_a_good_starter() {
-        let text = checked(&Machine::default(), &Folder { name: "My Shop".into(), ..Folder::default() });
+        let text =
+            checked(&Machine::default(), &Folder { name: "My Shop".into(), ..Folder::default() });
         assert!(text.contains("stack \"my-shop\"") && text.contains("exporter \"node\""), "{text}");
         assert!(text.contains("prometheus port=9090"), "{text}");
     }
@@ -437,10 +438,8 @@ mod tests {
             assert!(text.contains(part), "{part}\n{text}");
         }
         // One that has an exporter already needs none of ours.
-        let theirs = machine(vec![
-            found(3306, What::Mysql),
-            found(9104, page(Some(Known::MysqldExporter))),
-        ]);
+        let theirs =
+            machine(vec![found(3306, What::Mysql), found(9104, page(Some(Known::MysqldExporter)))]);
         let text = checked(&theirs, &folder);
         assert!(text.contains("scrape \"mysqld-exporter-9104\""), "{text}");
         assert!(!text.contains("exporter \"mysql\"") && text.contains("MysqlDown"), "{text}");

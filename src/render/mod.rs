@@ -40,9 +40,9 @@ mod pushgateway;
 mod secrets;
 mod shards;
 mod slo;
+mod stores;
 mod systemd;
 mod target;
-mod stores;
 mod template;
 mod web;
 mod write;
@@ -63,14 +63,15 @@ pub use grafana::{Source as DatasourceSource, sources as datasources};
 pub use index::{Entry as IndexEntry, Index};
 pub use jobs::{interval_of, jobs};
 pub use output::{Beside, Output, Sources};
+pub use panels::library;
 pub use parts::{
     Access, EnvValue, HostPath, MountPoint, Part, PartKind, WebConfig, argv, derived_volumes, parts,
 };
 pub use prometheus::config as prometheus_config;
 pub use secrets::{Origin, SecretRef};
-pub use target::{Remark, TARGETS, review, target_of};
 pub use shards::{config as shard_config, is_central, of as shards};
 pub use stores::{query_url, tenant_header, write_url};
+pub use target::{Remark, TARGETS, review, target_of};
 pub use write::{HandEdits, Report, WriteOptions, write};
 pub use yaml::to_yaml;
 

@@ -8,9 +8,8 @@ use crate::diag::Span;
 /// The service whose file is called just `Caddyfile`: the first with sites, or that passes metrics on.
 pub fn first(root: Place) -> Option<Place> {
     let passes_on = |name: &str| behind(root, name).next().is_some();
-    root.all("service").find(|service| {
-        service.one("site").is_some() || service.name().is_some_and(passes_on)
-    })
+    root.all("service")
+        .find(|service| service.one("site").is_some() || service.name().is_some_and(passes_on))
 }
 
 /// Where services say that their metrics are read through this one.
@@ -131,7 +130,8 @@ fn passed_on<'a>(words: &[&str], root: Place<'a>) -> Option<(Place<'a>, Place<'a
     words.iter().find_map(|word| {
         let host = word.split_once(':').map_or(*word, |(host, _)| host);
         // `@app_replica` is a matcher of our own.
-        let host = host.strip_prefix('@').and_then(|it| it.strip_suffix("_replica")).unwrap_or(host);
+        let host =
+            host.strip_prefix('@').and_then(|it| it.strip_suffix("_replica")).unwrap_or(host);
         root.named("service", host).and_then(metrics).or_else(|| by_path(word))
     })
 }

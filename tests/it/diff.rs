@@ -212,11 +212,15 @@ fn layout() {
     dir.put("b.kdl", &rearranged);
     assert_eq!(dir.diff("a.kdl", "b.kdl"), "no difference\n");
     // Rules in another order, and receivers.
-    let quiet = "    alert \"Quiet\" severity=\"warning\" for=\"10m\" { expr \"job:orders:rate5m < 1\" }\n";
+    let quiet =
+        "    alert \"Quiet\" severity=\"warning\" for=\"10m\" { expr \"job:orders:rate5m < 1\" }\n";
     let pager = "    receiver \"pager\" { webhook \"http://127.0.0.1:9/pager\" }\n";
     let moved = edited(&[
         (quiet, ""),
-        ("rules \"shop\" interval=\"30s\" {\n", &format!("rules \"shop\" interval=\"30s\" {{\n{quiet}")),
+        (
+            "rules \"shop\" interval=\"30s\" {\n",
+            &format!("rules \"shop\" interval=\"30s\" {{\n{quiet}"),
+        ),
         (pager, ""),
         ("alertmanager {\n", &format!("alertmanager {{\n{pager}")),
     ]);
@@ -227,7 +231,11 @@ fn layout() {
 /// Edits, and the lines that they give: without places, which `risks_stand_at_the_top` looks at.
 const CASES: &[(&str, &str, &str)] = &[
     ("stack \"shop\"", "stack \"store\"", "~ stack: name shop -> store"),
-    ("scrape_interval \"15s\"", "scrape_interval \"30s\"", "~ prometheus: scrape_interval 15s -> 30s\n\n~ datasource prometheus: jsonData.timeInterval 15s -> 30s"),
+    (
+        "scrape_interval \"15s\"",
+        "scrape_interval \"30s\"",
+        "~ prometheus: scrape_interval 15s -> 30s\n\n~ datasource prometheus: jsonData.timeInterval 15s -> 30s",
+    ),
     ("time=\"30d\"", "time=\"60d\"", "~ prometheus: retention time 30d -> 60d"),
     ("size=\"20GB\"", "size=\"30GB\"", "~ prometheus: retention size 20GB -> 30GB"),
     ("dc=\"eu\"", "dc=\"us\"", "~ prometheus: external label dc eu -> us"),
@@ -263,7 +271,11 @@ const CASES: &[(&str, &str, &str)] = &[
          status) (rate(orders_total[10m]))",
     ),
     ("for=\"2m\"", "for=\"5m\"", "~ alert TargetDown: for 2m -> 5m"),
-    ("for=\"2m\"", "for=\"2m\" keep_firing_for=\"1m\"", "~ alert TargetDown: keep_firing_for 1m added"),
+    (
+        "for=\"2m\"",
+        "for=\"2m\" keep_firing_for=\"1m\"",
+        "~ alert TargetDown: keep_firing_for 1m added",
+    ),
     (
         "severity=\"critical\" for",
         "severity=\"warning\" for",
@@ -285,18 +297,18 @@ const CASES: &[(&str, &str, &str)] = &[
         "- alert Quiet: job:orders:rate5m < 1; for 10m; severity warning; reaches ops\n\
          + alert Silent: job:orders:rate5m < 1; for 10m; severity warning; reaches ops",
     ),
-    (
-        "channel=\"#ops\"",
-        "channel=\"#shop\"",
-        "~ receiver ops: slack.channel #ops -> #shop",
-    ),
+    ("channel=\"#ops\"", "channel=\"#shop\"", "~ receiver ops: slack.channel #ops -> #shop"),
     (
         "{ webhook \"http://127.0.0.1:9/pager\" }",
         "{ webhook \"http://127.0.0.1:9/pager\"; email \"a@example.com\" from=\"b@example.com\" smarthost=\"mail:25\" }",
         "~ receiver pager\n    email.from b@example.com added\n    email.smarthost mail:25 added\n    \
          email.to a@example.com added\n    integrations +email",
     ),
-    ("repeat_interval=\"4h\"", "repeat_interval=\"8h\"", "~ route all alerts: repeat_interval 4h -> 8h"),
+    (
+        "repeat_interval=\"4h\"",
+        "repeat_interval=\"8h\"",
+        "~ route all alerts: repeat_interval 4h -> 8h",
+    ),
     (
         "group_by \"alertname\" \"job\"",
         "group_by \"alertname\"",
@@ -319,11 +331,7 @@ const CASES: &[(&str, &str, &str)] = &[
         "equal=\"instance\"",
         "~ inhibition alertname=\"TargetDown\" silences severity=\"warning\": equal +instance -job",
     ),
-    (
-        "to=\"23:00\"",
-        "to=\"24:00\"",
-        "~ mute nights: times +22:00-24:00 UTC -22:00-23:00 UTC",
-    ),
+    ("to=\"23:00\"", "to=\"24:00\"", "~ mute nights: times +22:00-24:00 UTC -22:00-23:00 UTC"),
     (
         "    mute \"nights\" from=\"22:00\" to=\"23:00\" when=#\"job=\"app\"\"#\n",
         "",
@@ -382,7 +390,11 @@ const CASES: &[(&str, &str, &str)] = &[
         "    depends_on \"db\"\n    networks \"back\"\n",
         "~ service app: networks -front",
     ),
-    ("\"--serve\"", "\"--listen\"", "~ native app\n    run.command\n      - --serve\n      + --listen"),
+    (
+        "\"--serve\"",
+        "\"--listen\"",
+        "~ native app\n    run.command\n      - --serve\n      + --listen",
+    ),
     ("volumes \"samples\" \"db\"", "volumes \"samples\" \"db\" \"more\"", "+ volume more"),
     ("network \"back\"", "network \"back\" internal=#true", "~ network back: internal true added"),
     (
@@ -415,7 +427,9 @@ fn lines() {
         let out = dir.diff("a.kdl", "b.kdl");
         let mut said = without_places(&out);
         // Risks have a test of their own.
-        if let Some((_, changes)) = said.split_once("\n\n").filter(|(risks, _)| risks.starts_with('!')) {
+        if let Some((_, changes)) =
+            said.split_once("\n\n").filter(|(risks, _)| risks.starts_with('!'))
+        {
             said = changes.to_owned();
         }
         if said != *expected {
@@ -498,7 +512,10 @@ fn risks() {
     dir.put("c.kdl", &edited(&[("{ slack channel=\"#ops\" api_url=(secret)\"hook\" }", "")]));
     let more = edited(&[
         ("{ slack channel=\"#ops\" api_url=(secret)\"hook\" }", ""),
-        ("    alert \"Quiet\"", "    alert \"New\" for=\"5m\" { expr \"up == 2\" }\n    alert \"Quiet\""),
+        (
+            "    alert \"Quiet\"",
+            "    alert \"New\" for=\"5m\" { expr \"up == 2\" }\n    alert \"Quiet\"",
+        ),
     ]);
     dir.put("d.kdl", &more);
     let out = dir.diff("c.kdl", "d.kdl");
@@ -525,7 +542,9 @@ fn secrets() {
         );
         dir.put(
             "compose.yaml",
-            &format!("services:\n  db:\n    image: mysql\n    environment: {{MYSQL_PASSWORD: {word}6}}\n"),
+            &format!(
+                "services:\n  db:\n    image: mysql\n    environment: {{MYSQL_PASSWORD: {word}6}}\n"
+            ),
         );
         dir.put(
             "datasources.yml",
@@ -645,7 +664,14 @@ fn revisions() {
     let git = |arguments: &[&str]| {
         let program = find_program("git").unwrap();
         let mut command = Command::new(program);
-        command.args(["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false"]);
+        command.args([
+            "-c",
+            "user.name=x",
+            "-c",
+            "user.email=x@example.com",
+            "-c",
+            "commit.gpgsign=false",
+        ]);
         command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
         let ran = command.args(arguments).current_dir(dir.path()).output().unwrap();
         assert!(ran.status.success(), "{ran:?}");
@@ -653,8 +679,13 @@ fn revisions() {
     git(&["init", "-q"]);
     let board = r#"{"title": "Own", "uid": "own", "panels": [{"type": "stat", "title": "A"}]}"#;
     dir.put("in/board.json", board);
-    let text = edited(&[("    dashboard \"Shop\"", "    dashboard \"Own\" from=\"board.json\"\n    dashboard \"Shop\"")]);
-    let text = format!("include \"more.kdl\"\n{text}profile \"prod\" {{ service \"app\" {{ replicas 2; unpublish 8080; expose 8080 }} }}\n");
+    let text = edited(&[(
+        "    dashboard \"Shop\"",
+        "    dashboard \"Own\" from=\"board.json\"\n    dashboard \"Shop\"",
+    )]);
+    let text = format!(
+        "include \"more.kdl\"\n{text}profile \"prod\" {{ service \"app\" {{ replicas 2; unpublish 8080; expose 8080 }} }}\n"
+    );
     dir.put("in/stack.kdl", &text);
     dir.put("in/more.kdl", "volumes \"extra\"\n");
     git(&["add", "."]);
@@ -664,13 +695,11 @@ fn revisions() {
     dir.put("in/board.json", &board.replace("\"A\"", "\"B\""));
     dir.put("in/more.kdl", "volumes \"extra\" \"spare\"\n");
     let out = without_places(&dir.diff("HEAD:in/stack.kdl", "in/stack.kdl"));
-    assert_eq!(
-        out,
-        "- panel Own / A: type stat\n+ panel Own / B: type stat\n\n+ volume spare"
-    );
+    assert_eq!(out, "- panel Own / A: type stat\n+ panel Own / B: type stat\n\n+ volume spare");
     let out = without_places(&dir.diff("in/stack.kdl", "in/stack.kdl@prod"));
     assert!(out.starts_with("~ ") && out.contains("deploy.replicas 2 added"), "{out}");
-    let (code, out, err) = dir.run(&["diff", "in/stack.kdl@prod", "in/stack.kdl", "--profile", "prod"]);
+    let (code, out, err) =
+        dir.run(&["diff", "in/stack.kdl@prod", "in/stack.kdl", "--profile", "prod"]);
     assert_eq!((code, &*out), (0, "no difference\n"), "{err}");
     let (code, _, err) = dir.run(&["diff", "v1:in/stack.kdl", "in/stack.kdl"]);
     assert_eq!(code, 2);

@@ -12,6 +12,7 @@ mod import;
 mod init;
 mod known;
 mod kubernetes;
+mod lsp;
 mod mariadb;
 mod mend;
 mod mysql;
@@ -49,6 +50,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("kubernetes", kubernetes::TESTS),
     ("import", import::TESTS),
     ("init", init::TESTS),
+    ("lsp", lsp::TESTS),
     ("mend", mend::TESTS),
     ("mysql", mysql::TESTS),
     ("mysql_wire", mysql_wire::TESTS),

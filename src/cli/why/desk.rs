@@ -243,9 +243,8 @@ fn is_manifest(file: &Path) -> bool {
 /// The output folder around a file, or else around the current folder.
 fn folder_of(file: Option<&Path>) -> Option<PathBuf> {
     let here = std::env::current_dir().unwrap_or_default();
-    let around = |path: &Path| {
-        tidied(path).ancestors().find(|path| Index::is_in(path)).map(Path::to_owned)
-    };
+    let around =
+        |path: &Path| tidied(path).ancestors().find(|path| Index::is_in(path)).map(Path::to_owned);
     let parent = file.filter(|file| file.exists()).and_then(Path::parent);
     let found = parent.and_then(|parent| around(&here.join(parent))).or_else(|| around(&here))?;
     // Short in messages, where that is possible.

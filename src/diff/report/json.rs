@@ -7,9 +7,9 @@ use super::{At, Report};
 
 /// The report as JSON.
 pub fn json(report: &Report<'_>) -> Json {
-    let risks = report.risks.iter().map(|risk| {
-        object!({ "kind": risk.kind.word(), "name": risk.name, "message": risk.message })
-    });
+    let risks = report.risks.iter().map(
+        |risk| object!({ "kind": risk.kind.word(), "name": risk.name, "message": risk.message }),
+    );
     let changes = report.changes.iter().map(|change| {
         let thing = change.thing();
         let attributes = change.differences.iter().map(|difference| {

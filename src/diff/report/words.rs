@@ -84,7 +84,9 @@ pub fn words(change: &Change<'_>) -> Words {
 fn fact(name: &str, value: &Value) -> Option<String> {
     let name = name.strip_prefix("label ").unwrap_or(name);
     let text = match value {
-        Value::Set(set) if set.is_empty() && name == REACHES => return Some("reaches nobody".into()),
+        Value::Set(set) if set.is_empty() && name == REACHES => {
+            return Some("reaches nobody".into());
+        }
         Value::Set(set) if !set.is_empty() => join(set),
         Value::Text(text) | Value::Inherited(text) => text.clone(),
         Value::Expr(text) => return is_short(text).then(|| text.clone()),
@@ -134,7 +136,8 @@ fn describe(difference: &Difference<'_>, words: &mut Words) {
                     _ => empty.clone(),
                 };
                 sets(name, &set(&a), &set(&b), words);
-            } else if matches!((&a, &b), (Some(Members::List(_)), _) | (_, Some(Members::List(_)))) {
+            } else if matches!((&a, &b), (Some(Members::List(_)), _) | (_, Some(Members::List(_))))
+            {
                 let list = |members: Option<Members>| match members {
                     Some(Members::List(list)) => list.to_vec(),
                     Some(Members::Set(set)) => set.iter().cloned().collect(),

@@ -66,6 +66,11 @@ impl Entry {
 pub const LIBRARY: &[Library] =
     &[alertmanager::OVERVIEW, mysql::OVERVIEW, node::OVERVIEW, prometheus::OVERVIEW];
 
+/// The paths of all pages.
+pub fn library() -> impl Iterator<Item = &'static str> {
+    LIBRARY.iter().map(|library| library.path)
+}
+
 /// The page of this path.
 pub fn find(path: &str) -> Option<&'static Library> {
     LIBRARY.iter().find(|library| library.path == path)

@@ -1,11 +1,11 @@
-//! `validate --fix`: the edits that findings offer, applied until none is left.
+//! `validate --fix`, and the same in an editor: the edits that findings offer, applied until none is left.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::validate::Source;
+use super::whole::Read;
 use crate::diag::{Files, Finding, Severity, mend};
-use crate::manifest::{self, Loaded, tidied};
+use crate::manifest::{Loaded, tidied};
 
 /// Rounds of edits; what one round mends may show the next mistake.
 const MAX_ROUNDS: usize = 20;
@@ -26,10 +26,17 @@ pub struct Fixed {
 type Texts = HashMap<PathBuf, String>;
 
 /// Applies the edits in memory; nothing is written. The number of errors never grows: a round that
-/// makes new ones is taken back, and its edits are tried one by one.
-pub fn fix(source: &Source) -> anyhow::Result<Fixed> {
+/// makes new ones is taken back, and its edits are tried one by one. `load` reads and checks the
+/// manifest, with files read by what it is given; `read` gives the files as they are now.
+pub fn fix<E>(load: &dyn Fn(&Read<'_>) -> Result<Loaded, E>, read: &Read<'_>) -> Result<Fixed, E> {
+    let load = |texts: &Texts| {
+        load(&|path| match texts.get(&tidied(path)) {
+            Some(text) => Ok(text.clone().into_bytes()),
+            None => read(path),
+        })
+    };
     let mut texts = Texts::new();
-    let first = load(source, &texts)?;
+    let first = load(&texts)?;
     let mut loaded = first.clone();
     let mut refused: HashSet<(&'static str, String)> = HashSet::new();
     let mut said = Vec::new();
@@ -43,7 +50,7 @@ pub fn fix(source: &Source) -> anyhow::Result<Fixed> {
         }
         let errors = errors(&loaded);
         let round = with(&texts, files, edited);
-        let next = load(source, &round)?;
+        let next = load(&round)?;
         if self::errors(&next) <= errors {
             mended += applied.len();
             (texts, loaded) = (round, next);
@@ -55,7 +62,7 @@ pub fn fix(source: &Source) -> anyhow::Result<Fixed> {
         for finding in applied {
             let (edited, _) = mend(files, [finding]);
             let alone = with(&texts, files, edited);
-            let next = load(source, &alone)?;
+            let next = load(&alone)?;
             if self::errors(&next) <= errors {
                 better = Some((alone, next));
                 break;
@@ -99,11 +106,4 @@ fn with(texts: &Texts, files: &Files, edited: Vec<(crate::diag::FileId, String)>
         texts.insert(tidied(Path::new(files.name(file))), text);
     }
     texts
-}
-
-fn load(source: &Source, texts: &Texts) -> anyhow::Result<Loaded> {
-    source.load_with(&|path| match texts.get(&tidied(path)) {
-        Some(text) => Ok(text.clone().into_bytes()),
-        None => manifest::read_file(path),
-    })
 }

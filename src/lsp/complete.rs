@@ -1,0 +1,554 @@
+//! What can be written at a place: names of nodes and settings, values, references, and what belongs
+//! into expressions. Works on what is half written: what belongs at a place follows from the text before
+//! it, and what there is, from the manifest as it was read last without a mistake of syntax.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::Path;
+
+use lsp_types::{
+    CompletionItem, CompletionItemKind, CompletionList, CompletionTextEdit, Documentation,
+    InsertTextFormat, MarkupContent, MarkupKind, TextEdit,
+};
+
+use super::describe;
+use super::expression::{self, Spot, is_name};
+use super::functions;
+use super::hover::word_at;
+use super::names::{self, Kind};
+use super::navigate::files;
+use super::position::Lines;
+use super::settings::Client;
+use super::workspace::View;
+use crate::check::ask::Knowledge;
+use crate::check::rules;
+use crate::exporters::{mysql, node};
+use crate::manifest::cursor::{self, Cursor, Slot, Style};
+use crate::manifest::scalar::Type;
+use crate::manifest::shape::{Field, Kind as Takes, Naming, Role, Shape};
+use crate::manifest::{Format, outline};
+use crate::promql::FUNCTIONS;
+use crate::promql::ast::AggregateOp;
+
+/// More than this many are not sent at once; the client asks again when more is written.
+const MOST: usize = 500;
+
+/// What can be written at a place.
+pub fn complete(view: &View, offset: usize, client: Client) -> CompletionList {
+    let cursor = cursor::at(&view.text, offset, view.format);
+    let mut offers =
+        Offers { view, client, cursor: &cursor, offset, items: Vec::new(), cut: false };
+    match cursor.slot {
+        Slot::Key(shape) => {
+            offers.keys(shape);
+            // An item of a list may be a name alone.
+            if cursor.key
+                && view.text[..cursor.word.start].trim_end_matches(' ').ends_with('-')
+                && let Some(field) = shape.arguments().next()
+            {
+                offers.values(shape, field);
+            }
+        }
+        Slot::Entry { shape, argument } => {
+            if let Some((owner, field)) = argument {
+                offers.values(owner, field);
+            }
+            if let Some(shape) = shape {
+                offers.properties(shape);
+            }
+        }
+        Slot::Value(owner, field) => offers.values(owner, field),
+        Slot::Tag => {
+            for (tag, text) in [
+                ("secret", "A secret of the stack."),
+                ("env", "An environment variable of whoever starts the stack."),
+                ("file", "A file beside the manifest."),
+            ] {
+                offers.value(tag, CompletionItemKind::KEYWORD, Some(text.to_owned()));
+            }
+        }
+        Slot::Include => offers.paths(view.path.parent(), &|path| {
+            path.ends_with('/') || Format::of(Path::new(path)).is_some()
+        }),
+        Slot::Free(..) | Slot::Nothing => {}
+    }
+    CompletionList { is_incomplete: offers.cut, items: offers.items }
+}
+
+struct Offers<'v> {
+    view: &'v View,
+    client: Client,
+    cursor: &'v Cursor,
+    offset: usize,
+    items: Vec<CompletionItem>,
+    /// Whether there is more than was offered.
+    cut: bool,
+}
+
+impl Offers<'_> {
+    /// Adds one: what is shown, what is put in the place of the word.
+    fn add(
+        &mut self,
+        label: &str,
+        kind: CompletionItemKind,
+        range: Range<usize>,
+        put: String,
+        documentation: Option<String>,
+    ) -> &mut CompletionItem {
+        let range = Lines::new(&self.view.text, self.client.encoding).range(range);
+        let documentation = documentation.map(|text| {
+            Documentation::MarkupContent(match self.client.markdown {
+                true => MarkupContent { kind: MarkupKind::Markdown, value: text },
+                false => {
+                    MarkupContent { kind: MarkupKind::PlainText, value: describe::plain(&text) }
+                }
+            })
+        });
+        self.items.push(CompletionItem {
+            label: label.to_owned(),
+            kind: Some(kind),
+            documentation,
+            sort_text: Some(format!("{:04}", self.items.len())),
+            text_edit: Some(CompletionTextEdit::Edit(TextEdit { range, new_text: put })),
+            ..CompletionItem::default()
+        });
+        let last = self.items.len() - 1;
+        &mut self.items[last]
+    }
+
+    /// The word at the place, as far as it lies in this line.
+    fn word(&self) -> Range<usize> {
+        let Range { start, end } = self.cursor.word;
+        let text = &self.view.text;
+        let line = text[..self.offset].rfind('\n').map_or(0, |at| at + 1);
+        let stop = text[self.offset..].find(['\n', '\r']).map_or(text.len(), |at| self.offset + at);
+        start.clamp(line, self.offset)..end.clamp(self.offset, stop)
+    }
+
+    /// A value, in quotes where it needs them.
+    fn value(&mut self, value: &str, kind: CompletionItemKind, documentation: Option<String>) {
+        if self.items.iter().any(|item| item.label == value) {
+            return;
+        }
+        let put = match (self.view.format, self.cursor.style) {
+            (Format::Kdl, Style::Bare) if !matches!(self.cursor.slot, Slot::Tag) => {
+                format!("{value:?}")
+            }
+            (Format::Json, Style::Bare) => format!("{value:?}"),
+            (Format::Yaml, Style::Bare) if value.contains([':', '#', '*', '{', '[', '"']) => {
+                format!("{value:?}")
+            }
+            (_, Style::Quoted) => value.replace('\\', "\\\\").replace('"', "\\\""),
+            _ => value.to_owned(),
+        };
+        let colon = if self.cursor.key { self.colon("") } else { "" };
+        self.add(value, kind, self.word(), format!("{put}{colon}"), documentation);
+    }
+
+    /// What stands between a key of YAML or JSON and its value, unless it stands there.
+    fn colon(&self, behind: &'static str) -> &'static str {
+        let rest = &self.view.text[self.cursor.word.end..];
+        let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest);
+        let there = rest.trim_start_matches(' ').starts_with(':');
+        if there || self.cursor.style != Style::Bare {
+            ""
+        } else if behind.is_empty() {
+            ": "
+        } else {
+            behind
+        }
+    }
+
+    /// The nodes and settings of a node.
+    fn keys(&mut self, shape: &'static Shape) {
+        let kdl = self.view.format == Format::Kdl;
+        let top = if shape.name == "Stack" { &["profile", "include"][..] } else { &[] };
+        for key in shape.keys().chain(top.iter().copied()) {
+            let field = shape.field(key);
+            // In KDL an argument has no name.
+            let argument =
+                field.is_some_and(|field| matches!(field.role, Role::Argument | Role::Arguments));
+            if kdl && argument {
+                continue;
+            }
+            let inner = outline::shape_of(shape, key);
+            let kind = match inner {
+                Some(_) => CompletionItemKind::MODULE,
+                None => CompletionItemKind::PROPERTY,
+            };
+            let (put, snippet) = match kdl {
+                true => self.kdl_node(key, field, inner),
+                false => self.yaml_key(key, inner),
+            };
+            let range = self.word();
+            let item = self.add(key, kind, range, put, describe::key(shape, key));
+            if snippet {
+                item.insert_text_format = Some(InsertTextFormat::SNIPPET);
+            }
+        }
+    }
+
+    /// A node as it begins in KDL.
+    fn kdl_node(
+        &self,
+        key: &str,
+        field: Option<&Field>,
+        inner: Option<&'static Shape>,
+    ) -> (String, bool) {
+        let rest = &self.view.text[self.cursor.word.end..];
+        let alone = rest.split(['\n', '\r']).next().is_none_or(|line| line.trim().is_empty());
+        if !self.client.snippets || !alone {
+            return (key.to_owned(), false);
+        }
+        let put = match (inner, field.map(|field| field.kind)) {
+            (Some(inner), _) => {
+                let argument = inner.arguments().next();
+                let name = match argument.map(|field| field.kind) {
+                    _ if key == "profile" => " \"${1:name}\"".to_owned(),
+                    Some(Takes::One(Type::Port)) => " ${1:80}".to_owned(),
+                    Some(Takes::One(Type::Number)) => " ${1:0}".to_owned(),
+                    Some(_) if argument.is_some_and(|field| field.required) => {
+                        format!(" \"${{1:{}}}\"", argument.map_or("", |field| field.key))
+                    }
+                    _ => String::new(),
+                };
+                // A node with nothing but values needs no block.
+                let block = key == "profile"
+                    || inner.fields.iter().any(|field| {
+                        matches!(field.kind, Takes::Block(_) | Takes::Blocks(_) | Takes::Ordered(_))
+                    })
+                    || matches!(inner.name, "Alert" | "Record" | "Slo");
+                let block = if block { " {\n\t$0\n}" } else { "$0" };
+                format!("{key}{name}{block}")
+            }
+            (None, Some(Takes::One(kind))) => match kind {
+                Type::Bool => format!("{key} #${{1|true,false|}}"),
+                Type::Count | Type::Integer | Type::Number | Type::Port => format!("{key} $0"),
+                _ => format!("{key} \"$0\""),
+            },
+            (None, Some(Takes::Many(_))) => format!("{key} \"$0\""),
+            _ => format!("{key} $0"),
+        };
+        (put, true)
+    }
+
+    /// A key with its colon.
+    fn yaml_key(&self, key: &str, inner: Option<&'static Shape>) -> (String, bool) {
+        if self.view.format == Format::Json {
+            return match self.cursor.style {
+                Style::Bare => (format!("\"{key}\"{}", self.colon("")), false),
+                _ => (key.to_owned(), false),
+            };
+        }
+        let colon = self.colon("");
+        if colon.is_empty() || !self.client.snippets || inner.is_none() {
+            return (format!("{key}{colon}"), false);
+        }
+        let named = inner.is_some_and(|inner| inner.naming != Naming::Anonymous);
+        match named {
+            true => (format!("{key}:\n  ${{1:name}}:\n    $0"), true),
+            false => (format!("{key}:\n  $0"), true),
+        }
+    }
+
+    /// The properties of a node of KDL.
+    fn properties(&mut self, shape: &'static Shape) {
+        let text = &self.view.text;
+        let equals = text[self.cursor.word.end..].starts_with('=');
+        for field in shape.fields {
+            let plain = matches!(field.kind, Takes::One(_) | Takes::Many(_));
+            if !plain || !matches!(field.role, Role::Setting | Role::Set) {
+                continue;
+            }
+            let (put, snippet) = match field.kind {
+                _ if equals => (field.key.to_owned(), false),
+                _ if !self.client.snippets => (format!("{}=", field.key), false),
+                Takes::One(Type::Bool) => (format!("{}=#${{1|true,false|}}", field.key), true),
+                Takes::One(Type::Count | Type::Integer | Type::Number | Type::Port) => {
+                    (format!("{}=$0", field.key), true)
+                }
+                _ => (format!("{}=\"$0\"", field.key), true),
+            };
+            let range = self.word();
+            let documentation = Some(describe::setting(field));
+            let kind = CompletionItemKind::FIELD;
+            let item = self.add(field.key, kind, range, put, documentation);
+            if snippet {
+                item.insert_text_format = Some(InsertTextFormat::SNIPPET);
+            }
+        }
+    }
+
+    /// The values of a setting.
+    fn values(&mut self, owner: &'static Shape, field: &'static Field) {
+        if names::is_expression(owner, field) {
+            return self.expression(owner);
+        }
+        if let (Takes::One(kind) | Takes::Many(kind) | Takes::Map(kind), None) =
+            (field.kind, &self.cursor.tag)
+        {
+            match kind {
+                Type::Word(words) => {
+                    for word in *words {
+                        self.value(word, CompletionItemKind::ENUM_MEMBER, None);
+                    }
+                }
+                Type::Bool => {
+                    let words = match self.view.format {
+                        Format::Kdl => ["#true", "#false"],
+                        _ => ["true", "false"],
+                    };
+                    for word in words {
+                        let range = self.word();
+                        self.add(word, CompletionItemKind::VALUE, range, word.to_owned(), None);
+                    }
+                }
+                _ => {}
+            }
+        }
+        match names::role(owner, field, self.cursor.tag.as_deref()) {
+            Some((Kind::File, _)) => {
+                let manifest = self.view.now.paths.first().cloned();
+                self.paths(manifest.as_deref().and_then(Path::parent), &|_| true);
+            }
+            Some((Kind::Rule, _)) => {
+                for rule in rules() {
+                    let text = describe::rule(rule.code);
+                    self.value(rule.name, CompletionItemKind::CONSTANT, text.clone());
+                    self.value(rule.code, CompletionItemKind::CONSTANT, text);
+                }
+            }
+            Some((kind, false)) => self.names(kind, (owner.name, field.key)),
+            _ => self.known(owner, field),
+        }
+    }
+
+    /// The names of a kind that the manifest declares.
+    fn names(&mut self, kind: Kind, setting: (&str, &str)) {
+        let stack = &self.view.sound.stack;
+        let mut declared: Vec<String> = Vec::new();
+        for loaded in [&self.view.now, &self.view.sound] {
+            let all = names::names(loaded).into_iter();
+            let all = all.filter(|name| name.kind == kind && name.declares);
+            declared.extend(all.map(|name| name.name));
+        }
+        match setting {
+            ("Scrape", "job") => {
+                let known = Knowledge::of(stack, &self.view.sound.files);
+                declared = known.jobs().map(str::to_owned).collect();
+            }
+            // An address has a port.
+            ("Target", "addresses") | ("Federate", "target") => {
+                let exporters = stack.exporters.iter();
+                declared.extend(exporters.filter_map(|exporter| {
+                    Some(format!("{}:{}", exporter.host(), exporter.usual_port()?))
+                }));
+                let services = stack.services.iter().flat_map(|service| {
+                    let ports = service.ports.iter().map(|port| port.number.value);
+                    let ports = ports.chain(service.exposes.iter().map(|port| port.number.value));
+                    ports.map(|port| format!("{}:{port}", service.name))
+                });
+                declared.extend(services.collect::<Vec<_>>());
+            }
+            ("Fires", "alert") | ("Silent", "alerts") if !stack.slos.is_empty() => {
+                declared.extend(crate::manifest::Slo::ALERTS.map(str::to_owned));
+            }
+            _ => {}
+        }
+        for name in declared {
+            let text = describe::named(stack, kind, &name);
+            self.value(&name, CompletionItemKind::REFERENCE, text);
+        }
+    }
+
+    /// Values that the language leaves free, and of which some are known.
+    fn known(&mut self, owner: &'static Shape, field: &'static Field) {
+        let stack = &self.view.sound.stack;
+        let word = CompletionItemKind::VALUE;
+        match (owner.name, field.key) {
+            ("Alert", "severity") | ("Slo", "page_severity" | "ticket_severity") => {
+                let used = stack.alerts().filter_map(|alert| alert.severity.as_ref());
+                let used: BTreeSet<String> = used.map(|severity| severity.value.clone()).collect();
+                for severity in
+                    used.iter().map(String::as_str).chain(["critical", "warning", "info"])
+                {
+                    self.value(severity, word, None);
+                }
+            }
+            ("When", "match") | ("Inhibit", "source" | "target") | ("Mute", "when") => {
+                self.matchers();
+            }
+            ("Route" | "When", "group_by") | ("Inhibit", "equal") => {
+                let known = Knowledge::of(stack, &self.view.sound.files);
+                let own = ["alertname".to_owned(), "severity".to_owned()];
+                for label in own.into_iter().chain(known.labels(None)) {
+                    self.value(&label, CompletionItemKind::FIELD, None);
+                }
+            }
+            ("Collectors", "enable" | "disable" | "only") => {
+                let node = node::COLLECTORS.iter().map(|collector| collector.name);
+                let mysql = mysql::COLLECTORS.iter().map(|collector| collector.name);
+                node.chain(mysql).for_each(|name| self.value(name, word, None));
+            }
+            ("Exporter", "name" | "kind") => {
+                ["node", "mysql"].into_iter().for_each(|name| self.value(name, word, None));
+            }
+            ("Use", "path") => {
+                crate::render::library().for_each(|path| self.value(path, word, None));
+            }
+            ("When", "continue") => {}
+            _ => {}
+        }
+    }
+
+    /// Labels and their values, as routes match them: what stands in the braces of a selector.
+    fn matchers(&mut self) {
+        let before = &self.view.text[self.cursor.word.start..self.offset];
+        let before = format!("{{{}", expression::decoded(before, self.cursor.style));
+        let stack = &self.view.sound.stack;
+        let known = Knowledge::of(stack, &self.view.sound.files);
+        let at = expression::spot(&before);
+        match at.spot {
+            Spot::Label(_) => {
+                let own = ["alertname".to_owned(), "severity".to_owned()];
+                let labels = own.into_iter().chain(known.labels(None));
+                self.labels(labels.collect());
+            }
+            Spot::Value(_, label) => {
+                let values: BTreeSet<String> = match label.as_str() {
+                    "alertname" => stack.alerts().map(|alert| alert.name.value.clone()).collect(),
+                    "severity" => {
+                        let used = stack.alerts().filter_map(|alert| alert.severity.as_ref());
+                        used.map(|severity| severity.value.clone()).collect()
+                    }
+                    label => known.values(None, label),
+                };
+                self.label_values(values, &at.begun);
+            }
+            _ => {}
+        }
+    }
+
+    /// Paths of files.
+    fn paths(&mut self, folder: Option<&Path>, fits: &dyn Fn(&str) -> bool) {
+        let Some(folder) = folder else { return };
+        let begun = &self.view.text[self.cursor.word.start.min(self.offset)..self.offset];
+        for path in files(folder, begun).iter().filter(|path| fits(path)) {
+            self.value(path, CompletionItemKind::FILE, None);
+        }
+    }
+
+    /// What belongs into an expression.
+    fn expression(&mut self, owner: &'static Shape) {
+        let text = &self.view.text;
+        let start = self.cursor.word.start.min(self.offset);
+        let mut before = expression::decoded(&text[start..self.offset], self.cursor.style);
+        // The labels of an expected sample stand in braces of their own.
+        let at = expression::spot(&std::mem::take(&mut before));
+        let stack = &self.view.sound.stack;
+        let known = Knowledge::of(stack, &self.view.sound.files);
+        let selector = matches!(owner.name, "Federate" | "InputSeries" | "ExpectedSample");
+        match at.spot {
+            Spot::Operand => self.operands(&known, &at.begun, selector),
+            Spot::Label(metric) => self.labels(known.labels(metric.as_deref())),
+            Spot::Grouping => {
+                let mut labels = BTreeSet::new();
+                let whole = self.cursor.word.start..self.cursor.word.end;
+                for word in text[whole].split(|c| !is_name(c)).filter(|word| !word.is_empty()) {
+                    labels.extend(known.labels(Some(word)));
+                }
+                if labels.is_empty() {
+                    labels = known.labels(None);
+                }
+                self.labels(labels);
+            }
+            Spot::Value(metric, label) => {
+                self.label_values(known.values(metric.as_deref(), &label), &at.begun);
+            }
+            Spot::Duration => {
+                let panel = owner.name == "Query";
+                let variables = ["$__rate_interval", "$__interval", "$__range"];
+                let variables = variables.into_iter().filter(|_| panel);
+                for window in variables.chain(["1m", "5m", "10m", "30m", "1h", "6h", "1d", "7d"]) {
+                    let begun = self.offset - at.begun.len()..self.offset;
+                    self.add(window, CompletionItemKind::UNIT, begun, window.to_owned(), None);
+                }
+            }
+            Spot::Nothing => {}
+        }
+    }
+
+    fn operands(&mut self, known: &Knowledge<'_>, begun: &str, selector: bool) {
+        let range = word_at(&self.view.text, self.offset, is_name);
+        let lower = begun.to_ascii_lowercase();
+        let fits = |name: &str| name.to_ascii_lowercase().contains(&lower);
+        let mut metrics: Vec<&str> = known.metrics().filter(|name| fits(name)).collect();
+        metrics.sort_unstable();
+        metrics.dedup();
+        metrics.sort_by_cached_key(|name| (!name.starts_with(begun), !known.is_own(name)));
+        self.cut |= metrics.len() > MOST;
+        let words = |offers: &mut Self| {
+            let functions = FUNCTIONS.iter().map(|function| (function.name, true));
+            let aggregations = AggregateOp::ALL.iter().map(|op| (op.as_str(), true));
+            let words = functions::words().map(|word| (word, false));
+            for (name, called) in functions.chain(aggregations).chain(words) {
+                if !fits(name) {
+                    continue;
+                }
+                let kind = match called {
+                    true => CompletionItemKind::FUNCTION,
+                    false => CompletionItemKind::KEYWORD,
+                };
+                let text = describe::function(name);
+                let parens = called && !offers.view.text[range.end..].starts_with('(');
+                let snippet = parens && offers.client.snippets;
+                let put = if snippet { format!("{name}($0)") } else { name.to_owned() };
+                let item = offers.add(name, kind, range.clone(), put, text);
+                if snippet {
+                    item.insert_text_format = Some(InsertTextFormat::SNIPPET);
+                }
+                item.detail = functions::describe(name).map(|(signature, _)| signature);
+            }
+        };
+        // Once something is written, words that begin so are few, and meant as often.
+        if !selector && !begun.is_empty() {
+            words(self);
+        }
+        for name in metrics.into_iter().take(MOST) {
+            let found = known.describe(name);
+            let kind = found.as_ref().map_or("", |found| found.kind);
+            let detail = (!kind.is_empty()).then(|| kind.to_owned());
+            let text = describe::metric(known, name);
+            let item =
+                self.add(name, CompletionItemKind::VARIABLE, range.clone(), name.to_owned(), text);
+            item.detail = detail;
+        }
+        if !selector && begun.is_empty() {
+            words(self);
+        }
+    }
+
+    fn labels(&mut self, labels: BTreeSet<String>) {
+        let range = word_at(&self.view.text, self.offset, is_name);
+        for label in labels {
+            self.add(&label, CompletionItemKind::FIELD, range.clone(), label.clone(), None);
+        }
+    }
+
+    fn label_values(&mut self, values: BTreeSet<String>, begun: &str) {
+        let text = &self.view.text;
+        // In a regular expression the part behind the last bar is what is being written.
+        let begun = begun.rsplit('|').next().unwrap_or_default();
+        let rest = &text[self.offset..];
+        let end =
+            rest.find(['"', '\\', '\'', '|', '\n', '}']).map_or(text.len(), |at| self.offset + at);
+        let range = self.offset.saturating_sub(begun.len())..end;
+        if text.get(range.clone()).is_none() {
+            return;
+        }
+        self.cut |= values.len() > MOST;
+        for value in values.into_iter().take(MOST) {
+            self.add(&value, CompletionItemKind::ENUM_MEMBER, range.clone(), value.clone(), None);
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Everything in a manifest that has a name or refers to one: services, receivers, metrics …
+//!
+//! One table says which settings declare a name of a kind and which refer to one; completion, hover,
+//! definition, references and rename all ask it.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use crate::dashboards::variables;
+use crate::diag::{Files, Span, Spanned};
+use crate::manifest::shape::{Field, Shape};
+use crate::manifest::tree::{Data, Node, Value};
+use crate::manifest::{Format, Loaded, outline, place_in};
+use crate::promql::{ParseOptions, parse_recovering};
+
+/// What a name is the name of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// A service, an exporter, a part, a host outside of the stack; so also the job that scrapes it.
+    Host,
+    /// Who hears of alerts.
+    Receiver,
+    /// A secret.
+    Secret,
+    /// A network.
+    Network,
+    /// A volume.
+    Volume,
+    /// Quiet times.
+    Mute,
+    /// An alert.
+    Alert,
+    /// A series: declared by a service, or recorded by a rule.
+    Metric,
+    /// A data source.
+    Datasource,
+    /// A file beside the manifest.
+    File,
+    /// A lint rule, by code, name or group.
+    Rule,
+}
+
+impl Kind {
+    /// What it is, in a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Host => "service",
+            Self::Receiver => "receiver",
+            Self::Secret => "secret",
+            Self::Network => "network",
+            Self::Volume => "volume",
+            Self::Mute => "mute",
+            Self::Alert => "alert",
+            Self::Metric => "metric",
+            Self::Datasource => "datasource",
+            Self::File => "file",
+            Self::Rule => "rule",
+        }
+    }
+}
+
+/// What the value of a setting names, and whether it is declared there.
+pub fn role(owner: &Shape, field: &Field, tag: Option<&str>) -> Option<(Kind, bool)> {
+    match tag {
+        Some("secret") => return Some((Kind::Secret, false)),
+        Some("file") => return Some((Kind::File, false)),
+        Some(_) => return None,
+        None => {}
+    }
+    let declared = |kind| Some((kind, true));
+    let refers = |kind| Some((kind, false));
+    match (owner.name, field.key) {
+        ("Service" | "Exporter" | "External", "name") => declared(Kind::Host),
+        ("DependsOn", "name")
+        | ("PhpFastcgi" | "ReverseProxy", "to")
+        | ("Metrics", "via")
+        | ("Exporter" | "Federate", "target")
+        | ("Target", "addresses")
+        | ("Scrape", "job") => refers(Kind::Host),
+        ("Receiver", "name") => declared(Kind::Receiver),
+        ("Route", "receiver") | ("When", "to") | ("Fires", "routed_to") => refers(Kind::Receiver),
+        ("Secret", "name") => declared(Kind::Secret),
+        ("Network", "name") => declared(Kind::Network),
+        (_, "networks") => refers(Kind::Network),
+        ("Stack", "volumes") | ("Volume", "name") => declared(Kind::Volume),
+        ("Mount", "name") | ("Prometheus" | "Alertmanager" | "Grafana" | "Pushgateway", "data") => {
+            refers(Kind::Volume)
+        }
+        ("Mute", "name") => declared(Kind::Mute),
+        ("When", "mute" | "active") | ("Fires", "muted_by") => refers(Kind::Mute),
+        ("Alert", "name") => declared(Kind::Alert),
+        ("Fires", "alert" | "inhibited_by") | ("Silent", "alerts") => refers(Kind::Alert),
+        ("Record" | "Declared", "name") => declared(Kind::Metric),
+        ("Datasource", "name") => declared(Kind::Datasource),
+        ("Dashboard" | "Panel" | "Query" | "Variable", "datasource") => refers(Kind::Datasource),
+        ("Dashboard" | "Metrics" | "Template", "from")
+        | ("Secret", "file")
+        | ("ServerTls" | "ClientTls", "cert" | "key" | "ca" | "client_ca")
+        | ("Service", "env_file")
+        | ("Alertmanager", "templates") => refers(Kind::File),
+        ("Lint", "allow" | "warn" | "deny") => refers(Kind::Rule),
+        _ => None,
+    }
+}
+
+/// Whether the value of a setting is PromQL, or a selector.
+pub fn is_expression(owner: &Shape, field: &Field) -> bool {
+    matches!(
+        (owner.name, field.key),
+        ("Record" | "Alert" | "Query" | "Expectation", "expr")
+            | ("Slo", "total" | "errors")
+            | ("Federate", "match")
+            | ("InputSeries", "series")
+            | ("ExpectedSample", "labels")
+    )
+}
+
+/// A name where it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// What it is the name of.
+    pub kind: Kind,
+    /// The name.
+    pub name: String,
+    /// Where, without quotes.
+    pub span: Span,
+    /// Whether it is declared here.
+    pub declares: bool,
+    /// The whole node that declares it.
+    pub whole: Option<Span>,
+}
+
+/// All names of a manifest, in its files that are manifests.
+pub fn names(loaded: &Loaded) -> Vec<Name> {
+    let files = &loaded.files;
+    let mut found = Vec::new();
+    for (id, file) in files.iter().filter(|(id, _)| files.naming(*id).next().is_none()) {
+        let Some(format) = Format::of(Path::new(&file.name)) else { continue };
+        let nodes = outline::nodes(&file.text, id, format);
+        outline::walk(&nodes, &mut |it| {
+            let tag = it.value.tag.as_ref().map(|tag| tag.as_str());
+            if is_expression(it.owner, it.field) {
+                metrics(files, it.value, &mut found);
+            } else if let Some((kind, declares)) = role(it.owner, it.field, tag)
+                && !matches!(kind, Kind::File | Kind::Rule)
+            {
+                found.extend(name(files, it.value, kind, declares, it.node));
+            }
+        });
+    }
+    let jobs = loaded.stack.exporters.iter().map(|exporter| exporter.name.value.clone());
+    settle(&mut found, &jobs.collect());
+    found
+}
+
+fn name(
+    files: &Files,
+    value: &Value,
+    kind: Kind,
+    declares: bool,
+    node: Option<&Node>,
+) -> Option<Name> {
+    let text = spanned(value)?;
+    let mut range = 0..text.len();
+    if kind == Kind::Host && !declares {
+        let start = text.find("://").map_or(0, |at| at + 3);
+        let rest = &text[start..];
+        range = start..start + rest.find([':', '/']).unwrap_or(rest.len());
+    }
+    // A path of the host is no volume.
+    let path = kind == Kind::Volume && text.starts_with(['.', '/', '~']);
+    if range.is_empty() || path {
+        return None;
+    }
+    let name = text[range.clone()].to_owned();
+    let whole = node.filter(|_| declares).map(|node| node.span);
+    Some(Name { kind, name, span: place_in(files, &text, range), declares, whole })
+}
+
+/// The text of a value with its place.
+fn spanned(value: &Value) -> Option<Spanned<String>> {
+    match &value.data {
+        Data::Text(text) | Data::Number(text) => Some(Spanned::new(text.clone(), value.span)),
+        _ => None,
+    }
+}
+
+/// The names of the series that an expression reads.
+fn metrics(files: &Files, value: &Value, found: &mut Vec<Name>) {
+    let Some(text) = spanned(value) else { return };
+    let read = variables::masked(&text, &variables::mentions(&text));
+    let (Some(tree), _) = parse_recovering(&read, ParseOptions::default()) else { return };
+    for one in tree.selectors() {
+        let Some((name, place)) = one.metric() else { continue };
+        // What a variable stands for has another text.
+        let range = place.start..place.end;
+        if text.get(range.clone()) == Some(name) {
+            let span = place_in(files, &text, range);
+            let name = name.to_owned();
+            found.push(Name { kind: Kind::Metric, name, span, declares: false, whole: None });
+        }
+    }
+}
+
+/// Brings the names that follow from another one back to it: `x_bucket` of a histogram `x`, the host
+/// `node-exporter` of an exporter `node`.
+fn settle(names: &mut [Name], exporters: &HashSet<String>) {
+    let declared: HashSet<(Kind, String)> = names
+        .iter()
+        .filter(|name| name.declares)
+        .map(|name| (name.kind, name.name.clone()))
+        .collect();
+    for name in names.iter_mut().filter(|name| !name.declares) {
+        let own = |stem: &&str| match name.kind {
+            Kind::Host => exporters.contains(*stem),
+            kind => declared.contains(&(kind, (*stem).to_owned())),
+        };
+        if declared.contains(&(name.kind, name.name.clone())) {
+            continue;
+        }
+        let suffixes: &[&str] = match name.kind {
+            Kind::Metric => &["_bucket", "_sum", "_count"],
+            Kind::Host => &["-exporter"],
+            _ => &[],
+        };
+        let stem = suffixes.iter().find_map(|suffix| name.name.strip_suffix(suffix).filter(own));
+        if let Some(stem) = stem.map(str::to_owned) {
+            name.span = name.span.part(0..stem.len());
+            name.name = stem;
+        }
+    }
+}
+
+/// The name at a place.
+pub fn at(names: &[Name], place: Span) -> Option<&Name> {
+    names.iter().find(|name| {
+        name.span.file == place.file
+            && name.span.start <= place.start
+            && place.start as usize <= name.span.end()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::parse;
+
+    #[test]
+    fn a_name_is_found_wherever_it_is_written() {
+        let text = r##"
+            service "db" { image "mysql:8"; volume "v" to="/x" }
+            volumes "v"
+            exporter "mysql" { target "db"; password (secret)"s" }
+            prometheus { scrape "x" { target "mysql-exporter:9104" } }
+            service "a" { image "a:1"; metrics { histogram "h_seconds" } }
+            rules "g" {
+                record "a:b" { expr #"rate(h_seconds_bucket{job="ü"}[5m])"# }
+                alert "X" { expr "a:b > 1" }
+            }
+            grafana { dashboard "d" { stat "s" { query "a:b[$__interval]" } } }
+            profile "p" { service "b" { depends_on "db" } }
+        "##;
+        let loaded = parse("s.kdl", text, Format::Kdl, None).expect("no profile is asked for");
+        let found: Vec<String> = names(&loaded)
+            .iter()
+            .map(|name| {
+                assert_eq!(loaded.files.text(name.span), name.name);
+                let mark = if name.declares { "!" } else { "" };
+                format!("{mark}{} {}", name.kind.word(), name.name)
+            })
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "!service db",
+                "volume v",
+                "!volume v",
+                "!service mysql",
+                "service db",
+                "secret s",
+                "service x",
+                "service mysql",
+                "!service a",
+                "!metric h_seconds",
+                "!metric a:b",
+                "metric h_seconds",
+                "!alert X",
+                "metric a:b",
+                "metric a:b",
+                "!service b",
+                "service db",
+            ]
+        );
+    }
+}
