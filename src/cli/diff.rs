@@ -167,7 +167,10 @@ fn folder(path: &Path) -> anyhow::Result<Side> {
     if found.is_empty() {
         let manifest = path.join("stack.kdl");
         if manifest.exists() {
-            bail!("`{shown}` has no rendered configuration; did you mean `{}`?", manifest.display());
+            bail!(
+                "`{shown}` has no rendered configuration; did you mean `{}`?",
+                manifest.display()
+            );
         }
         bail!(
             "`{shown}` has no prometheus.yml, rule file, alertmanager.yml, compose file or Grafana \
@@ -204,9 +207,10 @@ impl Store {
     fn bytes(&self, path: &Path) -> std::io::Result<Vec<u8>> {
         let Self::Git(revision) = self else { return manifest::read_file(path) };
         // Paths begin in the current folder, as those of files do.
-        let name = match path.is_absolute() {
-            true => path.display().to_string(),
-            false => format!("./{}", path.display()),
+        let name = if path.is_absolute() {
+            path.display().to_string()
+        } else {
+            format!("./{}", path.display())
         };
         let shown = Command::new("git").arg("show").arg(format!("{revision}:{name}")).output();
         let shown = shown.map_err(|err| {

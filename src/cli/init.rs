@@ -45,7 +45,9 @@ impl Init {
         };
         let shown = path.display();
         if !stdout && !self.force && path.try_exists().unwrap_or(true) {
-            bail!("`{shown}` is there already; `--force` replaces it, `-o FILE` writes another one");
+            bail!(
+                "`{shown}` is there already; `--force` replaces it, `-o FILE` writes another one"
+            );
         }
         let parent = path.parent().filter(|folder| !stdout && !folder.as_os_str().is_empty());
         let folder = parent.unwrap_or(Path::new("."));

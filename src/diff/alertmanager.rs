@@ -177,9 +177,10 @@ fn route(route: Json, above: &Above, model: &mut Model) -> String {
         thing.set("group_by", Value::Set(group_by.clone()));
     }
     let mut waits = above.waits.clone();
-    for (key, wait) in ["group_wait", "group_interval", "repeat_interval"].into_iter().zip(&mut waits)
+    for (key, wait) in
+        ["group_wait", "group_interval", "repeat_interval"].into_iter().zip(&mut waits)
     {
-        let own = fields.text(key).map(|text| normal(key, text));
+        let own = fields.text(key).map(|text| normal(key, &text));
         let (settled, value) = settle(own, wait);
         thing.set(key, value);
         *wait = settled;

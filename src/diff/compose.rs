@@ -128,11 +128,9 @@ fn service(name: String, service: Json) -> (Thing, BTreeMap<String, Value>) {
         self::words(&mut thing, key, words, &mut retention);
     }
     let hosts = match fields.take("extra_hosts") {
-        Some(Json::Array(list)) => list
-            .iter()
-            .filter_map(scalar)
-            .map(|host| host.replacen('=', ":", 1))
-            .collect(),
+        Some(Json::Array(list)) => {
+            list.iter().filter_map(scalar).map(|host| host.replacen('=', ":", 1)).collect()
+        }
         Some(Json::Object(map)) => map
             .iter()
             .filter_map(|(name, address)| Some(format!("{name}:{}", scalar(address)?)))
@@ -167,7 +165,7 @@ fn words(
     let mut flags: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for word in words {
         let (flag, value) = word.split_once('=').unwrap_or((&word, "true"));
-        flags.entry(flag.to_owned()).or_default().insert(normal("_age", value.to_owned()));
+        flags.entry(flag.to_owned()).or_default().insert(normal("_age", value));
     }
     for (flag, values) in flags {
         let single = values.len() == 1;
@@ -203,9 +201,8 @@ fn port(port: Json) -> String {
         Some(text) => short(&text),
         None => {
             let mut fields = Fields::of(port);
-            let mut text = |key: &str, usual: &str| {
-                fields.text(key).unwrap_or_else(|| usual.to_owned())
-            };
+            let mut text =
+                |key: &str, usual: &str| fields.text(key).unwrap_or_else(|| usual.to_owned());
             let (target, protocol) = (text("target", ""), text("protocol", "tcp"));
             let (address, host) = (text("host_ip", "0.0.0.0"), text("published", "any"));
             short(&format!("{address}:{host}:{target}/{protocol}"))

@@ -48,8 +48,7 @@ pub fn datasources(file: Json, model: &mut Model) {
         for (key, value) in fields.entries("secureJsonData") {
             let text = scalar(&value).unwrap_or_default();
             // `$__file{…}` and `$X` only say where it is.
-            let value =
-                if text.starts_with('$') { Value::Text(text) } else { Value::Hidden(text) };
+            let value = if text.starts_with('$') { Value::Text(text) } else { Value::Hidden(text) };
             thing.set(format!("secureJsonData.{key}"), value);
         }
         let usual = [
@@ -192,7 +191,9 @@ fn query(target: Json, at: usize, thing: &mut Thing) {
     fields.rest(&usual, &mut rest);
     for (key, value) in rest.attributes {
         match value {
-            Value::Text(text) => flatten(thing, &format!("query {name} {key}"), "", Json::String(text)),
+            Value::Text(text) => {
+                flatten(thing, &format!("query {name} {key}"), "", Json::String(text));
+            }
             value => thing.set(format!("query {name} {key}"), value),
         }
     }

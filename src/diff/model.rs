@@ -178,7 +178,8 @@ impl Value {
         match (self, other) {
             (Self::Inherited(_), Self::Inherited(_)) => true,
             (Self::Expr(a), Self::Expr(b)) => {
-                a == b || matches!((promql::parse(a), promql::parse(b)), (Ok(a), Ok(b)) if a.same(&b))
+                a == b
+                    || matches!((promql::parse(a), promql::parse(b)), (Ok(a), Ok(b)) if a.same(&b))
             }
             (Self::Text(a) | Self::Inherited(a), Self::Text(b) | Self::Inherited(b))
             | (Self::Hidden(a), Self::Hidden(b)) => a == b,

@@ -72,7 +72,8 @@ pub fn read(documents: &[Document], extent: Extent) -> Result<Model, ReadError> 
     let Sorted { prometheus, rules, alertmanager, composes, datasources, folders, dashboards } =
         sorted;
     let prometheus = prometheus.into_iter().next();
-    let folder = prometheus.as_ref().and_then(|(path, _)| Some(path.rsplit_once('/')?.0.to_owned()));
+    let folder =
+        prometheus.as_ref().and_then(|(path, _)| Some(path.rsplit_once('/')?.0.to_owned()));
     let folder = folder.as_deref().unwrap_or_default();
     let global = prometheus.map(|(_, file)| prometheus::read(file, &mut model));
     let interval = global.as_ref().map_or("1m", |global| global.evaluation_interval.as_str());
@@ -114,9 +115,10 @@ fn named(paths: &[&str], folder: &str, patterns: &[String]) -> Vec<bool> {
         // Paths differ inside and outside of containers; what a file is called does not.
         let by_path = paths.iter().any(|path| glob_matches(whole, path));
         for (path, used) in paths.iter().zip(&mut used) {
-            *used |= match by_path {
-                true => glob_matches(whole, path),
-                false => glob_matches(&last(pattern), &last(path)),
+            *used |= if by_path {
+                glob_matches(whole, path)
+            } else {
+                glob_matches(&last(pattern), &last(path))
             };
         }
     }
@@ -125,7 +127,7 @@ fn named(paths: &[&str], folder: &str, patterns: &[String]) -> Vec<bool> {
 
 fn parse(path: &str, text: &str) -> Result<Json, ReadError> {
     let failed = |message: String| ReadError { path: path.to_owned(), message };
-    if path.ends_with(".json") {
+    if find::is_json(path) {
         return serde_json::from_str(text).map_err(|err| failed(err.to_string()));
     }
     let mut yaml: serde_yaml::Value =
@@ -142,7 +144,9 @@ fn json(yaml: serde_yaml::Value) -> Result<Json, String> {
         Yaml::Bool(flag) => Json::Bool(flag),
         Yaml::Number(number) => serde_json::to_value(number).map_err(|err| err.to_string())?,
         Yaml::String(text) => Json::String(text),
-        Yaml::Sequence(items) => Json::Array(items.into_iter().map(json).collect::<Result<_, _>>()?),
+        Yaml::Sequence(items) => {
+            Json::Array(items.into_iter().map(json).collect::<Result<_, _>>()?)
+        }
         Yaml::Mapping(map) => {
             let entry = |(key, value)| {
                 let key = match json(key)? {

@@ -64,7 +64,8 @@ fn service(change: &Change<'_>, say: &mut impl FnMut(String)) {
     for port in ports(Some(after)).iter().filter(open).filter(|port| !before.contains(*port)) {
         say(format!("is published beyond this machine: {port}"));
     }
-    let privileged = |thing: Option<&Thing>| thing.and_then(|thing| thing.text("privileged")) == Some("true");
+    let privileged =
+        |thing: Option<&Thing>| thing.and_then(|thing| thing.text("privileged")) == Some("true");
     if privileged(Some(after)) && !privileged(change.before) {
         say("has all rights of the host".to_owned());
     }
@@ -99,7 +100,8 @@ fn interval(change: &Change<'_>, after: &Model, say: &mut impl FnMut(String)) {
         return;
     }
     let job = change.thing();
-    let rules = after.things.iter().filter(|thing| matches!(thing.kind, Kind::Alert | Kind::Record));
+    let rules =
+        after.things.iter().filter(|thing| matches!(thing.kind, Kind::Alert | Kind::Record));
     for rule in rules {
         let Some(Value::Expr(text)) = rule.attributes.get("expr") else { continue };
         let Ok(expr) = promql::parse(text) else { continue };

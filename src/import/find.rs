@@ -100,7 +100,12 @@ fn walk(root: &Path, below: &str, depth: usize, found: &mut Vec<Found>) -> Resul
 
 /// Whose configuration a text is, if it is any that is known.
 pub fn kind(path: &str, text: &str) -> Option<Kind> {
-    if path.ends_with(".json") { json(path, text) } else { yaml(text) }
+    if is_json(path) { json(path, text) } else { yaml(text) }
+}
+
+/// Whether a file is called .json.
+pub fn is_json(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "json")
 }
 
 fn json(path: &str, text: &str) -> Option<Kind> {

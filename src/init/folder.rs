@@ -34,7 +34,14 @@ const HINTS: [(&str, &str); 8] = [
 pub fn look(path: &Path) -> Result<Folder, ImportError> {
     let found = find::all(path)?;
     let own = |kind: &Kind| {
-        matches!(kind, Kind::Prometheus | Kind::Rules | Kind::Alertmanager | Kind::Datasources | Kind::Providers)
+        matches!(
+            kind,
+            Kind::Prometheus
+                | Kind::Rules
+                | Kind::Alertmanager
+                | Kind::Datasources
+                | Kind::Providers
+        )
     };
     let configuration = found.iter().filter(|file| own(&file.kind)).map(|file| file.path.clone());
     let absolute = path.canonicalize().unwrap_or_else(|_| path.to_owned());

@@ -23,8 +23,8 @@ const MAX_BYTES: usize = 4 << 20;
 const MAX_PORTS: usize = 256;
 /// Ports of services that do not speak HTTP.
 const NOT_HTTP: [u16; 25] = [
-    21, 22, 23, 25, 53, 110, 111, 139, 143, 445, 465, 587, 631, 993, 995, 1433, 1521, 2049, 3306, 3389,
-    5432, 6379, 11211, 27017, 33060,
+    21, 22, 23, 25, 53, 110, 111, 139, 143, 445, 465, 587, 631, 993, 995, 1433, 1521, 2049, 3306,
+    3389, 5432, 6379, 11211, 27017, 33060,
 ];
 
 /// What listens on a port.
@@ -125,7 +125,8 @@ pub async fn look(probe: bool) -> Machine {
         if let Some(what) = told(port, program.as_deref()) {
             found.push(Found { port, what, program });
         } else if probe && !NOT_HTTP.contains(&port) && asked.len() < MAX_PORTS {
-            asked.spawn(async move { Some(Found { port, what: metrics(address).await?, program }) });
+            asked
+                .spawn(async move { Some(Found { port, what: metrics(address).await?, program }) });
         }
     }
     while let Some(answer) = asked.join_next().await {

@@ -12,6 +12,7 @@ pub use folder::{Folder, look as look_into};
 pub use look::{Found, Known, Machine, What, look as look_around};
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::check::{self, Levels};
@@ -73,11 +74,12 @@ pub fn starter(machine: &Machine, folder: &Folder, path: &Path, format: Format) 
 fn findings(path: &Path, nodes: &[Node]) -> Findings {
     let text = kdl::document(nodes);
     let here = path.with_extension("kdl");
-    let read = |file: &Path| match file == here {
-        true => Ok(text.clone().into_bytes()),
-        false => manifest::read_file(file),
+    let read = |file: &Path| {
+        if file == here { Ok(text.clone().into_bytes()) } else { manifest::read_file(file) }
     };
-    let Ok(mut loaded) = manifest::load_with(&here, None, &read) else { return Findings::default() };
+    let Ok(mut loaded) = manifest::load_with(&here, None, &read) else {
+        return Findings::default();
+    };
     check::run(&loaded.stack, &loaded.files, &mut loaded.findings, &Levels::default());
     loaded.findings
 }
@@ -113,13 +115,13 @@ fn allow(findings: &Findings, nodes: &mut Vec<Node>) {
             more => format!(" (and {more} more)"),
         };
         // A comment is one line.
-        let message: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        comment.push_str(&format!("  {name}: {message}{more}\n"));
+        let message: String =
+            message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let _ = writeln!(comment, "  {name}: {message}{more}");
     }
     let allowed = codes.keys().map(|name| (*name).to_owned());
-    let node = Node::new("lint")
-        .child(Node::new("allow").args(allowed))
-        .comment(comment.trim_end());
+    let node =
+        Node::new("lint").child(Node::new("allow").args(allowed)).comment(comment.trim_end());
     // Behind the head of the file.
     nodes.insert(1, node);
 }

@@ -12,9 +12,9 @@ fn alert(name: &str, severity: &str, hold: &str, expr: &str, summary: &str) -> N
 
 /// Alerts that every machine needs.
 pub fn machine() -> Node {
-    let mut group = Node::new("rules").arg("machine").comment(
-        "Alerts on the machine and on everything that is scraped.",
-    );
+    let mut group = Node::new("rules")
+        .arg("machine")
+        .comment("Alerts on the machine and on everything that is scraped.");
     group.push(alert(
         "TargetDown",
         "critical",

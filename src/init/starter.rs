@@ -1,6 +1,7 @@
 //! The nodes of a starter manifest.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use super::{Folder, Found, Known, Machine, What, rules};
 use crate::import::kdl::{Node, Value};
@@ -17,7 +18,8 @@ enum Mysql {
 /// Everything, in the order of the file.
 pub fn nodes(machine: &Machine, folder: &Folder) -> Vec<Node> {
     let mut services = services(machine, folder);
-    let published: BTreeSet<u16> = services.iter().flat_map(|service| service.ports.clone()).collect();
+    let published: BTreeSet<u16> =
+        services.iter().flat_map(|service| service.ports.clone()).collect();
     let mut taken: BTreeSet<u16> = machine.taken.union(&published).copied().collect();
     let mut free = |usual: u16| -> (u16, bool) {
         let port = (usual..=u16::MAX).find(|port| !taken.contains(port)).unwrap_or(usual);
@@ -33,8 +35,7 @@ pub fn nodes(machine: &Machine, folder: &Folder) -> Vec<Node> {
     let here = found.iter().filter(|found| found.what == What::Mysql);
     let here = here.map(|found| Mysql::Here(found.port));
     // An exporter that runs has a user already.
-    let mysql: Vec<Mysql> =
-        if theirs { Vec::new() } else { in_containers.chain(here).collect() };
+    let mysql: Vec<Mysql> = if theirs { Vec::new() } else { in_containers.chain(here).collect() };
 
     let mut nodes = vec![head(folder)];
     let mut volumes = Node::new("volumes").arg("prometheus_data").arg("grafana_data");
@@ -63,11 +64,13 @@ pub fn nodes(machine: &Machine, folder: &Folder) -> Vec<Node> {
                 .off(),
         );
     }
-    nodes.extend(services.iter_mut().map(|service| std::mem::replace(&mut service.node, Node::new(""))));
+    nodes.extend(
+        services.iter_mut().map(|service| std::mem::replace(&mut service.node, Node::new(""))),
+    );
     let (port, usual) = free(NODE_EXPORTER_PORT);
     let mut comment = "The machine: processors, memory, disks, network.".to_owned();
     if !usual {
-        comment.push_str(&format!("\nPort {NODE_EXPORTER_PORT} is taken, so it listens on {port}."));
+        let _ = write!(comment, "\nPort {NODE_EXPORTER_PORT} is taken, so it listens on {port}.");
     }
     let mut node = Node::new("exporter").arg("node").comment(comment);
     if !usual {
@@ -106,18 +109,16 @@ fn head(folder: &Folder) -> Node {
          configuration for containers",
     );
     if !folder.configuration.is_empty() {
-        comment.push_str(&format!(
-            "\n\nThere is configuration already: {}.\n`stackctl import` carries it over.",
+        let _ = write!(comment, "\n\nThere is configuration already: {}.\n`stackctl import` carries it over.",
             folder.configuration.join(", ")
-        ));
+        );
     }
     if let Some(compose) = folder.compose.as_ref().filter(|compose| !compose.parts.is_empty()) {
-        comment.push_str(&format!(
-            "\n\n{} has monitoring of its own ({}), which this stack takes the place of;\n`stackctl \
+        let _ = write!(comment, "\n\n{} has monitoring of its own ({}), which this stack takes the place of;\n`stackctl \
              import` carries its settings over.",
             compose.path,
             compose.parts.join(", ")
-        ));
+        );
     }
     Node::new("stack")
         .arg(crate::model::slug(&folder.name))
@@ -142,7 +143,8 @@ struct Service {
 
 fn services(machine: &Machine, folder: &Folder) -> Vec<Service> {
     let Some(compose) = &folder.compose else { return Vec::new() };
-    let mut services: Vec<Service> = compose.services.iter().map(|node| service(node, machine)).collect();
+    let mut services: Vec<Service> =
+        compose.services.iter().map(|node| service(node, machine)).collect();
     if let Some(first) = services.first_mut() {
         first.node.comment = Some(format!("The services of {}.", compose.path));
     }
@@ -223,14 +225,10 @@ fn exporter(mysql: &Mysql, first: bool, (port, usual): (u16, bool)) -> Node {
         "Another MySQL server; it needs such a user, too.".to_owned()
     };
     if !usual && first {
-        comment.push_str(&format!("\nPort {MYSQLD_EXPORTER_PORT} is taken, so it listens on {port}."));
+        let _ = write!(comment, "\nPort {MYSQLD_EXPORTER_PORT} is taken, so it listens on {port}.");
     }
     let mut node = Node::new("exporter").comment(comment);
-    node = if first {
-        node.arg("mysql")
-    } else {
-        node.arg(name).prop("kind", Some("mysql"))
-    };
+    node = if first { node.arg("mysql") } else { node.arg(name).prop("kind", Some("mysql")) };
     if !usual {
         node = node.prop("port", Some(u64::from(port)));
     }
@@ -245,18 +243,15 @@ fn exporter(mysql: &Mysql, first: bool, (port, usual): (u16, bool)) -> Node {
 fn prometheus(found: &[&Found], folder: &Folder, port: u16, usual: bool) -> Node {
     let mut node = Node::new("prometheus").prop("port", Some(u64::from(port)));
     if !usual {
-        node = node.comment(format!("Port 9090 is taken, so it listens on {port}."));
+        node = node.comment(format!("Port 9090 is taken, so it listens on {port}.");
     }
     node.set("scrape_interval", Some("15s"));
     node.set("evaluation_interval", Some("15s"));
     node.push(Node::new("retention").prop("time", Some("15d")).prop("size", Some("5GB")));
     node.set("data", Some("prometheus_data"));
-    node.push(
-        Node::new("scrape")
-            .arg("grafana")
-            .prop("enabled", Some(false))
-            .comment("Grafana runs in containers only: natively its job would show a target that is down."),
-    );
+    node.push(Node::new("scrape").arg("grafana").prop("enabled", Some(false)).comment(
+        "Grafana runs in containers only: natively its job would show a target that is down.",
+    ));
     for found in found {
         node.children.extend(job(found));
     }
@@ -311,7 +306,8 @@ fn job(found: &Found) -> Option<Node> {
 /// What an application is called: its program, unless that only runs other people's.
 fn application(program: Option<&str>) -> String {
     let name = crate::model::slug(program.unwrap_or("app"));
-    let runs_others = ["python", "node", "php", "ruby", "java", "perl", "deno", "bun", "docker", "rootless"];
+    let runs_others =
+        ["python", "node", "php", "ruby", "java", "perl", "deno", "bun", "docker", "rootless"];
     if runs_others.iter().any(|start| name.starts_with(start)) { "app".to_owned() } else { name }
 }
 
@@ -333,12 +329,13 @@ fn alertmanager() -> Node {
 fn grafana((port, usual): (u16, bool), mysql: bool) -> Node {
     let mut node = Node::new("grafana").prop("port", Some(u64::from(port)));
     if !usual {
-        node = node.comment(format!("Port 3000 is taken, so it listens on {port}."));
+        node = node.comment(format!("Port 3000 is taken, so it listens on {port}.");
     }
-    node.push(Node::new("admin").arg("admin").prop(
-        "password",
-        Some(Value::Tagged("env", "GRAFANA_ADMIN_PASSWORD".to_owned())),
-    ));
+    node.push(
+        Node::new("admin")
+            .arg("admin")
+            .prop("password", Some(Value::Tagged("env", "GRAFANA_ADMIN_PASSWORD".to_owned()))),
+    );
     node.set("data", Some("grafana_data"));
     let board = |title: &str, row: &str, page: &str| {
         Node::new("dashboard")
@@ -392,7 +389,8 @@ mod tests {
 
     #[test]
     fn an_empty_machine_gets_a_good_starter() {
-        let text = checked(&Machine::default(), &Folder { name: "My Shop".into(), ..Folder::default() });
+        let text =
+            checked(&Machine::default(), &Folder { name: "My Shop".into(), ..Folder::default() });
         assert!(text.contains("stack \"my-shop\"") && text.contains("exporter \"node\""), "{text}");
         assert!(text.contains("prometheus port=9090"), "{text}");
     }
@@ -437,10 +435,8 @@ mod tests {
             assert!(text.contains(part), "{part}\n{text}");
         }
         // One that has an exporter already needs none of ours.
-        let theirs = machine(vec![
-            found(3306, What::Mysql),
-            found(9104, page(Some(Known::MysqldExporter))),
-        ]);
+        let theirs =
+            machine(vec![found(3306, What::Mysql), found(9104, page(Some(Known::MysqldExporter)))]);
         let text = checked(&theirs, &folder);
         assert!(text.contains("scrape \"mysqld-exporter-9104\""), "{text}");
         assert!(!text.contains("exporter \"mysql\"") && text.contains("MysqlDown"), "{text}");

@@ -182,8 +182,11 @@ fn content(
 fn setting(node: &Node, shape: &'static Shape) -> String {
     let field: Option<&'static Field> = shape.child(&node.name).map(|child| child.field);
     let values: Vec<String> = node.args.iter().map(scalar).collect();
-    let pairs: Vec<String> =
-        node.props.iter().map(|(name, value)| format!("{}: {}", key(name), scalar(value))).collect();
+    let pairs: Vec<String> = node
+        .props
+        .iter()
+        .map(|(name, value)| format!("{}: {}", key(name), scalar(value)))
+        .collect();
     let value = match field.map(|field| field.kind) {
         Some(Kind::Map(_)) => format!("{{{}}}", pairs.join(", ")),
         Some(Kind::Many(_)) => format!("[{}]", values.join(", ")),
@@ -246,8 +249,12 @@ mod tests {
                 .arg("app")
                 .comment("a job")
                 .child(Node::new("target").arg("127.0.0.1:80").arg("x:1"))
-                .child(Node::new("relabel").prop("regex", Some("a")).prop("action", Some("labeldrop")))
-                .child(Node::new("relabel").prop("regex", Some("b")).prop("action", Some("labeldrop"))),
+                .child(
+                    Node::new("relabel").prop("regex", Some("a")).prop("action", Some("labeldrop")),
+                )
+                .child(
+                    Node::new("relabel").prop("regex", Some("b")).prop("action", Some("labeldrop")),
+                ),
         );
         prometheus.push(Node::new("scrape").arg("off").child(Node::new("target").arg("y:1")).off());
         let service = Node::new("service")
@@ -264,11 +271,15 @@ mod tests {
             Node::new("exporter").arg("node"),
             prometheus,
             Node::new("rules").arg("g").child(
-                Node::new("alert").arg("A").prop("severity", Some("x")).child(
-                    Node::new("expr").arg("up{job=\"a\"}\n  == 0"),
-                ),
+                Node::new("alert")
+                    .arg("A")
+                    .prop("severity", Some("x"))
+                    .child(Node::new("expr").arg("up{job=\"a\"}\n  == 0")),
             ),
-            Node::new("profile").arg("prod").child(Node::new("lint").prop("deny", Some("security"))).off(),
+            Node::new("profile")
+                .arg("prod")
+                .child(Node::new("lint").prop("deny", Some("security")))
+                .off(),
         ];
         let kdl = crate::import::kdl::document(&nodes);
         let yaml = document(&nodes);

@@ -96,7 +96,9 @@ const PAGE: &str = "# HELP orders_total Orders.\n# TYPE orders_total counter\nor
 fn empty() {
     let dir = tempfile::tempdir().unwrap();
     let (text, _) = init(dir.path(), &["--no-probe"]);
-    for part in ["exporter \"node\"", "alert \"TargetDown\"", "use \"node/overview\"", "// alertmanager {"] {
+    for part in
+        ["exporter \"node\"", "alert \"TargetDown\"", "use \"node/overview\"", "// alertmanager {"]
+    {
         assert!(text.contains(part), "{part}\n{text}");
     }
     // It is rendered, its tests run, and the other notation means the same.
@@ -140,7 +142,10 @@ fn compose() {
     put(dir.path(), "monitoring/prometheus.yml", "scrape_configs: []\n");
     put(dir.path(), "artisan", "");
     let (text, notes) = init(dir.path(), &[]);
-    assert!(notes.contains("monitoring/prometheus.yml is there already: `stackctl import`"), "{notes}");
+    assert!(
+        notes.contains("monitoring/prometheus.yml is there already: `stackctl import`"),
+        "{notes}"
+    );
     for part in [
         "// There is configuration already: monitoring/prometheus.yml.",
         "has monitoring of its own (prometheus)",
@@ -178,7 +183,8 @@ fn start(stack: &mut Stack, text: &str) -> u16 {
 }
 
 fn number(text: &str, behind: &str) -> u16 {
-    let rest = &text[text.find(behind).unwrap_or_else(|| panic!("{behind}\n{text}")) + behind.len()..];
+    let rest =
+        &text[text.find(behind).unwrap_or_else(|| panic!("{behind}\n{text}")) + behind.len()..];
     rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
 }
 
@@ -212,14 +218,17 @@ fn mysql() {
     let target = format!("target \"127.0.0.1:{}\"", database.port);
     let (before, _) = text.split_once(&target).unwrap_or_else(|| panic!("{target}\n{text}"));
     // Other tests have servers, too: the name of this one's exporter is also that of its job.
-    let line = before.lines().last().unwrap();
+    let line = before.lines().rev().nth(1).unwrap();
     let job = line.split('"').nth(1).unwrap();
     assert!(line.starts_with("exporter \"mysql"), "{line}");
     assert!(text.contains("CREATE USER 'exporter'@'127.0.0.1'"), "{text}");
     let prometheus = start(&mut stack, &text);
     stack.wait("the exporter is in", || {
-        query(prometheus, &format!("mysql_up{{job=\"{job}\"}} == 1 and on () up{{job=\"{job}\"}} == 1"))
-            .filter(|series| !series.is_empty())
+        query(
+            prometheus,
+            &format!("mysql_up{{job=\"{job}\"}} == 1 and on () up{{job=\"{job}\"}} == 1"),
+        )
+        .filter(|series| !series.is_empty())
     });
 }
 
@@ -283,6 +292,7 @@ fn overwriting() {
         assert_eq!((said.code, &*said.out), (2, ""), "{arguments:?}");
         assert!(said.err.contains(expected), "{arguments:?}: {}", said.err);
     }
-    let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["stack.kdl"]);
 }
