@@ -109,12 +109,16 @@ fn head(folder: &Folder) -> Node {
          configuration for containers",
     );
     if !folder.configuration.is_empty() {
-        let _ = write!(comment, "\n\nThere is configuration already: {}.\n`stackctl import` carries it over.",
+        let _ = write!(
+            comment,
+            "\n\nThere is configuration already: {}.\n`stackctl import` carries it over.",
             folder.configuration.join(", ")
         );
     }
     if let Some(compose) = folder.compose.as_ref().filter(|compose| !compose.parts.is_empty()) {
-        let _ = write!(comment, "\n\n{} has monitoring of its own ({}), which this stack takes the place of;\n`stackctl \
+        let _ = write!(
+            comment,
+            "\n\n{} has monitoring of its own ({}), which this stack takes the place of;\n`stackctl \
              import` carries its settings over.",
             compose.path,
             compose.parts.join(", ")
@@ -243,7 +247,7 @@ fn exporter(mysql: &Mysql, first: bool, (port, usual): (u16, bool)) -> Node {
 fn prometheus(found: &[&Found], folder: &Folder, port: u16, usual: bool) -> Node {
     let mut node = Node::new("prometheus").prop("port", Some(u64::from(port)));
     if !usual {
-        node = node.comment(format!("Port 9090 is taken, so it listens on {port}.");
+        node = node.comment(format!("Port 9090 is taken, so it listens on {port}."));
     }
     node.set("scrape_interval", Some("15s"));
     node.set("evaluation_interval", Some("15s"));
@@ -329,7 +333,7 @@ fn alertmanager() -> Node {
 fn grafana((port, usual): (u16, bool), mysql: bool) -> Node {
     let mut node = Node::new("grafana").prop("port", Some(u64::from(port)));
     if !usual {
-        node = node.comment(format!("Port 3000 is taken, so it listens on {port}.");
+        node = node.comment(format!("Port 3000 is taken, so it listens on {port}."));
     }
     node.push(
         Node::new("admin")
