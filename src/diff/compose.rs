@@ -33,7 +33,9 @@ pub fn read(file: Json, model: &mut Model) {
     for (name, service) in fields.entries("services") {
         let (thing, retention) = self::service(name, service);
         model.push(thing);
-        model.only(Kind::Prometheus).attributes.extend(retention);
+        if !retention.is_empty() {
+            model.only(Kind::Prometheus).attributes.extend(retention);
+        }
     }
     for (kind, key) in
         [(Kind::Network, "networks"), (Kind::Volume, "volumes"), (Kind::Secret, "secrets")]
