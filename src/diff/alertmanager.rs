@@ -194,7 +194,8 @@ fn route(route: Json, above: &Above, model: &mut Model) -> String {
         children.into_iter().map(|child| self::route(child, &below, model)).collect();
     let mut before = BTreeSet::new();
     for (at, first) in orders.iter().enumerate() {
-        for second in orders[at + 1..].iter().filter(|second| !exclude(first, second)) {
+        let later = orders[at + 1..].iter().filter(|second| *second != first);
+        for second in later.filter(|second| !exclude(first, second)) {
             before.insert((first.clone(), second.clone()));
         }
     }
