@@ -207,9 +207,10 @@ impl Store {
     fn bytes(&self, path: &Path) -> std::io::Result<Vec<u8>> {
         let Self::Git(revision) = self else { return manifest::read_file(path) };
         // Paths begin in the current folder, as those of files do.
-        let name = match path.is_absolute() {
-            true => path.display().to_string(),
-            false => format!("./{}", path.display()),
+        let name = if path.is_absolute() {
+            path.display().to_string()
+        } else {
+            format!("./{}", path.display())
         };
         let shown = Command::new("git").arg("show").arg(format!("{revision}:{name}")).output();
         let shown = shown.map_err(|err| {

@@ -180,7 +180,7 @@ fn route(route: Json, above: &Above, model: &mut Model) -> String {
     for (key, wait) in
         ["group_wait", "group_interval", "repeat_interval"].into_iter().zip(&mut waits)
     {
-        let own = fields.text(key).map(|text| normal(key, text));
+        let own = fields.text(key).map(|text| normal(key, &text));
         let (settled, value) = settle(own, wait);
         thing.set(key, value);
         *wait = settled;
@@ -194,7 +194,8 @@ fn route(route: Json, above: &Above, model: &mut Model) -> String {
         children.into_iter().map(|child| self::route(child, &below, model)).collect();
     let mut before = BTreeSet::new();
     for (at, first) in orders.iter().enumerate() {
-        for second in orders[at + 1..].iter().filter(|second| !exclude(first, second)) {
+        let later = orders[at + 1..].iter().filter(|second| *second != first);
+        for second in later.filter(|second| !exclude(first, second)) {
             before.insert((first.clone(), second.clone()));
         }
     }

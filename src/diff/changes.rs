@@ -118,7 +118,8 @@ fn compare<'a>(
     }
 }
 
-type Pairs<'a> = (Vec<(&'a Thing, &'a Thing)>, Vec<&'a Thing>, Vec<&'a Thing>);
+type Things<'a> = Vec<&'a Thing>;
+type Pairs<'a> = (Vec<(&'a Thing, &'a Thing)>, Things<'a>, Things<'a>);
 
 /// Which thing of one side is which of the other: those of the same key, then of the others those of
 /// the same alias.
@@ -127,7 +128,7 @@ fn pair<'a>(before: &'a [Thing], after: &'a [Thing]) -> Pairs<'a> {
     let (mut gone, mut come): (Vec<&Thing>, Vec<&Thing>) =
         (before.iter().collect(), after.iter().collect());
     for name in [|thing: &Thing| thing.key.clone(), |thing: &Thing| thing.alias.clone()] {
-        let mut groups: BTreeMap<(Kind, String), (Vec<&Thing>, Vec<&Thing>)> = BTreeMap::new();
+        let mut groups: BTreeMap<(Kind, String), (Things<'a>, Things<'a>)> = BTreeMap::new();
         for thing in gone.drain(..) {
             groups.entry((thing.kind, name(thing))).or_default().0.push(thing);
         }
@@ -145,7 +146,7 @@ fn pair<'a>(before: &'a [Thing], after: &'a [Thing]) -> Pairs<'a> {
 }
 
 /// Of things that are called the same, the pairs that differ least.
-fn nearest<'a>(before: Vec<&'a Thing>, after: Vec<&'a Thing>) -> Pairs<'a> {
+fn nearest<'a>(before: Things<'a>, after: Things<'a>) -> Pairs<'a> {
     match (&before[..], &after[..]) {
         ([a], [b]) => return (vec![(*a, *b)], Vec::new(), Vec::new()),
         ([], _) | (_, []) => return (Vec::new(), before, after),
@@ -166,7 +167,7 @@ fn nearest<'a>(before: Vec<&'a Thing>, after: Vec<&'a Thing>) -> Pairs<'a> {
             pairs.push((before[a], after[b]));
         }
     }
-    let left = |things: Vec<&'a Thing>, used: BTreeSet<usize>| -> Vec<&'a Thing> {
+    let left = |things: Things<'a>, used: BTreeSet<usize>| -> Things<'a> {
         let free = things.into_iter().enumerate().filter(|(at, _)| !used.contains(at));
         free.map(|(_, thing)| thing).collect()
     };

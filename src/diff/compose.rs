@@ -33,7 +33,9 @@ pub fn read(file: Json, model: &mut Model) {
     for (name, service) in fields.entries("services") {
         let (thing, retention) = self::service(name, service);
         model.push(thing);
-        model.only(Kind::Prometheus).attributes.extend(retention);
+        if !retention.is_empty() {
+            model.only(Kind::Prometheus).attributes.extend(retention);
+        }
     }
     for (kind, key) in
         [(Kind::Network, "networks"), (Kind::Volume, "volumes"), (Kind::Secret, "secrets")]
@@ -165,7 +167,7 @@ fn words(
     let mut flags: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for word in words {
         let (flag, value) = word.split_once('=').unwrap_or((&word, "true"));
-        flags.entry(flag.to_owned()).or_default().insert(normal("_age", value.to_owned()));
+        flags.entry(flag.to_owned()).or_default().insert(normal("_age", value));
     }
     for (flag, values) in flags {
         let single = values.len() == 1;

@@ -95,7 +95,7 @@ const SECRETS: [&str; 24] = [
     "webhook_url",
 ];
 
-const DAY: Duration = Duration::from_hours(24);
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// The keys of a map that nobody took yet.
 pub struct Fields(Map<String, Json>);
@@ -175,7 +175,7 @@ impl Fields {
     /// Makes attributes of all that is left; values that say no more than their absence are left out.
     pub fn rest(self, usual: &[(&str, &str)], thing: &mut Thing) {
         for (key, value) in self.0 {
-            let said = scalar(&value).map(|text| normal(&key, text));
+            let said = scalar(&value).map(|text| normal(&key, &text));
             if !usual.iter().any(|(name, usual)| *name == key && said.as_deref() == Some(*usual)) {
                 flatten(thing, &key, &key, value);
             }
@@ -194,10 +194,10 @@ pub fn scalar(value: &Json) -> Option<String> {
 }
 
 /// A single value in one spelling.
-pub fn normal(key: &str, text: String) -> String {
+pub fn normal(key: &str, text: &str) -> String {
     let duration =
         DURATIONS.iter().any(|end| key == *end || (end.starts_with('_') && key.ends_with(end)));
-    match parse_duration(&text) {
+    match parse_duration(text) {
         // Weeks and years are how Prometheus prints what people count in days.
         Ok(value) if duration && value >= DAY && value.as_secs().is_multiple_of(DAY.as_secs()) => {
             format!("{}d", value.as_secs() / DAY.as_secs())
@@ -213,7 +213,7 @@ pub fn value(key: &str, text: String) -> Value {
     if may_be_secret(key) && !text.is_empty() && !text.starts_with('$') {
         Value::Hidden(text)
     } else {
-        Value::Text(without_password(normal(key, text)))
+        Value::Text(without_password(normal(key, &text)))
     }
 }
 

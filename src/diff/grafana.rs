@@ -192,7 +192,7 @@ fn query(target: Json, at: usize, thing: &mut Thing) {
     for (key, value) in rest.attributes {
         match value {
             Value::Text(text) => {
-                flatten(thing, &format!("query {name} {key}"), "", Json::String(text))
+                flatten(thing, &format!("query {name} {key}"), "", Json::String(text));
             }
             value => thing.set(format!("query {name} {key}"), value),
         }

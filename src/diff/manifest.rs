@@ -8,7 +8,7 @@ use super::fields::{Fields, flatten};
 use super::model::{Kind, Model, Thing};
 use super::read::{Document, Extent, ReadError, read};
 use crate::diag::Span;
-use crate::manifest::{Alertmanager, DashboardItem, RowItem, Rule, Stack};
+use crate::manifest::{Alertmanager, Block, DashboardItem, RowItem, Rule, Stack};
 use crate::render::{self, RenderError, Setting};
 
 /// What a manifest is compared with: what the other side does not know is left out.
@@ -166,10 +166,10 @@ fn places(stack: &Stack) -> HashMap<(Kind, String), Span> {
     }
     for part in render::parts(stack) {
         let node = match part.kind {
-            render::PartKind::Prometheus => stack.prometheus.as_ref().map(|node| node.span()),
-            render::PartKind::Alertmanager => stack.alertmanager.as_ref().map(|node| node.span()),
-            render::PartKind::Grafana => stack.grafana.as_ref().map(|node| node.span()),
-            render::PartKind::Pushgateway => stack.pushgateway.as_ref().map(|node| node.span()),
+            render::PartKind::Prometheus => stack.prometheus.as_ref().map(Block::span),
+            render::PartKind::Alertmanager => stack.alertmanager.as_ref().map(Block::span),
+            render::PartKind::Grafana => stack.grafana.as_ref().map(Block::span),
+            render::PartKind::Pushgateway => stack.pushgateway.as_ref().map(Block::span),
             _ => part.exporter.and_then(|at| Some(stack.exporters.get(at)?.name.span)),
         };
         if let Some(span) = node {
@@ -219,13 +219,13 @@ fn places(stack: &Stack) -> HashMap<(Kind, String), Span> {
                 let name = format!("{title}/{}", variable.name);
                 put(Kind::Variable, &name, variable.name.span);
             }
-            for item in dashboard.items.iter() {
+            for item in &dashboard.items {
                 match item {
                     DashboardItem::Panel(panel) => {
                         put(Kind::Panel, &format!("{title}/{}", panel.title), panel.title.span);
                     }
                     DashboardItem::Row(row) => {
-                        for item in row.panels.iter() {
+                        for item in &row.panels {
                             if let RowItem::Panel(panel) = item {
                                 let name = format!("{title}/{}", panel.title);
                                 put(Kind::Panel, &name, panel.title.span);

@@ -50,7 +50,7 @@ pub fn read(file: Json, model: &mut Model) -> Global {
     let mut thing = Thing::new(Kind::Prometheus, "");
     let mut global = Fields::of(fields.take("global").unwrap_or_default());
     let duration = |fields: &mut Fields, key: &str, usual: &str| {
-        normal(key, fields.text(key).unwrap_or_else(|| usual.to_owned()))
+        normal(key, &fields.text(key).unwrap_or_else(|| usual.to_owned()))
     };
     let scrape_interval = duration(&mut global, "scrape_interval", "1m");
     let scrape_timeout = duration(&mut global, "scrape_timeout", "10s");
@@ -79,7 +79,7 @@ pub fn read(file: Json, model: &mut Model) -> Global {
             let mut retention = Fields::of(retention);
             for key in ["time", "size"] {
                 if let Some(text) = retention.text(key) {
-                    thing.set(format!("retention {key}"), Value::Text(normal("_age", text)));
+                    thing.set(format!("retention {key}"), Value::Text(normal("_age", &text)));
                 }
             }
         }
@@ -135,10 +135,10 @@ fn step(step: Json) -> String {
 fn job(job: Json, interval: &str, timeout: &str) -> Thing {
     let mut fields = Fields::of(job);
     let mut thing = Thing::new(Kind::Job, fields.text("job_name").unwrap_or_default());
-    let own = fields.text("scrape_interval").map(|text| normal("scrape_interval", text));
+    let own = fields.text("scrape_interval").map(|text| normal("scrape_interval", &text));
     let every = own.clone().unwrap_or_else(|| interval.to_owned());
     thing.set("scrape_interval", own.map_or(Value::Inherited(every), Value::Text));
-    let own = fields.text("scrape_timeout").map(|text| normal("scrape_timeout", text));
+    let own = fields.text("scrape_timeout").map(|text| normal("scrape_timeout", &text));
     let limit = own.clone().unwrap_or_else(|| timeout.to_owned());
     thing.set("scrape_timeout", own.map_or(Value::Inherited(limit), Value::Text));
     let mut targets = BTreeSet::new();

@@ -121,9 +121,10 @@ fn named(paths: &[&str], folder: &str, patterns: &[String]) -> Vec<bool> {
         // Paths differ inside and outside of containers; what a file is called does not.
         let by_path = paths.iter().any(|path| glob_matches(whole, path));
         for (path, used) in paths.iter().zip(&mut used) {
-            *used |= match by_path {
-                true => glob_matches(whole, path),
-                false => glob_matches(&last(pattern), &last(path)),
+            *used |= if by_path {
+                glob_matches(whole, path)
+            } else {
+                glob_matches(&last(pattern), &last(path))
             };
         }
     }
@@ -132,7 +133,7 @@ fn named(paths: &[&str], folder: &str, patterns: &[String]) -> Vec<bool> {
 
 fn parse(path: &str, text: &str) -> Result<Json, ReadError> {
     let failed = |message: String| ReadError { path: path.to_owned(), message };
-    if path.ends_with(".json") {
+    if find::is_json(path) {
         return serde_json::from_str(text).map_err(|err| failed(err.to_string()));
     }
     let mut yaml: serde_yaml::Value =

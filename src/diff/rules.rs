@@ -13,7 +13,7 @@ pub fn read(file: Json, interval: &str, model: &mut Model) {
         let mut fields = Fields::of(group);
         let name = fields.text("name").unwrap_or_default();
         let mut thing = Thing::new(Kind::RuleGroup, name.as_str());
-        let own = fields.text("interval").map(|text| normal("interval", text));
+        let own = fields.text("interval").map(|text| normal("interval", &text));
         let every = own.clone().unwrap_or_else(|| interval.to_owned());
         thing.set("interval", own.map_or(Value::Inherited(every), Value::Text));
         // Labels of the group are labels of its rules.

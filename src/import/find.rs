@@ -103,13 +103,18 @@ fn walk(root: &Path, below: &str, depth: usize, found: &mut Vec<Found>) -> Resul
 /// Whose configuration a text is, if it is any that is known.
 pub fn kind(path: &str, text: &str) -> Option<Kind> {
     let name = path.rsplit('/').next().unwrap_or(path);
-    if path.ends_with(".json") {
+    if is_json(path) {
         json(path, text)
     } else if overrides::NAMES.contains(&name) {
         Some(Kind::Override)
     } else {
         yaml(text)
     }
+}
+
+/// Whether a file is called .json.
+pub fn is_json(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "json")
 }
 
 fn json(path: &str, text: &str) -> Option<Kind> {

@@ -12,6 +12,7 @@ pub use folder::{Folder, look as look_into};
 pub use look::{Found, Known, Machine, What, look as look_around};
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::check::{self, Levels};
@@ -73,9 +74,8 @@ pub fn starter(machine: &Machine, folder: &Folder, path: &Path, format: Format) 
 fn findings(path: &Path, nodes: &[Node]) -> Findings {
     let text = kdl::document(nodes);
     let here = path.with_extension("kdl");
-    let read = |file: &Path| match file == here {
-        true => Ok(text.clone().into_bytes()),
-        false => manifest::read_file(file),
+    let read = |file: &Path| {
+        if file == here { Ok(text.clone().into_bytes()) } else { manifest::read_file(file) }
     };
     let Ok(mut loaded) = manifest::load_with(&here, None, &read) else {
         return Findings::default();
@@ -117,7 +117,7 @@ fn allow(findings: &Findings, nodes: &mut Vec<Node>) {
         // A comment is one line.
         let message: String =
             message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        comment.push_str(&format!("  {name}: {message}{more}\n"));
+        let _ = writeln!(comment, "  {name}: {message}{more}");
     }
     let allowed = codes.keys().map(|name| (*name).to_owned());
     let node =

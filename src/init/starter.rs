@@ -1,6 +1,7 @@
 //! The nodes of a starter manifest.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use super::{Folder, Found, Known, Machine, What, rules};
 use crate::import::kdl::{Node, Value};
@@ -69,8 +70,7 @@ pub fn nodes(machine: &Machine, folder: &Folder) -> Vec<Node> {
     let (port, usual) = free(NODE_EXPORTER_PORT);
     let mut comment = "The machine: processors, memory, disks, network.".to_owned();
     if !usual {
-        comment
-            .push_str(&format!("\nPort {NODE_EXPORTER_PORT} is taken, so it listens on {port}."));
+        let _ = write!(comment, "\nPort {NODE_EXPORTER_PORT} is taken, so it listens on {port}.");
     }
     let mut node = Node::new("exporter").arg("node").comment(comment);
     if !usual {
@@ -109,18 +109,20 @@ fn head(folder: &Folder) -> Node {
          configuration for containers",
     );
     if !folder.configuration.is_empty() {
-        comment.push_str(&format!(
+        let _ = write!(
+            comment,
             "\n\nThere is configuration already: {}.\n`stackctl import` carries it over.",
             folder.configuration.join(", ")
-        ));
+        );
     }
     if let Some(compose) = folder.compose.as_ref().filter(|compose| !compose.parts.is_empty()) {
-        comment.push_str(&format!(
+        let _ = write!(
+            comment,
             "\n\n{} has monitoring of its own ({}), which this stack takes the place of;\n`stackctl \
              import` carries its settings over.",
             compose.path,
             compose.parts.join(", ")
-        ));
+        );
     }
     Node::new("stack")
         .arg(crate::model::slug(&folder.name))
@@ -227,8 +229,7 @@ fn exporter(mysql: &Mysql, first: bool, (port, usual): (u16, bool)) -> Node {
         "Another MySQL server; it needs such a user, too.".to_owned()
     };
     if !usual && first {
-        comment
-            .push_str(&format!("\nPort {MYSQLD_EXPORTER_PORT} is taken, so it listens on {port}."));
+        let _ = write!(comment, "\nPort {MYSQLD_EXPORTER_PORT} is taken, so it listens on {port}.");
     }
     let mut node = Node::new("exporter").comment(comment);
     node = if first { node.arg("mysql") } else { node.arg(name).prop("kind", Some("mysql")) };

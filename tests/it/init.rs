@@ -218,7 +218,7 @@ fn mysql() {
     let target = format!("target \"127.0.0.1:{}\"", database.port);
     let (before, _) = text.split_once(&target).unwrap_or_else(|| panic!("{target}\n{text}"));
     // Other tests have servers, too: the name of this one's exporter is also that of its job.
-    let line = before.lines().last().unwrap();
+    let line = before.lines().rev().nth(1).unwrap();
     let job = line.split('"').nth(1).unwrap();
     assert!(line.starts_with("exporter \"mysql"), "{line}");
     assert!(text.contains("CREATE USER 'exporter'@'127.0.0.1'"), "{text}");

@@ -28,8 +28,8 @@ pub fn json(report: &Report<'_>) -> Json {
             "kind": thing.kind.word(),
             "name": thing.name,
             "within": change.within,
-            "before": report.at_before(change).map(place),
-            "after": report.at_after(change).map(place),
+            "before": report.at_before(change).as_ref().map(place),
+            "after": report.at_after(change).as_ref().map(place),
             "attributes": attributes.collect::<Vec<_>>(),
         })
     });
@@ -42,7 +42,7 @@ pub fn json(report: &Report<'_>) -> Json {
     })
 }
 
-fn place(at: At) -> Json {
+fn place(at: &At) -> Json {
     object!({ "file": at.file, "line": at.line, "column": at.column })
 }
 

@@ -69,14 +69,17 @@ pub fn words(change: &Change<'_>) -> Words {
         }
         return words;
     }
-    for difference in &change.differences {
+    for difference in change.differences.iter().filter(|one| one.name != REACHES) {
         describe(difference, &mut words);
     }
     // Who hears of an alert matters most and is said last, as a sentence ends.
-    let (reach, mut short): (Vec<String>, Vec<String>) =
-        words.short.into_iter().partition(|text| text.contains(" reaches "));
-    short.extend(reach);
-    words.short = short;
+    if let Some(difference) = change.differences.iter().find(|one| one.name == REACHES) {
+        let set = |value: Option<&Value>| match value {
+            Some(Value::Set(set)) => set.clone(),
+            _ => BTreeSet::new(),
+        };
+        words.short.extend(reach(&set(difference.before), &set(difference.after)));
+    }
     words
 }
 
@@ -188,20 +191,39 @@ fn texts(name: &str, before: Option<String>, after: Option<String>, words: &mut 
     }
 }
 
+/// Who hears of an alert that did not, or the other way round.
+fn reach(before: &BTreeSet<String>, after: &BTreeSet<String>) -> Vec<String> {
+    let bare = |text: &String| text.strip_prefix("perhaps ").unwrap_or(text).to_owned();
+    let names: BTreeSet<String> = before.iter().chain(after).map(bare).collect();
+    // 0 for no, 1 for perhaps, 2 for yes.
+    let sure = |set: &BTreeSet<String>, name: &String| {
+        if set.contains(name) { 2 } else { u8::from(set.contains(&format!("perhaps {name}"))) }
+    };
+    let of = |changes: &[(u8, u8)]| -> Vec<&String> {
+        let fits = |name: &&String| changes.contains(&(sure(before, name), sure(after, name)));
+        names.iter().filter(fits).collect()
+    };
+    let lost = of(&[(1, 0), (2, 0)]);
+    let nobody = after.is_empty() && !before.is_empty();
+    let sentences = [
+        (of(&[(0, 2)]), "now reaches ", ""),
+        (of(&[(0, 1)]), "may now reach ", ""),
+        (of(&[(1, 2)]), "now always reaches ", ""),
+        (of(&[(2, 1)]), "now reaches ", " only perhaps"),
+        (if nobody { Vec::new() } else { lost }, "no longer reaches ", ""),
+    ];
+    let said = sentences.into_iter().filter(|(names, ..)| !names.is_empty());
+    let mut said: Vec<String> =
+        said.map(|(names, start, end)| format!("{start}{}{end}", join(names))).collect();
+    if nobody {
+        said.push("no longer reaches anyone".to_owned());
+    }
+    said
+}
+
 fn sets(name: &str, before: &BTreeSet<String>, after: &BTreeSet<String>, words: &mut Words) {
     let gone: Vec<&String> = before.difference(after).collect();
     let come: Vec<&String> = after.difference(before).collect();
-    if name == REACHES {
-        if !come.is_empty() {
-            words.short.push(format!("now reaches {}", join(come)));
-        }
-        if after.is_empty() {
-            words.short.push("no longer reaches anyone".to_owned());
-        } else if !gone.is_empty() {
-            words.short.push(format!("no longer reaches {}", join(gone)));
-        }
-        return;
-    }
     let marked = come.iter().map(|text| format!("+{text}"));
     let marked: Vec<String> = marked.chain(gone.iter().map(|text| format!("-{text}"))).collect();
     let text = marked.join(" ");
