@@ -208,6 +208,10 @@ impl Marks {
         let mut values = HashMap::new();
         references(root, root.node, &mut values);
         for Mark { origin, .. } in &mut self.0 {
+            // A value that a profile gives to a node of the stack stands elsewhere.
+            if !origin.whole.contains(origin.span) {
+                origin.whole = origin.span;
+            }
             if let Some(secret) = values.get(&origin.span)
                 && !origin.also.contains(secret)
             {

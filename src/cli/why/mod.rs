@@ -209,15 +209,20 @@ impl Desk {
         Ok(ExitCode::from(u8::from(found.is_empty())))
     }
 
-    /// Shows on stderr what of a text can be placed.
+    /// Shows on stderr what of a text speaks of a rendered file that it names.
     fn explain(&self, text: &str) {
         let paths: Vec<&str> = self.outputs.iter().map(|output| output.path.as_str()).collect();
         let mut reader = messages::Reader::new(&paths, |path| self.map(path).0);
-        let findings: Findings = text
-            .lines()
-            .flat_map(|line| reader.read(line))
-            .filter_map(|said| self.complaint(&said))
-            .collect();
+        let mut findings = Findings::default();
+        for line in text.lines() {
+            let said = reader.read(line);
+            // Names alone may be those of the manifest, which has its own findings.
+            if reader.has_file() {
+                for finding in said.iter().filter_map(|said| self.complaint(said)) {
+                    findings.push(finding);
+                }
+            }
+        }
         let mut report = String::new();
         let color = printer::color_stderr();
         if diag::print_full(&mut report, &findings, &self.loaded.files, color).is_ok() {
