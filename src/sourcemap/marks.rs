@@ -195,10 +195,7 @@ impl Marks {
         let nodes: Vec<Place<'a>> = from.iter().flat_map(|place| place.all(key)).collect();
         let before = list.items().len().saturating_sub(nodes.len());
         for (item, node) in list.items()[before..].iter().zip(nodes) {
-            self.object(item, node, String::new());
-            if let Some(mark) = self.0.last_mut() {
-                mark.what = None;
-            }
+            self.put(item, Origin::derived(node));
             inside(self, item, node);
         }
     }
