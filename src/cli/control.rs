@@ -8,7 +8,9 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::printer::{self, out};
+use super::why;
 use crate::runner::control::{self, ControlError, Request, Response, Status};
+use crate::runner::place::Place;
 
 /// Which running stack.
 #[derive(Debug, Args)]
@@ -123,17 +125,22 @@ fn alive(pid: u32) -> bool {
 
 async fn command(which: Which, request: &Request) -> anyhow::Result<ExitCode> {
     let socket = only(which.stack.as_deref()).await?;
-    let mut code = ExitCode::SUCCESS;
+    let mut refused = None;
     control::ask(&socket, request, |response| match response {
         Response::Done(what) => printer::note(&what),
-        Response::Refused(why) => {
-            printer::error(&why);
-            code = ExitCode::from(1);
-        }
+        Response::Refused(why) => refused = Some(why),
         Response::Ps(_) | Response::Line(_) => {}
     })
     .await?;
-    Ok(code)
+    let Some(reason) = refused else { return Ok(ExitCode::SUCCESS) };
+    // What is wrong with a rendered file is mended in the manifest.
+    if let Ok(Status { manifest, .. }) = status(&socket).await {
+        let output = Some(Place::of(&manifest, None).rendered());
+        let wanted = why::Wanted { manifest: Some(manifest), output, profile: None };
+        why::explain(&wanted, None, &reason);
+    }
+    printer::error(&reason);
+    Ok(ExitCode::from(1))
 }
 
 /// Where the server of the only running stack answers.

@@ -85,9 +85,12 @@ pub fn overlay(base: &mut Node, over: Node, shape: &'static Shape, findings: &mu
     } else {
         for (at, arg) in over.args.into_iter().enumerate() {
             match base.args.get_mut(at) {
-                // The same name again only says which node is meant: it was given where it was first.
-                Some(known) if known.data == arg.data && known.tag == arg.tag => {}
-                Some(known) => *known = arg,
+                Some(known) => {
+                    if at == 0 && known.data == arg.data {
+                        base.first_named.get_or_insert(known.span);
+                    }
+                    *known = arg;
+                }
                 None => base.args.push(arg),
             }
         }

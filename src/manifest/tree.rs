@@ -17,6 +17,8 @@ pub struct Node {
     pub span: Span,
     /// Set when a profile brought it in and the stack has no such node to change.
     pub only_in_profile: Option<Near>,
+    /// Where its name was first given, when a profile gave it again to change the node.
+    pub first_named: Option<Span>,
     /// Whether a mistake in the text took something away, so that nothing in it should be missed.
     pub damaged: bool,
     /// The notation it was written in.
@@ -122,6 +124,7 @@ impl Node {
             children: Vec::new(),
             span,
             only_in_profile: None,
+            first_named: None,
             damaged: false,
             notation: Notation::Kdl,
         }

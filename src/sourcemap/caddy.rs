@@ -13,7 +13,7 @@ pub fn first(root: Place) -> Option<Place> {
 }
 
 /// Where services say that their metrics are read through this one.
-fn behind<'a>(root: Place<'a>, name: &str) -> impl Iterator<Item = Span> {
+fn behind(root: Place<'_>, name: &str) -> impl Iterator<Item = Span> {
     root.all("service")
         .filter_map(|service| service.one("metrics")?.said("via"))
         .filter(move |via| via.values.iter().any(|value| value.0 == name))
@@ -97,6 +97,11 @@ fn directive<'a>(line: &str, parent: Place<'a>, root: Place<'a>) -> (Origin, Opt
     if let Some(setting) = parent.said(keyword) {
         return said(setting.span, setting.whole);
     }
+    if keyword == "root"
+        && let Some((node, span)) = root_of(&words, root)
+    {
+        return (Origin { span, whole: span, ..Origin::named(node) }, None);
+    }
     match passed_on(&words, root) {
         Some((service, metrics)) => {
             let also = vec![service.span()];
@@ -104,6 +109,17 @@ fn directive<'a>(line: &str, parent: Place<'a>, root: Place<'a>) -> (Origin, Opt
         }
         None => (Origin::derived(parent), None),
     }
+}
+
+/// The site, or the way to PHP in it, that says where the files are.
+fn root_of<'a>(words: &[&str], root: Place<'a>) -> Option<(Place<'a>, Span)> {
+    let sites = root.all("service").flat_map(|service| service.all("site"));
+    let mut nodes = sites.flat_map(|site| site.all("php_fastcgi").chain([site]));
+    nodes.find_map(|node| {
+        let said = node.said("root")?.values.into_iter();
+        let (_, span) = said.into_iter().find(|(path, _)| words.contains(&path.as_str()))?;
+        Some((node, span))
+    })
 }
 
 /// Whether a node has a value that stands in a line, be it with a port.

@@ -276,7 +276,7 @@ fn environment(marks: &mut Marks, map: &Item, node: Place, root: Place) {
     let pairs = node.said("env").map(|said| said.pairs).unwrap_or_default();
     for item in map.items() {
         if let Some(pair) = pairs.iter().find(|pair| pair.name == item.key()) {
-            let also = root.named("secret", &pair.text).map(|secret| secret.span());
+            let also = root.named("secret", &pair.text).map(Place::span);
             let also = also.filter(|_| item.text() != Some(&pair.text)).into_iter().collect();
             let origin = Origin { span: pair.span, whole: pair.whole, also, ..Origin::named(node) };
             marks.put(item, origin);
@@ -291,9 +291,10 @@ fn environment(marks: &mut Marks, map: &Item, node: Place, root: Place) {
                 Some((oauth, setting.strip_prefix(&prefix)?.to_owned()))
             });
             if let Some((oauth, key)) = said {
-                match oauth.takes(&key) {
-                    true => marks.setting(item, &[oauth], &[&key]),
-                    false => marks.put(item, Origin::derived(oauth)),
+                if oauth.takes(&key) {
+                    marks.setting(item, &[oauth], &[&key]);
+                } else {
+                    marks.put(item, Origin::derived(oauth));
                 }
                 continue;
             }
@@ -319,7 +320,7 @@ fn granted(marks: &mut Marks, item: &Item, node: Place, root: Place) {
     let secret = root.named("secret", name);
     match (reference(node.node, &wanted), secret) {
         (Some((span, _)), secret) => {
-            let also = secret.map(|secret| secret.span()).into_iter().collect();
+            let also = secret.map(Place::span).into_iter().collect();
             marks.put(item, Origin { span, whole: span, also, ..Origin::named(node) });
         }
         (None, Some(secret)) => marks.put(item, Origin::derived(secret)),
@@ -435,7 +436,7 @@ fn networks(marks: &mut Marks, list: &Item, node: Place, root: Place) {
         let network = root.named("network", item.text().unwrap_or_default());
         match (here, network) {
             (Some((_, span)), network) => {
-                let also = network.map(|network| network.span()).into_iter().collect();
+                let also = network.map(Place::span).into_iter().collect();
                 let (span, whole) = (*span, *span);
                 marks.put(item, Origin { span, whole, also, ..Origin::named(node) });
             }

@@ -68,7 +68,7 @@ fn json_data(
             marks.setting(item, &from, &["interval", "scrape_interval"]);
         }
         "tlsAuthWithCACert" | "tlsCACert" => {
-            marks.setting(item, &[part.unwrap_or(source)], &["tls"])
+            marks.setting(item, &[part.unwrap_or(source)], &["tls"]);
         }
         "manageAlerts" => {
             marks.put(item, Origin::derived(root.one("alertmanager").unwrap_or(source)));
@@ -162,7 +162,7 @@ fn flatten<'a>(list: &'a Item, flat: &mut Vec<&'a Item>) {
 }
 
 /// The node of each panel in their order; a page of the library stands there once for each panel.
-fn expected<'a>(parent: Place<'a>) -> Vec<Place<'a>> {
+fn expected(parent: Place<'_>) -> Vec<Place<'_>> {
     let mut nodes = Vec::new();
     for child in parent.children() {
         match child.node.name.value.as_str() {
@@ -245,8 +245,7 @@ fn panel(marks: &mut Marks, item: &Item, node: Place, dashboard: Place, root: Pl
     let what = if is(node, "row") { "row" } else { "panel" };
     marks.object(item, node, format!("{what} `{title}`"));
     if is(node, "use") {
-        // What the library's expressions select by follows from the exporter as well.
-        return;
+        return library(marks, item, node, dashboard, root);
     }
     for item in item.items() {
         match item.key() {
@@ -301,6 +300,28 @@ fn panel(marks: &mut Marks, item: &Item, node: Place, dashboard: Place, root: Pl
     }
 }
 
+/// A panel of the library: what it selects by follows from the exporter that it shows.
+fn library(marks: &mut Marks, item: &Item, node: Place, dashboard: Place, root: Place) {
+    let page = node.name().and_then(panels::find);
+    let shown = page.and_then(|page| {
+        root.all("exporter").find(|exporter| {
+            let kind = exporter.said("kind").and_then(|said| said.values.into_iter().next());
+            let kind = kind.as_ref().map(|(kind, _)| kind.as_str()).or(exporter.name());
+            kind == Some(page.subject)
+        })
+    });
+    for inner in item.items() {
+        match inner.key() {
+            "datasource" => datasource(marks, inner, &[node, dashboard], root),
+            "expr" => {
+                let also = shown.map(Place::span).into_iter().collect();
+                marks.put(inner, Origin { also, ..Origin::derived(node) });
+            }
+            _ => library(marks, inner, node, dashboard, root),
+        }
+    }
+}
+
 /// Marks a reference to a data source: as some node says it, else the one that grafana has.
 fn datasource(marks: &mut Marks, item: &Item, from: &[Place], root: Place) {
     let said = from.iter().any(|place| place.said("datasource").is_some());
@@ -312,17 +333,18 @@ fn datasource(marks: &mut Marks, item: &Item, from: &[Place], root: Place) {
                 || place.said("uid").is_some_and(|said| said.values.iter().any(|v| v.0 == uid))
         })
     });
-    match own.or(root.one(uid)) {
-        Some(own) if !said => {
+    let own = own.or(root.one(uid));
+    match own {
+        Some(_) if !said => {
             let how = How::Default("datasource".to_owned());
             marks.put(item, Origin { how, ..Origin::derived(from[0]) });
-            if let Some(mark) = marks.0.last_mut() {
-                let said = ["uid", "type"].iter().filter_map(|key| own.said(key));
-                mark.origin.also.push(own.span());
-                mark.origin.also.extend(said.map(|said| said.span));
-            }
         }
         _ => marks.setting(item, from, &["datasource"]),
+    }
+    if let (Some(own), Some(mark)) = (own, marks.0.last_mut()) {
+        let said = ["uid", "type"].iter().filter_map(|key| own.said(key));
+        mark.origin.also.push(own.span());
+        mark.origin.also.extend(said.map(|said| said.span));
     }
 }
 

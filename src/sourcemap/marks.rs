@@ -195,10 +195,7 @@ impl Marks {
         let nodes: Vec<Place<'a>> = from.iter().flat_map(|place| place.all(key)).collect();
         let before = list.items().len().saturating_sub(nodes.len());
         for (item, node) in list.items()[before..].iter().zip(nodes) {
-            self.object(item, node, String::new());
-            if let Some(mark) = self.0.last_mut() {
-                mark.what = None;
-            }
+            self.put(item, Origin::derived(node));
             inside(self, item, node);
         }
     }
@@ -208,6 +205,10 @@ impl Marks {
         let mut values = HashMap::new();
         references(root, root.node, &mut values);
         for Mark { origin, .. } in &mut self.0 {
+            // A value that a profile gives to a node of the stack stands elsewhere.
+            if !origin.whole.contains(origin.span) {
+                origin.whole = origin.span;
+            }
             if let Some(secret) = values.get(&origin.span)
                 && !origin.also.contains(secret)
             {

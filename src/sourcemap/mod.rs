@@ -182,7 +182,7 @@ fn mark(
             grafana::datasources(marks, items, root);
         }
         ("monitoring/grafana-dashboards.yml", Some(items)) => {
-            grafana::providers(marks, items, root)
+            grafana::providers(marks, items, root);
         }
         ("compose.yaml", Some(items)) => compose::config(marks, items, root),
         (".env.example", _) => self::text::variables(marks, text, root),
@@ -192,12 +192,10 @@ fn mark(
             (Some(items), None) if items.get("groups").is_some() => {
                 rules::file(marks, items, root);
             }
-            (Some(items), None) if path.ends_with(".json") => {
-                dashboard(marks, path, items, root, loaded)
+            (Some(items), None) if extension(path) == Some("json") => {
+                dashboard(marks, path, items, root, loaded);
             }
-            _ if exporter.is_some() => {
-                exporter.into_iter().for_each(|exporter| self::text::mysql(marks, text, exporter));
-            }
+            _ if let Some(exporter) = exporter => self::text::mysql(marks, text, exporter),
             _ if name.starts_with("Caddyfile") => {
                 let caddy = match name.strip_prefix("Caddyfile.") {
                     Some(service) => root.named("service", service),
@@ -219,7 +217,7 @@ fn mark(
 /// Files that stand in blocks of this one.
 fn embedded(marks: &mut Marks, text: &str, root: Place, loaded: &Loaded) {
     for block in embedded::find(text) {
-        let path = match block.name.rsplit_once('.').map(|(_, extension)| extension) {
+        let path = match extension(&block.name) {
             Some("yml" | "json" | "cnf") => format!("monitoring/{}", block.name),
             _ => block.name.clone(),
         };
@@ -233,8 +231,12 @@ fn embedded(marks: &mut Marks, text: &str, root: Place, loaded: &Loaded) {
     }
 }
 
+fn extension(path: &str) -> Option<&str> {
+    path.rsplit_once('.').map(|(_, extension)| extension)
+}
+
 fn items_of(path: &str, text: &str) -> Option<Item> {
-    match path.rsplit_once('.').map(|(_, extension)| extension) {
+    match extension(path) {
         Some("yml" | "yaml") => Item::yaml(text),
         Some("json") => Item::json(text),
         _ => None,

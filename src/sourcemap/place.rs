@@ -59,7 +59,9 @@ impl<'a> Place<'a> {
     /// What to point at for the node as a whole: its name, or the word that opens it.
     pub fn span(self) -> Span {
         match self.first() {
-            Some(name) if self.shape.naming != Naming::Anonymous => name.span,
+            Some(name) if self.shape.naming != Naming::Anonymous => {
+                self.node.first_named.unwrap_or(name.span)
+            }
             _ => self.node.name.span,
         }
     }

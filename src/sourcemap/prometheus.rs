@@ -201,9 +201,10 @@ impl<'a> Jobs<'a> {
                 "scheme" => marks.setting(item, from, &["scheme", "tls"]),
                 "honor_labels" => {
                     let said = from.iter().any(|place| place.said("honor_labels").is_some());
-                    match said || source.takes("honor_labels") {
-                        true => marks.setting(item, from, &["honor_labels"]),
-                        false => marks.put(item, Origin::derived(source)),
+                    if said || source.takes("honor_labels") {
+                        marks.setting(item, from, &["honor_labels"]);
+                    } else {
+                        marks.put(item, Origin::derived(source));
                     }
                 }
                 "params" => params(marks, item, from),
@@ -266,12 +267,12 @@ impl<'a> Jobs<'a> {
             |place: Place| ["scrape", "exporter", "metrics"].iter().any(|it| is(place, it));
         match said {
             Some((place, said)) if counts(place) => origin.also.push(said.span),
-            _ => origin.also.extend(source.one("port").map(|port| port.span())),
+            _ => origin.also.extend(source.one("port").map(Place::span)),
         }
         // Through a proxy: what that is called, and where it listens.
         for via in from.iter().filter_map(|place| place.said("via")) {
             let proxy = via.values.first().and_then(|(name, _)| self.root.named("service", name));
-            origin.also.extend(proxy.map(|proxy| proxy.span()));
+            origin.also.extend(proxy.map(Place::span));
         }
         origin
     }

@@ -40,6 +40,7 @@ mod ttar;
 mod up;
 mod web;
 mod why;
+mod why_messages;
 
 use std::process::ExitCode;
 
@@ -73,6 +74,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("up", up::TESTS),
     ("web", web::TESTS),
     ("why", why::TESTS),
+    ("why_messages", why_messages::TESTS),
 ];
 
 fn main() -> ExitCode {

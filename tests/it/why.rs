@@ -1,13 +1,12 @@
-//! The source map: from rendered lines to the manifest and back, and messages of other programs.
+//! The source map: from rendered lines to the manifest and back.
 //!
 //! The strongest witness is a change: whatever value of a manifest is changed, the rendered lines that
 //! change with it must be those that the map says come from there.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output as Ran, Stdio};
+use std::process::Output as Ran;
 
 use serde_json::Value as Json;
 use similar::{ChangeTag, TextDiff};
@@ -17,7 +16,7 @@ use stackctl::manifest::{self, Loaded};
 use stackctl::render::{self, Beside, Output, Setting};
 use stackctl::sourcemap::{self, FileMap, How, Mark};
 
-use crate::support::{Needs, Test, find_program, repository, stackctl};
+use crate::support::{Needs, Test, repository, stackctl};
 
 pub const TESTS: &[Test] = &[
     ("every_line_of_every_file_has_an_origin_in_the_manifest", Needs::Nothing, every_line),
@@ -31,11 +30,6 @@ pub const TESTS: &[Test] = &[
     ("a_profile_and_an_include_are_named_where_they_set_a_value", Needs::Nothing, overlays),
     ("what_is_not_said_names_the_setting_that_would", Needs::Nothing, defaults),
     ("a_file_changed_by_hand_is_explained_as_far_as_it_goes", Needs::Nothing, by_hand),
-    ("promtools_complaints_find_their_place", Needs::Program("promtool"), promtool),
-    ("amtools_complaints_find_their_place", Needs::Program("amtool"), amtool),
-    ("complaints_of_other_programs_find_their_place", Needs::Nothing, other_programs),
-    ("a_part_that_does_not_start_names_the_manifests_place", Needs::Nothing, own_errors),
-    ("what_cannot_be_placed_is_passed_on", Needs::Nothing, passed_on),
 ];
 
 /// Manifests and their profiles.
@@ -118,6 +112,10 @@ fn every_line() {
     assert!(count > 5000, "only {count} lines");
 }
 
+fn is_yaml(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|it| it == "yml" || it == "yaml")
+}
+
 /// The value of `key: value` or `- key: value` without its quotes.
 fn entry(line: &str) -> Option<(&str, String)> {
     let (key, value) = line.trim_start_matches("- ").split_once(": ")?;
@@ -129,9 +127,7 @@ fn entry(line: &str) -> Option<(&str, String)> {
 fn names() {
     let mut count = 0;
     for case in cases() {
-        for map in
-            case.maps().filter(|map| map.path.ends_with(".yml") || map.path.ends_with(".yaml"))
-        {
+        for map in case.maps().filter(|map| is_yaml(&map.path)) {
             for (at, mark) in map.by_line().into_iter().enumerate() {
                 let line = map.line(at + 1).expect("one of its lines");
                 let Some((key, value)) = entry(line) else { continue };
@@ -225,7 +221,7 @@ fn blocks() {
         String::from_utf8(output.bytes.clone()).expect("text")
     };
     let inner = file("monitoring/prometheus.yml");
-    let indented: String = inner.lines().map(|line| format!("    {line}\n")).collect();
+    let indented = format!("    {}\n", inner.trim_end().replace('\n', "\n    "));
     let text = format!(
         "kind: ConfigMap\nmetadata:\n  name: prometheus\ndata:\n  prometheus.yml: |\n{indented}"
     );
@@ -242,9 +238,7 @@ fn blocks() {
 fn values() {
     let mut count = 0;
     for case in cases() {
-        for map in
-            case.maps().filter(|map| map.path.ends_with(".yml") || map.path.ends_with(".yaml"))
-        {
+        for map in case.maps().filter(|map| is_yaml(&map.path)) {
             for (at, mark) in map.by_line().into_iter().enumerate() {
                 let line = map.line(at + 1).expect("one of its lines");
                 let Some((key, value)) = entry(line) else { continue };
@@ -298,11 +292,9 @@ fn with_other_value(
     others.into_iter().flatten().find_map(|other| {
         let mut edited = source.text.clone();
         edited.replace_range(value.span.range(), &other);
-        let read = |file: &Path| match file
-            .ends_with(Path::new(&source.name).file_name().expect("a file"))
-        {
-            true => Ok(edited.clone().into_bytes()),
-            false => fs::read(file),
+        let name = Path::new(&source.name).file_name().expect("a file");
+        let read = |file: &Path| {
+            if file.ends_with(name) { Ok(edited.clone().into_bytes()) } else { fs::read(file) }
         };
         let loaded = manifest::load_with(&repository(path), profile, &read).ok()?;
         (loaded.findings.count(Severity::Error) == 0).then(|| render(&loaded, path)).flatten()
@@ -323,7 +315,9 @@ fn meets(one: Span, other: Span) -> bool {
 fn changes() {
     let (mut lines, mut exact, mut around) = (0, 0, 0);
     let mut unexplained: BTreeMap<String, usize> = BTreeMap::new();
-    for (path, profile) in CASES.iter().filter(|(path, _)| path.ends_with(".kdl")) {
+    for (path, profile) in
+        CASES.iter().filter(|(path, _)| Path::new(path).extension().is_some_and(|it| it == "kdl"))
+    {
         let case = case(path, *profile);
         let maps: Vec<FileMap> = case.maps().collect();
         let mut values = Vec::new();
@@ -370,7 +364,7 @@ fn changes() {
     }
     println!("{lines} changed lines; {exact} by their own origin, {around} by one around it");
     assert!(lines > 3000, "only {lines} lines changed");
-    assert!(exact * 100 >= lines * 88, "{exact} of {lines} lines: {unexplained:#?}");
+    assert!(exact * 100 >= lines * 91, "{exact} of {lines} lines: {unexplained:#?}");
 }
 
 fn round_trip() {
@@ -399,7 +393,7 @@ fn round_trip() {
 }
 
 /// A folder that a manifest was rendered to.
-fn rendered(manifest: &str, profile: Option<&str>) -> tempfile::TempDir {
+pub fn rendered(manifest: &str, profile: Option<&str>) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a folder");
     let mut command = stackctl();
     command.arg("render").arg(repository(manifest)).arg("-o").arg(dir.path());
@@ -413,14 +407,14 @@ fn why(dir: &Path, arguments: &[&str]) -> Ran {
     stackctl().arg("why").args(arguments).current_dir(dir).output().expect("it runs")
 }
 
-fn json(ran: &Ran) -> Json {
+pub fn json(ran: &Ran) -> Json {
     let text = String::from_utf8_lossy(&ran.stdout);
     serde_json::from_str(&text)
         .unwrap_or_else(|err| panic!("{err}: {text}{}", String::from_utf8_lossy(&ran.stderr)))
 }
 
 /// Line of a text in a file below a folder.
-fn line_of(dir: &Path, file: &str, text: &str) -> usize {
+pub fn line_of(dir: &Path, file: &str, text: &str) -> usize {
     let content = fs::read_to_string(dir.join(file)).expect("it is there");
     content
         .lines()
@@ -572,216 +566,4 @@ fn by_hand() {
         (&answer["as_rendered"], &answer["origin"]["place"]["text"]),
         (&Json::from(true), &Json::from("\"TargetDown\""))
     );
-}
-
-/// What `why -` makes of a text: each message that it placed, with what it points at.
-fn translated(dir: &Path, text: &str) -> Vec<(String, String, String)> {
-    let mut child = stackctl()
-        .args(["why", "-", "--format", "json"])
-        .current_dir(dir)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("written");
-    let answer = json(&child.wait_with_output().expect("it ends"));
-    let text = |value: &Json| value.as_str().expect("a text").to_owned();
-    let messages = answer.as_array().expect("a list").iter();
-    messages
-        .map(|said| {
-            let place = &said["origin"]["place"];
-            (text(&said["message"]), text(&said["origin"]["node"]), text(&place["text"]))
-        })
-        .collect()
-}
-
-/// Breaks a rendered file, lets its program say so, and looks at what that becomes.
-fn complaint(
-    dir: &Path,
-    file: &str,
-    from: &str,
-    to: &str,
-    program: &[&str],
-) -> Vec<(String, String, String)> {
-    let path = dir.join(file);
-    let text = fs::read_to_string(&path).expect("it is there");
-    assert!(text.contains(from), "{from} in {file}");
-    fs::write(&path, text.replacen(from, to, 1)).expect("written");
-    let ran = Command::new(find_program(program[0]).expect("the test asked for it"))
-        .args(&program[1..])
-        .current_dir(path.parent().expect("a folder"))
-        .output()
-        .expect("it runs");
-    let said = [ran.stdout, ran.stderr].concat();
-    let placed = translated(dir, &String::from_utf8_lossy(&said));
-    fs::write(&path, text).expect("written");
-    assert!(!placed.is_empty(), "not placed: {}", String::from_utf8_lossy(&said));
-    placed
-}
-
-fn promtool() {
-    let dir = rendered("examples/skincare.kdl", None);
-    let rules = ["promtool", "check", "rules", "alerts.yml"];
-    let config = ["promtool", "check", "config", "prometheus.yml"];
-    let (alerts, prometheus) = ("monitoring/alerts.yml", "monitoring/prometheus.yml");
-    for (file, program, from, to, node, text) in [
-        (alerts, rules, "up == 0", "up == = 0", "alert \"TargetDown\"", "\"up == 0\""),
-        (alerts, rules, "up == 0", "rate(up)", "alert \"TargetDown\"", "\"up == 0\""),
-        (alerts, rules, "for: 2m", "for: 2x", "alert \"TargetDown\"", "\"2m\""),
-        (
-            alerts,
-            rules,
-            "severity: critical",
-            "severity: [a]",
-            "alert \"TargetDown\"",
-            "\"critical\"",
-        ),
-        (
-            alerts,
-            rules,
-            "severity: critical",
-            "'sever ity': critical",
-            "alert \"TargetDown\"",
-            "TargetDown",
-        ),
-        (alerts, rules, "$labels.job }}", "$labels.job }", "alert \"TargetDown\"", "$labels.job"),
-        (
-            alerts,
-            rules,
-            "record: job:laravel_http_requests:rate5m",
-            "record: a b",
-            "record \"job:laravel_http_requests:rate5m\"",
-            "\"job:laravel_http_requests:rate5m\"",
-        ),
-        (alerts, rules, "alert: TargetDown", "alertt: TargetDown", "alert \"TargetDown\"", ""),
-        (prometheus, config, "job_name: node", "job_nam: node", "", ""),
-        (
-            prometheus,
-            config,
-            "job_name: node",
-            "job_name: mysql",
-            "exporter \"mysql\"",
-            "\"mysql\"",
-        ),
-        (
-            prometheus,
-            config,
-            "scrape_interval: 15s",
-            "scrape_interval: 15x",
-            "prometheus",
-            "\"15s\"",
-        ),
-    ] {
-        let placed = complaint(dir.path(), file, from, to, &program);
-        let (message, found, said) = &placed[0];
-        assert!(
-            found.contains(node) && said.contains(text),
-            "{from} -> {to}: {message}: {found} {said}"
-        );
-    }
-    // With the expression as it is written, the very character.
-    let message = "alerts.yml: 9:15: group \"skincare\", rule 2, \"TargetDown\": could not parse expression: 1:4: parse error: x";
-    assert_eq!(translated(dir.path(), message)[0].2, "=");
-}
-
-fn amtool() {
-    let dir = rendered("examples/skincare.kdl", None);
-    let program = ["amtool", "check-config", "alertmanager.yml"];
-    for (from, to, node, text) in [
-        ("group_wait: 30s", "group_wait: 30x", "route \"ops\"", "\"30s\""),
-        ("location: Asia/Jakarta", "location: Asia/Jakart", "mute \"backup\"", "Asia/Jakarta"),
-        ("- sunday", "- sonday", "mute \"backup\"", "sunday"),
-        ("channel:", "chanel:", "slack", ""),
-        ("receiver: pager", "receiver: pagr", "when", "\"pager\""),
-    ] {
-        let placed = complaint(dir.path(), "monitoring/alertmanager.yml", from, to, &program);
-        assert!(
-            placed.iter().any(|(_, found, said)| found.contains(node) && said.contains(text)),
-            "{from} -> {to}: {placed:#?}"
-        );
-    }
-}
-
-fn other_programs() {
-    let dir = rendered("examples/skincare.kdl", None);
-    let site = line_of(dir.path(), "Caddyfile", "skincare.localhost {");
-    let port = line_of(dir.path(), "compose.yaml", "ports:");
-    let caddy = format!(
-        "Error: adapting config using caddyfile: /etc/caddy/Caddyfile:{site}: unrecognized directive: x"
-    );
-    let python = format!("  in \"./compose.yaml\", line {}, column 9", port + 1);
-    for (said, node, text) in [
-        (
-            r#"prometheus-1  | time=2026-01-01T00:00:00Z level=ERROR source=manager.go:200 msg="loading groups failed" component="rule manager" err="/etc/prometheus/alerts.yml: 9:15: group \"skincare\", rule 2, \"TargetDown\": could not parse expression: 1:4: parse error: unexpected""#,
-            "alert \"TargetDown\"",
-            "=",
-        ),
-        (
-            r#"ts=2026 level=error msg="Error loading config (--config.file=/etc/prometheus/prometheus.yml)" file=/etc/prometheus/prometheus.yml err="parsing YAML file /etc/prometheus/prometheus.yml: scrape timeout greater than scrape interval for scrape config with job name \"whatsapp\"""#,
-            "",
-            "\"whatsapp\"",
-        ),
-        (
-            r#"ts=2026 level=warn component="rule manager" group=skincare name=WhatsAppLoggedOut msg="Evaluating rule failed" err="expanding series: context deadline exceeded""#,
-            "alert \"WhatsAppLoggedOut\"",
-            "",
-        ),
-        (
-            r#"{"level":"ERROR","msg":"Notify for alerts failed","component":"dispatcher","err":"ops/slack[0]: notify retry canceled: channel not found"}"#,
-            "slack",
-            "slack",
-        ),
-        (caddy.as_str(), "site \"skincare.localhost\"", "\"skincare.localhost\""),
-        (python.as_str(), "port", ""),
-        (
-            "services.whatsapp.ports contains an invalid type, it should be a number, or an object",
-            "service \"whatsapp\"",
-            "port",
-        ),
-        ("services.db Additional property restart is not allowed", "service \"db\"", ""),
-        (
-            r#"logger=provisioning.dashboard t=2026 level=error msg="failed to load dashboard from " file=/etc/grafana/dashboards/skincare.json error="invalid character at line 4""#,
-            "dashboard \"Skincare\"",
-            "\"Skincare\"",
-        ),
-    ] {
-        let placed = translated(dir.path(), said);
-        let Some((message, found, what)) = placed.first() else { panic!("not placed: {said}") };
-        assert!(found.contains(node) && what.contains(text), "{message}: {found} {what}");
-    }
-}
-
-fn own_errors() {
-    let dir = rendered("examples/skincare.kdl", None);
-    let path = dir.path().join("monitoring/prometheus.yml");
-    let text = fs::read_to_string(&path).expect("it is there");
-    fs::write(&path, text.replacen("job_name: node", "job_nam: node", 1)).expect("written");
-    let ran = stackctl()
-        .args(["run", "prometheus", "--config.file"])
-        .arg(&path)
-        .args(["--web.listen-address=127.0.0.1:0", "--storage.tsdb.path"])
-        .arg(dir.path().join("data"))
-        .output()
-        .expect("it runs");
-    let said = String::from_utf8_lossy(&ran.stderr);
-    assert!(!ran.status.success() && said.contains("unknown field \"job_nam\""), "{said}");
-    assert!(said.contains("exporter \"node\""), "{said}");
-}
-
-fn passed_on() {
-    let dir = rendered("examples/skincare.kdl", None);
-    let text = "Checking prometheus.yml\n SUCCESS: prometheus.yml is valid prometheus config file syntax\n\n  \
-                SUCCESS: 5 rules found\nsomething else happened\nlevel=info msg=\"job node line 3\"\n";
-    let mut child = stackctl()
-        .args(["why", "--stdin"])
-        .current_dir(dir.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("written");
-    let ran = child.wait_with_output().expect("it ends");
-    assert_eq!(String::from_utf8_lossy(&ran.stdout), text);
-    assert!(ran.status.success());
 }

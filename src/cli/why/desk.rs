@@ -133,8 +133,7 @@ impl Desk {
         for span in &origin.also {
             finding = finding.also(*span, "has a part in it");
         }
-        let mut help: Vec<String> = self
-            .chain(marks)
+        let mut help: Vec<String> = Self::chain(marks)
             .iter()
             .map(|(what, origin)| {
                 format!("{what} comes from `{}` ({})", origin.node, self.place(origin.span))
@@ -166,7 +165,7 @@ impl Desk {
     }
 
     /// What the place is a part of, from the inside to the outside, without the whole file.
-    pub fn chain<'a>(&self, marks: &[&'a Mark]) -> Vec<(&'a str, &'a Origin)> {
+    pub fn chain<'a>(marks: &[&'a Mark]) -> Vec<(&'a str, &'a Origin)> {
         let named = marks.iter().filter_map(|mark| Some((mark.what.as_deref()?, &mark.origin)));
         let mut chain: Vec<(&str, &Origin)> = named.skip(1).collect();
         chain.reverse();

@@ -110,9 +110,9 @@ impl Desk {
         if form == Form::Json {
             let answer = Answer {
                 as_rendered: state.line_is_rendered(&map, line),
-                place: self.seen(path, line, column, text),
+                place: Self::seen(path, line, column, text),
                 origin: self.seen_origin(&mark.origin),
-                chain: self.chain(&marks).into_iter().map(|link| self.seen_link(link)).collect(),
+                chain: Self::chain(&marks).into_iter().map(|link| self.seen_link(link)).collect(),
             };
             writeln!(out(), "{}", serde_json::to_string_pretty(&answer)?)?;
             return Ok(ExitCode::SUCCESS);
@@ -172,11 +172,11 @@ impl Desk {
         let Loaded { files, tree, .. } = &self.loaded;
         let source = files.iter().find(|(_, source)| is_file(&source.name, &asked.file));
         let Some((id, source)) = source else {
-            let known: Vec<&str> = self.outputs.iter().map(|output| output.path.as_str()).collect();
+            let known = self.outputs.iter().map(|output| output.path.as_str());
             bail!(
                 "`{}` is neither rendered from this manifest nor a part of it; rendered are {}",
                 asked.file.display(),
-                known.join(", ")
+                diag::quoted_list(known)
             );
         };
         let Some(line) = asked.line else {
@@ -209,15 +209,20 @@ impl Desk {
         Ok(ExitCode::from(u8::from(found.is_empty())))
     }
 
-    /// Shows on stderr what of a text can be placed.
+    /// Shows on stderr what of a text speaks of a rendered file that it names.
     fn explain(&self, text: &str) {
         let paths: Vec<&str> = self.outputs.iter().map(|output| output.path.as_str()).collect();
         let mut reader = messages::Reader::new(&paths, |path| self.map(path).0);
-        let findings: Findings = text
-            .lines()
-            .flat_map(|line| reader.read(line))
-            .filter_map(|said| self.complaint(&said))
-            .collect();
+        let mut findings = Findings::default();
+        for line in text.lines() {
+            let said = reader.read(line);
+            // Names alone may be those of the manifest, which has its own findings.
+            if reader.has_file() {
+                for finding in said.iter().filter_map(|said| self.complaint(said)) {
+                    findings.push(finding);
+                }
+            }
+        }
         let mut report = String::new();
         let color = printer::color_stderr();
         if diag::print_full(&mut report, &findings, &self.loaded.files, color).is_ok() {

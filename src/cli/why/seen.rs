@@ -73,7 +73,7 @@ pub struct SeenMessage {
 }
 
 impl Desk {
-    pub fn seen(&self, path: &str, line: usize, column: Option<usize>, text: &str) -> Seen {
+    pub fn seen(path: &str, line: usize, column: Option<usize>, text: &str) -> Seen {
         Seen { file: path.to_owned(), line, column, text: text.to_owned() }
     }
 
@@ -125,7 +125,7 @@ impl Desk {
         let text = spot.map.line(spot.line).unwrap_or_default();
         Some(SeenMessage {
             message: said.text.clone(),
-            place: self.seen(&spot.map.path, spot.line, spot.column, text),
+            place: Self::seen(&spot.map.path, spot.line, spot.column, text),
             origin,
         })
     }

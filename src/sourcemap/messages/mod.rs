@@ -126,6 +126,11 @@ impl<'a, Load: FnMut(&str) -> FileMap> Reader<'a, Load> {
         Self { paths, load, maps: HashMap::new(), file: None }
     }
 
+    /// Whether a rendered file was named so far.
+    pub fn has_file(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// The messages of one line: several where a log line holds several.
     pub fn read(&mut self, line: &str) -> Vec<Said> {
         let entry = log::read(line);
