@@ -23,9 +23,10 @@ pub fn compare(stacks: &[(Stack, u32)], findings: &mut Findings) {
             }
             let said: Vec<String> =
                 labels(server).iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
-            let what = match said.is_empty() {
-                true => "no external labels".to_owned(),
-                false => format!("the external labels {}", said.join(", ")),
+            let what = if said.is_empty() {
+                "no external labels".to_owned()
+            } else {
+                format!("the external labels {}", said.join(", "))
             };
             let how = match place {
                 Some((_, url)) => format!("both write to `{url}`"),
@@ -61,7 +62,7 @@ fn meeting<'a>(first: &Prometheus, second: &'a Prometheus) -> Option<(Span, &'a 
 
 fn place_of(stack: &Stack, server: &Prometheus) -> Span {
     let written = server.external_labels.iter().next().map(|(_, value)| value.span);
-    written.or(stack.prometheus.as_ref().map(|part| part.span())).unwrap_or_default()
+    written.or(stack.prometheus.as_ref().map(crate::manifest::Block::span)).unwrap_or_default()
 }
 
 #[cfg(test)]

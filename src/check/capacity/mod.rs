@@ -238,7 +238,9 @@ fn cost(
             let dropped = page::Dropped::of(config);
             let of_page = |page: &&usize| page::shares(&known.pages[**page], &dropped);
             let mut all: Vec<Share> = pages.iter().flat_map(of_page).collect();
-            all.iter_mut().for_each(|share| share.series *= part);
+            for share in &mut all {
+                share.series *= part;
+            }
             all
         }
     };

@@ -349,6 +349,13 @@ impl<'a> Known<'a> {
         let configs = render::jobs(stack);
         for config in &configs {
             let mut job = Job::of(stack, config);
+            if let (Some(shards), Some(server)) = (render::shards(stack), &stack.prometheus)
+                && let Some(label) = &shards.label
+                && !render::is_central(server, &job.name)
+            {
+                // The central server sees it on what it reads from the shards.
+                job.set_labels.push(label.value.clone());
+            }
             let exporter = stack.exporters.iter().find(|exporter| exporter.name.value == job.name);
             let own = exporter.map_or_else(|| job.name.clone(), |exporter| exporter.host());
             let derived = stack.service(&own).is_none_or(|service| service.metrics.is_some());

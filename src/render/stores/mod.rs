@@ -38,7 +38,9 @@ pub(super) fn parts(stack: &Stack) -> Vec<Part> {
             Some(StoreKind::Thanos) => thanos::parts(stack, store),
             None => Vec::new(),
         };
-        own.iter_mut().for_each(|part| part.store = Some(index));
+        for part in &mut own {
+            part.store = Some(index);
+        }
         parts.extend(own);
     }
     parts

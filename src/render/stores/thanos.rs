@@ -144,6 +144,7 @@ struct Objects {
 }
 
 #[derive(Serialize)]
+#[allow(clippy::struct_field_names, reason = "the program's own names")]
 struct Bucket {
     bucket: String,
     endpoint: String,
