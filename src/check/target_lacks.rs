@@ -35,7 +35,7 @@ pub fn review_target(
         found.push(code.says(message).at(span, format!("not with `--target {target}`")).help(help));
     }
     levels.with_manifest(stack.lint.as_deref()).apply(&mut found);
-    for finding in found.iter() {
+    for finding in &found {
         findings.push(finding.clone());
     }
     findings.settle();

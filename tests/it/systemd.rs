@@ -2,6 +2,7 @@
 //! their files where they look for them.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -156,7 +157,6 @@ fn install() {
     }
     assert!(seen > 10, "{seen}");
     assert!(etc.join("here").join("secrets").is_dir());
-    use std::os::unix::fs::PermissionsExt;
     for file in ["secrets/slack_hook", "secrets/prom_web"] {
         let mode = fs::metadata(etc.join(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");

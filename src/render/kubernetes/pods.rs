@@ -129,7 +129,7 @@ pub(super) fn of_service(
             })
             .collect(),
         resources: quantities(service.resources.as_deref().or(stack.resources.as_deref())),
-        volume_mounts: std::mem::take(&mut mounts.mounts),
+        volume_mounts: std::mem::take(&mut mounts.points),
         startup_probe: startup,
         readiness_probe: ready.clone(),
         liveness_probe: ready,
@@ -210,7 +210,7 @@ fn memory_size(text: &str) -> String {
     match text.strip_suffix(['k', 'K', 'm', 'M', 'g', 'G']) {
         Some(number) => {
             let unit = text[number.len()..].to_ascii_uppercase();
-            format!("{number}{}i", unit)
+            format!("{number}{unit}i")
         }
         None => text.to_owned(),
     }
@@ -269,7 +269,7 @@ pub(super) fn of_part(
         mounts.add(context, &owner, mount)?;
     }
     if let Some(data) = data_folder(part)
-        .filter(|data| !mounts.mounts.iter().any(|mount| mount.mount_path == *data))
+        .filter(|data| !mounts.points.iter().any(|mount| mount.mount_path == *data))
     {
         mounts.claim("data", data, &size, false);
     }
@@ -322,7 +322,7 @@ pub(super) fn of_part(
         ports: ports.iter().map(Port::of_container).collect(),
         env,
         resources: quantities(resources),
-        volume_mounts: std::mem::take(&mut mounts.mounts),
+        volume_mounts: std::mem::take(&mut mounts.points),
         startup_probe: startup,
         readiness_probe: ready,
         liveness_probe: alive,

@@ -388,7 +388,7 @@ mod tests {
             "#,
         );
         let fatal = said.iter().filter(|(fatal, _)| *fatal).count();
-        assert_eq!((fatal, said.len()), (4, 17), "{said:#?}");
+        assert_eq!((fatal, said.len()), (4, 18), "{said:#?}");
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Port {
 #[derive(Debug, Default)]
 pub(in crate::render) struct Mounts {
     pub volumes: Vec<Volume>,
-    pub mounts: Vec<VolumeMount>,
+    pub points: Vec<VolumeMount>,
     pub claims: Vec<ClaimTemplate>,
 }
 
@@ -82,7 +82,7 @@ impl Mounts {
     }
 
     fn mount(&mut self, name: &str, path: &str, sub_path: Option<String>, read_only: bool) {
-        self.mounts.push(VolumeMount {
+        self.points.push(VolumeMount {
             name: name.to_owned(),
             mount_path: path.to_owned(),
             sub_path,
@@ -193,7 +193,7 @@ impl Mounts {
                 });
                 self.mount(&name, inside, None, read_only);
                 if point.access == Access::Follow
-                    && let Some(mount) = self.mounts.last_mut()
+                    && let Some(mount) = self.points.last_mut()
                 {
                     mount.mount_propagation = Some("HostToContainer".to_owned());
                 }
