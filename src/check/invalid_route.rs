@@ -87,10 +87,8 @@ fn not_zero(name: &str, time: Option<&Spanned<DurationText>>, findings: &mut Fin
 
 fn matching(said: &Spanned<String>, files: &Files, findings: &mut Findings) {
     let Err(wrong) = matchers::parse(said) else { return };
-    let place = match wrong.at.is_empty() {
-        true => said.span,
-        false => place_in(files, said, wrong.at.clone()),
-    };
+    let place =
+        if wrong.at.is_empty() { said.span } else { place_in(files, said, wrong.at.clone()) };
     findings.push(
         RULE.says(format!("`{said}` cannot be read as matchers: {wrong}"))
             .at(place, "not a matcher")
@@ -129,9 +127,10 @@ fn times(name: &str, said: &Times, findings: &mut Findings) {
         let spec = TimeSpec { months: vec![months.value.clone()], ..TimeSpec::default() };
         if let Some(what) = wrong(spec) {
             let known = quiet::MONTHS;
-            let help = match months.contains(':') {
-                true => "a range ends behind its beginning, in the same year".to_owned(),
-                false => did_you_mean(months, known, "months"),
+            let help = if months.contains(':') {
+                "a range ends behind its beginning, in the same year".to_owned()
+            } else {
+                did_you_mean(months, known, "months")
             };
             says(months, what, help);
         }

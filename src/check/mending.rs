@@ -46,9 +46,10 @@ pub(super) fn rename(
             meant,
             "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "inf" | "nan"
         );
-    let readable = match quoted {
-        true => meant.chars().all(quotable),
-        false => reads_as_itself && meant.chars().all(plain),
+    let readable = if quoted {
+        meant.chars().all(quotable)
+    } else {
+        reads_as_itself && meant.chars().all(plain)
     };
     if written.is_empty() || !readable {
         return finding;

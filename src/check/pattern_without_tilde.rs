@@ -69,9 +69,10 @@ fn finding(expression: &Expression<'_>, entry: &SelectorMatcher, files: &Files) 
     let Some(at) = between.rfind(matcher.op.as_str()) else { return finding };
     let operator =
         expression.range(files, span.start + at..span.start + at + matcher.op.as_str().len());
-    match files.text(operator) == matcher.op.as_str() {
-        true => finding.replace(&format!("write `{meant}`"), operator, meant),
-        false => finding,
+    if files.text(operator) == matcher.op.as_str() {
+        finding.replace(&format!("write `{meant}`"), operator, meant)
+    } else {
+        finding
     }
 }
 

@@ -70,12 +70,13 @@ fn compared(
              until its process restarts",
         );
     let plain = matches!(&**series, Expr::Vector(selector) if selector.offset.is_none() && selector.at.is_none());
-    findings.push(match plain {
-        true => finding
+    findings.push(if plain {
+        finding
             .replace("ask how much it grew in an hour", Span { len: 0, ..place }, "increase(")
             .replace("", Span::new(place.file, place.end()..place.end()), "[1h])")
-            .as_a_choice(),
-        false => finding,
+            .as_a_choice()
+    } else {
+        finding
     });
 }
 
