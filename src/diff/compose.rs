@@ -64,7 +64,7 @@ fn service(name: String, service: Json) -> (Thing, BTreeMap<String, Value>) {
         thing.set("build.context", Value::Text(context));
     }
     for (name, text) in fields.pairs("environment") {
-        let value = value(&name, text);
+        let value = value(&name, without_complaint(text));
         thing.set(format!("env {name}"), value);
     }
     for (name, text) in fields.pairs("labels") {
@@ -106,13 +106,20 @@ fn service(name: String, service: Json) -> (Thing, BTreeMap<String, Value>) {
     set(&mut thing, "secrets", secrets);
     if let Some(check) = fields.take("healthcheck") {
         let mut check = Fields::of(check);
-        let test = match check.take("test") {
+        let test: Vec<String> = match check.take("test") {
             Some(Json::String(line)) => vec!["CMD-SHELL".to_owned(), line],
             Some(Json::Array(list)) => list.iter().filter_map(scalar).collect(),
             _ => Vec::new(),
         };
-        if !test.is_empty() {
-            thing.set("healthcheck", Value::List(test));
+        // Whether a shell splits the words or compose has them one by one, it asks the same.
+        let said = match &test[..] {
+            [kind, line] if kind == "CMD-SHELL" => Some(line.clone()),
+            [kind, words @ ..] if kind == "CMD" => Some(command_line(words)),
+            [] => None,
+            other => Some(other.join(" ")),
+        };
+        if let Some(said) = said {
+            thing.set("healthcheck", Value::Text(said));
         }
         let mut inner = Thing::new(Kind::Service, "");
         check.rest(&[("disable", "false")], &mut inner);
@@ -150,6 +157,21 @@ fn set(thing: &mut Thing, name: &str, values: BTreeSet<String>) {
     }
 }
 
+/// Words as a shell takes them.
+fn command_line(words: &[String]) -> String {
+    shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
+}
+
+/// A text without what compose says where a variable is missing.
+fn without_complaint(text: String) -> String {
+    match text.split_once(":?") {
+        Some((name, rest)) if name.starts_with("${") && rest.find('}') == Some(rest.len() - 1) => {
+            format!("{name}:?}}")
+        }
+        _ => text,
+    }
+}
+
 /// A command line: one attribute for each flag where there are only flags, since their order means
 /// nothing, else the words in their order.
 fn words(
@@ -160,7 +182,7 @@ fn words(
 ) {
     if words.is_empty() || !words.iter().all(|word| word.starts_with("--") && word.len() > 2) {
         if !words.is_empty() {
-            thing.set(key, Value::List(words));
+            thing.set(key, Value::Text(command_line(&words)));
         }
         return;
     }
