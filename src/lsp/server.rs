@@ -168,9 +168,10 @@ impl<W: Write> Server<W> {
                     return Some(self.life == Life::ShutDown);
                 }
                 if self.life == Life::Running {
-                    let done = catch_unwind(AssertUnwindSafe(|| self.notice(&method, params)));
-                    if let Ok(Err(failure)) = done {
-                        self.log(&format!("{method}: {}", failure.message));
+                    match catch_unwind(AssertUnwindSafe(|| self.notice(&method, params))) {
+                        Ok(Ok(())) => {}
+                        Ok(Err(failure)) => self.log(&format!("{method}: {}", failure.message)),
+                        Err(_) => self.log(&format!("{method}: a mistake in stackctl itself")),
                     }
                 }
             }
@@ -348,8 +349,13 @@ impl<W: Write> Server<W> {
                 write(&found)
             }
             "textDocument/completion" => {
-                let at = read::<CompletionParams>(params)?.text_document_position;
-                let found = self.look(&at)?.map(|(view, at)| complete::complete(&view, at, client));
+                let CompletionParams { text_document_position: at, context, .. } = read(params)?;
+                // Behind each space of an expression nobody wants a list of all metrics.
+                let space = context.is_some_and(|it| it.trigger_character.as_deref() == Some(" "));
+                let found = self
+                    .look(&at)?
+                    .filter(|(view, at)| !space || !complete::in_expression(view, *at))
+                    .map(|(view, at)| complete::complete(&view, at, client));
                 write(&found)
             }
             "textDocument/definition" => {
