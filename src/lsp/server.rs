@@ -35,7 +35,7 @@ use crate::manifest::Format;
 const PAUSE: Duration = Duration::from_millis(120);
 
 /// Who never pauses still sees findings this often.
-const LONGEST: Duration = Duration::from_millis(1000);
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// How often the server looks whether the editor is still there.
 const LOOK: Duration = Duration::from_secs(5);
@@ -215,19 +215,15 @@ impl<W: Write> Server<W> {
 
     fn notice(&mut self, method: &str, params: Value) -> Result<(), Failure> {
         match method {
-            "initialized" => {
-                if self.client.watch {
-                    let watchers = json!([{"globPattern": "**/*.{kdl,yaml,yml,json}"}]);
-                    let registration = json!({
-                        "id": "files",
-                        "method": "workspace/didChangeWatchedFiles",
-                        "registerOptions": {"watchers": watchers},
-                    });
-                    self.ask(
-                        "client/registerCapability",
-                        &json!({"registrations": [registration]}),
-                    );
-                }
+            "initialized" if self.client.watch => {
+                let watchers = json!([{"globPattern": "**/*.{kdl,yaml,yml,json}"}]);
+                let registration = json!({
+                    "id": "files",
+                    "method": "workspace/didChangeWatchedFiles",
+                    "registerOptions": {"watchers": watchers},
+                });
+                let registrations = json!({"registrations": [registration]});
+                self.ask("client/registerCapability", &registrations);
             }
             "textDocument/didOpen" => {
                 let item = read::<DidOpenTextDocumentParams>(params)?.text_document;

@@ -101,10 +101,8 @@ impl Offers<'_> {
                 if !fits(name) {
                     continue;
                 }
-                let kind = match called {
-                    true => CompletionItemKind::FUNCTION,
-                    false => CompletionItemKind::KEYWORD,
-                };
+                let kind =
+                    if called { CompletionItemKind::FUNCTION } else { CompletionItemKind::KEYWORD };
                 let text = describe::function(name);
                 let parens = called && !offers.view.text[range.end..].starts_with('(');
                 let snippet = parens && offers.client.snippets;

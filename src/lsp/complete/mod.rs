@@ -97,11 +97,10 @@ impl Offers<'_> {
     ) -> &mut CompletionItem {
         let range = Lines::new(&self.view.text, self.client.encoding).range(range);
         let documentation = documentation.map(|text| {
-            Documentation::MarkupContent(match self.client.markdown {
-                true => MarkupContent { kind: MarkupKind::Markdown, value: text },
-                false => {
-                    MarkupContent { kind: MarkupKind::PlainText, value: describe::plain(&text) }
-                }
+            Documentation::MarkupContent(if self.client.markdown {
+                MarkupContent { kind: MarkupKind::Markdown, value: text }
+            } else {
+                MarkupContent { kind: MarkupKind::PlainText, value: describe::plain(&text) }
             })
         });
         self.items.push(CompletionItem {
@@ -176,10 +175,8 @@ impl Offers<'_> {
                 Some(_) => CompletionItemKind::MODULE,
                 None => CompletionItemKind::PROPERTY,
             };
-            let (put, snippet) = match kdl {
-                true => self.kdl_node(key, field, inner),
-                false => self.yaml_key(key, inner),
-            };
+            let (put, snippet) =
+                if kdl { self.kdl_node(key, field, inner) } else { self.yaml_key(key, inner) };
             let range = self.word();
             let item = self.add(key, kind, range, put, describe::key(shape, key));
             if snippet {
@@ -245,10 +242,8 @@ impl Offers<'_> {
             return (format!("{key}{colon}"), false);
         }
         let named = inner.is_some_and(|inner| inner.naming != Naming::Anonymous);
-        match named {
-            true => (format!("{key}:\n  ${{1:name}}:\n    $0"), true),
-            false => (format!("{key}:\n  $0"), true),
-        }
+        let name = if named { "${1:name}:\n    " } else { "" };
+        (format!("{key}:\n  {name}$0"), true)
     }
 
     /// The properties of a node of KDL.
@@ -388,15 +383,20 @@ impl Offers<'_> {
             ("Collectors", "enable" | "disable" | "only") => {
                 let node = node::COLLECTORS.iter().map(|collector| collector.name);
                 let mysql = mysql::COLLECTORS.iter().map(|collector| collector.name);
-                node.chain(mysql).for_each(|name| self.value(name, word, None));
+                for name in node.chain(mysql) {
+                    self.value(name, word, None);
+                }
             }
             ("Exporter", "name" | "kind") => {
-                ["node", "mysql"].into_iter().for_each(|name| self.value(name, word, None));
+                for name in ["node", "mysql"] {
+                    self.value(name, word, None);
+                }
             }
             ("Use", "path") => {
-                crate::render::library().for_each(|path| self.value(path, word, None));
+                for path in crate::render::library() {
+                    self.value(path, word, None);
+                }
             }
-            ("When", "continue") => {}
             _ => {}
         }
     }
