@@ -105,7 +105,7 @@ impl<'a> Knowledge<'a> {
                 let mut labels: BTreeSet<String> =
                     jobs.flat_map(|job| job.target_labels().map(str::to_owned)).collect();
                 let metrics = self.known.pages.iter().flat_map(|page| &page.metrics);
-                labels.extend(metrics.flat_map(|m| &m.labels).map(|label| label.to_string()));
+                labels.extend(metrics.flat_map(|m| &m.labels).map(ToString::to_string));
                 labels
             }
         }

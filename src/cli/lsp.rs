@@ -19,9 +19,9 @@ pub struct Lsp {
 
 impl Lsp {
     /// Exit code 1 if the editor ends it without `shutdown`, or goes away.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
+    pub fn run(self) -> ExitCode {
         let Self { profile, stdio: _ } = self;
         let orderly = lsp::serve(std::io::stdin(), std::io::stdout(), profile);
-        Ok(ExitCode::from(u8::from(!orderly)))
+        ExitCode::from(u8::from(!orderly))
     }
 }

@@ -211,7 +211,7 @@ fn dispatch(command: Command, verbose: u8) -> anyhow::Result<ExitCode> {
         Command::Explain(explain) => explain.run(),
         Command::Schema => schema::run(),
         Command::HashPassword(hash) => hash.run(),
-        Command::Lsp(lsp) => lsp.run(),
+        Command::Lsp(lsp) => Ok(lsp.run()),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "stackctl", &mut text);

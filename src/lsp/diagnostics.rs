@@ -77,10 +77,9 @@ pub fn diagnostic(finding: &Finding, places: &mut Places<'_>, client: Client) ->
         let message = if label.text.is_empty() { "here".to_owned() } else { label.text.clone() };
         Some(DiagnosticRelatedInformation { location, message })
     };
-    let related: Vec<DiagnosticRelatedInformation> = match client.related {
-        true => labels.iter().filter_map(|label| related(label, places)).collect(),
-        false => Vec::new(),
-    };
+    let further = labels.iter().filter(|_| client.related);
+    let related: Vec<DiagnosticRelatedInformation> =
+        further.filter_map(|label| related(label, places)).collect();
     let mut tags = Vec::new();
     if UNNECESSARY.contains(name) {
         tags.push(DiagnosticTag::UNNECESSARY);

@@ -17,9 +17,10 @@ use crate::manifest::cursor::{self, Cursor, Slot};
 /// What is known of a place.
 pub fn hover(view: &View, offset: usize, client: Client) -> Option<Hover> {
     let (text, word) = look(view, offset)?;
-    let (kind, value) = match client.markdown {
-        true => (MarkupKind::Markdown, text),
-        false => (MarkupKind::PlainText, describe::plain(&text)),
+    let (kind, value) = if client.markdown {
+        (MarkupKind::Markdown, text)
+    } else {
+        (MarkupKind::PlainText, describe::plain(&text))
     };
     Some(Hover {
         contents: HoverContents::Markup(MarkupContent { kind, value }),
@@ -69,8 +70,9 @@ fn look(view: &View, offset: usize) -> Option<(String, Range<usize>)> {
             }
             .or_else(|| Some(describe::setting(field)))
         }
-        Slot::Entry { argument: Some((_, field)), .. } => Some(describe::setting(field)),
-        Slot::Free(_, field) => Some(describe::setting(field)),
+        Slot::Entry { argument: Some((_, field)), .. } | Slot::Free(_, field) => {
+            Some(describe::setting(field))
+        }
         Slot::Entry { .. } | Slot::Tag | Slot::Include | Slot::Nothing => None,
     };
     Some((found?, word))
@@ -115,10 +117,8 @@ fn in_expression(view: &View, cursor: &Cursor, offset: usize) -> Option<(String,
         Spot::Operand => {
             let called = text[word.end..].trim_start().starts_with('(');
             let function = || describe::function(name);
-            match called {
-                true => function(),
-                false => describe::metric(&known, name).or_else(function),
-            }
+            let metric = if called { None } else { describe::metric(&known, name) };
+            metric.or_else(function)
         }
         Spot::Duration | Spot::Nothing => None,
     };

@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::dashboards::variables;
 use crate::diag::{Files, Span, Spanned};
 use crate::manifest::shape::{Field, Shape};
-use crate::manifest::tree::{Data, Node, Value};
+use crate::manifest::tree::{Data, Value};
 use crate::manifest::{Format, Loaded, outline, place_in};
 use crate::promql::{ParseOptions, parse_recovering};
 
@@ -116,6 +116,7 @@ pub fn is_expression(owner: &Shape, field: &Field) -> bool {
 }
 
 /// A name where it is written.
+#[allow(clippy::struct_field_names)] // the name of a name is its name
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
     /// What it is the name of.
@@ -126,8 +127,6 @@ pub struct Name {
     pub span: Span,
     /// Whether it is declared here.
     pub declares: bool,
-    /// The whole node that declares it.
-    pub whole: Option<Span>,
 }
 
 /// All names of a manifest, in its files that are manifests.
@@ -144,7 +143,7 @@ pub fn names(loaded: &Loaded) -> Vec<Name> {
             } else if let Some((kind, declares)) = role(it.owner, it.field, tag)
                 && !matches!(kind, Kind::File | Kind::Rule)
             {
-                found.extend(name(files, it.value, kind, declares, it.node));
+                found.extend(name(files, it.value, kind, declares));
             }
         });
     }
@@ -153,13 +152,7 @@ pub fn names(loaded: &Loaded) -> Vec<Name> {
     found
 }
 
-fn name(
-    files: &Files,
-    value: &Value,
-    kind: Kind,
-    declares: bool,
-    node: Option<&Node>,
-) -> Option<Name> {
+fn name(files: &Files, value: &Value, kind: Kind, declares: bool) -> Option<Name> {
     let text = spanned(value)?;
     let mut range = 0..text.len();
     if kind == Kind::Host && !declares {
@@ -173,8 +166,7 @@ fn name(
         return None;
     }
     let name = text[range.clone()].to_owned();
-    let whole = node.filter(|_| declares).map(|node| node.span);
-    Some(Name { kind, name, span: place_in(files, &text, range), declares, whole })
+    Some(Name { kind, name, span: place_in(files, &text, range), declares })
 }
 
 /// The text of a value with its place.
@@ -197,7 +189,7 @@ fn metrics(files: &Files, value: &Value, found: &mut Vec<Name>) {
         if text.get(range.clone()) == Some(name) {
             let span = place_in(files, &text, range);
             let name = name.to_owned();
-            found.push(Name { kind: Kind::Metric, name, span, declares: false, whole: None });
+            found.push(Name { kind: Kind::Metric, name, span, declares: false });
         }
     }
 }

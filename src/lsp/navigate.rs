@@ -92,9 +92,10 @@ pub fn highlights(view: &View, offset: usize, client: Client) -> Vec<DocumentHig
         .filter(|name| name.span.file == one.span.file)
         .map(|name| DocumentHighlight {
             range: lines.range(name.span.range()),
-            kind: Some(match name.declares {
-                true => DocumentHighlightKind::WRITE,
-                false => DocumentHighlightKind::READ,
+            kind: Some(if name.declares {
+                DocumentHighlightKind::WRITE
+            } else {
+                DocumentHighlightKind::READ
             }),
         })
         .collect()
@@ -134,6 +135,8 @@ pub fn rename(
         return refused(format!("there is a {} `{new}` already", one.kind.word()));
     }
     let mut places = Places::new(&view.now.files, client.encoding);
+    // The key is what the protocol's types ask for; nothing changes it.
+    #[allow(clippy::mutable_key_type)]
     let mut changes: HashMap<Uri, Vec<TextEdit>> = HashMap::new();
     for name in same(&all, &one) {
         let Some(Location { uri, range }) = places.location(name.span) else { continue };

@@ -35,7 +35,7 @@ use crate::manifest::Format;
 const PAUSE: Duration = Duration::from_millis(120);
 
 /// Who never pauses still sees findings this often.
-const LONGEST: Duration = Duration::from_millis(1000);
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// How often the server looks whether the editor is still there.
 const LOOK: Duration = Duration::from_secs(5);
@@ -168,9 +168,10 @@ impl<W: Write> Server<W> {
                     return Some(self.life == Life::ShutDown);
                 }
                 if self.life == Life::Running {
-                    let done = catch_unwind(AssertUnwindSafe(|| self.notice(&method, params)));
-                    if let Ok(Err(failure)) = done {
-                        self.log(&format!("{method}: {}", failure.message));
+                    match catch_unwind(AssertUnwindSafe(|| self.notice(&method, params))) {
+                        Ok(Ok(())) => {}
+                        Ok(Err(failure)) => self.log(&format!("{method}: {}", failure.message)),
+                        Err(_) => self.log(&format!("{method}: a mistake in stackctl itself")),
                     }
                 }
             }
@@ -214,19 +215,15 @@ impl<W: Write> Server<W> {
 
     fn notice(&mut self, method: &str, params: Value) -> Result<(), Failure> {
         match method {
-            "initialized" => {
-                if self.client.watch {
-                    let watchers = json!([{"globPattern": "**/*.{kdl,yaml,yml,json}"}]);
-                    let registration = json!({
-                        "id": "files",
-                        "method": "workspace/didChangeWatchedFiles",
-                        "registerOptions": {"watchers": watchers},
-                    });
-                    self.ask(
-                        "client/registerCapability",
-                        &json!({"registrations": [registration]}),
-                    );
-                }
+            "initialized" if self.client.watch => {
+                let watchers = json!([{"globPattern": "**/*.{kdl,yaml,yml,json}"}]);
+                let registration = json!({
+                    "id": "files",
+                    "method": "workspace/didChangeWatchedFiles",
+                    "registerOptions": {"watchers": watchers},
+                });
+                let registrations = json!({"registrations": [registration]});
+                self.ask("client/registerCapability", &registrations);
             }
             "textDocument/didOpen" => {
                 let item = read::<DidOpenTextDocumentParams>(params)?.text_document;
@@ -348,8 +345,13 @@ impl<W: Write> Server<W> {
                 write(&found)
             }
             "textDocument/completion" => {
-                let at = read::<CompletionParams>(params)?.text_document_position;
-                let found = self.look(&at)?.map(|(view, at)| complete::complete(&view, at, client));
+                let CompletionParams { text_document_position: at, context, .. } = read(params)?;
+                // Behind each space of an expression nobody wants a list of all metrics.
+                let space = context.is_some_and(|it| it.trigger_character.as_deref() == Some(" "));
+                let found = self
+                    .look(&at)?
+                    .filter(|(view, at)| !space || !complete::in_expression(view, *at))
+                    .map(|(view, at)| complete::complete(&view, at, client));
                 write(&found)
             }
             "textDocument/definition" => {

@@ -9,7 +9,6 @@ use crate::check::Levels;
 
 /// What the client can do, as far as it matters.
 #[derive(Clone, Copy, Debug, Default)]
-#[allow(clippy::struct_excessive_bools)]
 pub struct Client {
     /// What a character of a position counts.
     pub encoding: Encoding,

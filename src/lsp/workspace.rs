@@ -1,6 +1,6 @@
 //! Which manifests the open documents belong to, and what is read and found in them.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -9,7 +9,7 @@ use super::settings::Wishes;
 use crate::check::{self, Levels};
 use crate::diag::FileId;
 use crate::manifest::decode::Decode as _;
-use crate::manifest::tree::Node;
+use crate::manifest::tree::{Node, Value};
 use crate::manifest::{self, Format, Loaded, ManifestError, Stack, outline, tidied};
 
 /// A manifest whose includes and dashboards are looked at together with it.
@@ -65,27 +65,32 @@ pub struct Workspace {
     /// Open documents that are manifests, or looked like one once: who takes the first line away to
     /// write another one still works at it.
     manifests: BTreeSet<PathBuf>,
+    /// The manifests on disk that include a document: who looked once need not at every keystroke.
+    around: HashMap<PathBuf, Option<PathBuf>>,
     /// Whether documents may belong to other manifests than before.
     moved: bool,
-    /// What is to be told, once.
+    /// What is to be told.
     notes: Vec<String>,
+    /// What was told since the user wished for something else: once is enough.
+    told: HashSet<String>,
 }
 
 impl Workspace {
     /// Sets what the user wants; everything is to be checked again.
     pub fn wish(&mut self, wishes: Wishes) {
         self.wishes = wishes;
+        self.told.clear();
         self.touch_all();
     }
 
     /// A text has changed, or another one counts: what was read from it is stale.
     pub fn touch(&mut self, path: &Path) {
         if let Some(document) = self.documents.get(path) {
-            if is_manifest(path, document) {
-                self.manifests.insert(path.to_owned());
+            if is_manifest(path, document) && self.manifests.insert(path.to_owned()) {
+                self.around.clear();
             }
-        } else {
-            self.manifests.remove(path);
+        } else if self.manifests.remove(path) {
+            self.around.clear();
         }
         self.moved = true;
         for root in self.roots.values_mut().filter(|root| root.paths.contains(path)) {
@@ -96,6 +101,7 @@ impl Workspace {
     /// Anything may have changed.
     pub fn touch_all(&mut self) {
         self.moved = true;
+        self.around.clear();
         for root in self.roots.values_mut() {
             (root.stale, root.read) = (true, None);
         }
@@ -114,17 +120,17 @@ impl Workspace {
         let mut wanted: Vec<PathBuf> = Vec::new();
         let mut covered: HashSet<PathBuf> = HashSet::new();
         // Those that say what stack they are come first: they include, and are not included.
-        let (heads, parts): (Vec<&PathBuf>, Vec<&PathBuf>) =
-            self.manifests.iter().partition(|path| self.has_header(path));
-        for path in heads.into_iter().chain(parts) {
-            if covered.contains(path) {
+        let (heads, parts): (Vec<PathBuf>, Vec<PathBuf>) =
+            self.manifests.iter().cloned().partition(|path| self.has_header(path));
+        for mut path in heads.into_iter().chain(parts) {
+            if covered.contains(&path) {
                 continue;
             }
-            let mut path = path.clone();
-            if !self.has_header(&path)
-                && let Some(whole) = self.includer(&path)
-            {
-                path = whole;
+            if !self.has_header(&path) {
+                let known = self.around.get(&path).cloned();
+                let whole = known.unwrap_or_else(|| self.includer(&path));
+                self.around.insert(path.clone(), whole.clone());
+                path = whole.unwrap_or(path);
             }
             let mut included = HashSet::new();
             self.included(&path, &mut included);
@@ -156,7 +162,7 @@ impl Workspace {
     /// All files that a manifest includes, directly or not.
     fn included(&self, path: &Path, found: &mut HashSet<PathBuf>) {
         for node in self.nodes(path).iter().filter(|node| node.name.as_str() == "include") {
-            for file in node.args.iter().filter_map(|arg| arg.text()) {
+            for file in node.args.iter().filter_map(Value::text) {
                 let file = tidied(&path.parent().unwrap_or(Path::new("")).join(file));
                 if file != path && found.insert(file.clone()) {
                     self.included(&file, found);
@@ -227,7 +233,9 @@ impl Workspace {
             Err(err @ ManifestError::UnknownProfile { .. }) => {
                 let note = format!("{}: {err}; it is shown without a profile", path.display());
                 let loaded = check::load(path, None, levels, &read).ok();
-                self.notes.push(note);
+                if self.told.insert(note.clone()) {
+                    self.notes.push(note);
+                }
                 loaded
             }
             Err(_) => None,
@@ -272,7 +280,7 @@ impl Workspace {
         let text: Rc<str> = self.documents.get(path)?.text.as_str().into();
         let paths: Vec<PathBuf> = self.roots.keys().cloned().collect();
         for root in paths {
-            let (now, sound) = self.read(&root)?;
+            let Some((now, sound)) = self.read(&root) else { continue };
             if file_of(&now, path).is_some() {
                 return Some(View { path: path.to_owned(), format, text, now, sound });
             }
@@ -319,8 +327,8 @@ fn paths_of(loaded: &Loaded) -> HashSet<PathBuf> {
 /// programs use KDL as well.
 fn is_manifest(path: &Path, document: &Document) -> bool {
     let Some(format) = Format::of(path) else { return false };
-    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    if stem == "stack" || stem.ends_with(".stack") || document.language == "stackctl" {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    if stem.rsplit('.').next() == Some("stack") || document.language == "stackctl" {
         return true;
     }
     let nodes = outline::nodes(&document.text, FileId(0), format);

@@ -129,7 +129,13 @@ pub(super) fn at(text: &str, offset: usize) -> Cursor {
         match kind {
             Kind::LineComment if offset <= range.end => return Cursor::nothing(offset),
             Kind::BlockComment if offset < range.end => return Cursor::nothing(offset),
-            Kind::Space | Kind::LineComment | Kind::BlockComment | Kind::SlashDash => {}
+            Kind::Space
+            | Kind::LineComment
+            | Kind::BlockComment
+            | Kind::SlashDash
+            | Kind::OpenTag
+            | Kind::CloseTag
+            | Kind::Equals => {}
             Kind::Continuation => joined = true,
             Kind::Newline if joined => joined = false,
             Kind::Newline | Kind::Semicolon => line = None,
@@ -142,7 +148,6 @@ pub(super) fn at(text: &str, offset: usize) -> Cursor {
                 }
                 line = None;
             }
-            Kind::OpenTag | Kind::CloseTag | Kind::Equals => {}
             Kind::Value => {
                 let (word, style, closed) = content(text, range);
                 let here = offset <= range.end;

@@ -332,10 +332,8 @@ impl Scanner<'_> {
             if at >= self.offset {
                 let key = frames.last().is_some_and(|frame| frame.map && !frame.value);
                 let word = self.offset..self.offset;
-                return Err(match key {
-                    true => Found::Key(word, Style::Bare),
-                    false => Found::Value(word, Style::Bare),
-                });
+                let found = if key { Found::Key } else { Found::Value };
+                return Err(found(word, Style::Bare));
             }
             let Some(c) = self.text[at..].chars().next() else { return Ok(at) };
             match c {
@@ -378,10 +376,8 @@ impl Scanner<'_> {
                         _ => self.offset < behind || !closed,
                     };
                     if inside {
-                        return Err(match is_key {
-                            true => Found::Key(word, style),
-                            false => Found::Value(word, style),
-                        });
+                        let found = if is_key { Found::Key } else { Found::Value };
+                        return Err(found(word, style));
                     }
                     at = behind;
                     let spaces = self.text[at..].len() - self.text[at..].trim_start().len();

@@ -1,5 +1,8 @@
 //! An editor as far as the server sees it: messages over pipes to the built program.
 
+// What is sent is made where it is sent.
+#![allow(clippy::needless_pass_by_value)]
+
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -238,10 +241,8 @@ impl Client {
         let text = &self.text(name)[..offset];
         let line = text.matches('\n').count();
         let start = text.rfind('\n').map_or(0, |at| at + 1);
-        let character = match self.bytes {
-            true => text.len() - start,
-            false => text[start..].encode_utf16().count(),
-        };
+        let character =
+            if self.bytes { text.len() - start } else { text[start..].encode_utf16().count() };
         json!({"line": line, "character": character})
     }
 
