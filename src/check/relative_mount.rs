@@ -4,7 +4,7 @@ use super::{Input, Rule};
 use crate::diag::{Findings, Severity, Span};
 
 pub(super) const RULE: Rule = Rule {
-    code: "S810",
+    code: "S811",
     name: "relative-mount",
     severity: Severity::Error,
     explain: EXPLAIN,
