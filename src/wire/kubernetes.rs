@@ -347,7 +347,7 @@ objects! {
         /// Name within the pod.
         pub name: String,
         /// Keys of a ConfigMap as files.
-        pub config_map: Option<NameRef>,
+        pub config_map: Option<Keys>,
         /// Files from several objects.
         pub projected: Option<Projected>,
         /// A new folder.
@@ -603,18 +603,18 @@ objects! {
         pub kind: String,
         /// Namespace of everything.
         pub namespace: Option<String>,
-        /// Labels for everything.
-        pub labels: Vec<CommonLabels>,
+        /// What all ConfigMaps have that are made.
+        pub generator_options: GeneratorOptions,
         /// Files with objects.
         pub resources: Vec<String>,
         /// ConfigMaps that are made of files; a hash of their content goes into their names.
         pub config_map_generator: Vec<Generator>,
     }
 
-    /// Labels for everything.
-    pub struct CommonLabels {
-        /// The labels.
-        pub pairs: Words,
+    /// What all ConfigMaps have that are made.
+    pub struct GeneratorOptions {
+        /// Their labels.
+        pub labels: Words,
     }
 
     /// A ConfigMap that is made of files.

@@ -15,9 +15,7 @@ use std::collections::BTreeMap;
 
 use crate::manifest::address::is_localhost;
 use crate::manifest::{Service, Stack};
-use crate::wire::kubernetes::{
-    ClaimTemplate, CommonLabels, Generator, Kustomization, PodSpec, Words,
-};
+use crate::wire::kubernetes::{ClaimTemplate, Generator, GeneratorOptions, Kustomization, PodSpec};
 
 use super::parts::{HostPath, Part, PartKind, mount_source, parts};
 use super::{Output, Plan, RenderError, Renderer, header, to_yaml};
@@ -220,12 +218,7 @@ pub(super) fn write(
         api_version: "kustomize.config.k8s.io/v1beta1".to_owned(),
         kind: "Kustomization".to_owned(),
         namespace: Some(namespace.clone()),
-        labels: vec![CommonLabels {
-            pairs: Words::from([(
-                "app.kubernetes.io/managed-by".to_owned(),
-                "stackctl".to_owned(),
-            )]),
-        }],
+        generator_options: GeneratorOptions { labels: objects::managed_by() },
         resources,
         config_map_generator: std::mem::take(&mut context.configs),
     };

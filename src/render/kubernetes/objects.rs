@@ -20,10 +20,17 @@ use crate::render::to_yaml;
 pub(in crate::render) fn document<T: Serialize>(
     version: &str,
     kind: &str,
-    metadata: Metadata,
+    mut metadata: Metadata,
     spec: Option<T>,
 ) -> String {
+    metadata.labels.extend(managed_by());
     to_yaml(&Object { api_version: version.to_owned(), kind: kind.to_owned(), metadata, spec })
+}
+
+/// The label of everything that is rendered; kubectl of all ages takes it from the objects, only newer
+/// ones from a kustomization.
+pub(super) fn managed_by() -> Words {
+    Words::from([("app.kubernetes.io/managed-by".to_owned(), "stackctl".to_owned())])
 }
 
 /// Several documents in one file.

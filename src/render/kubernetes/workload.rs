@@ -8,8 +8,7 @@ use crate::render::parts::{Access, HostPath, MountPoint, PartKind};
 use crate::render::secrets::SecretRef;
 use crate::wire::kubernetes::{
     ClaimRef, ClaimSpec, ClaimTemplate, ContainerPort, EmptyDir, EnvSource, EnvVar, KeyPath, Keys,
-    Metadata, NameRef, Probe, Projected, Resources as Quantities, Source, Volume, VolumeMount,
-    Words,
+    Metadata, Probe, Projected, Resources as Quantities, Source, Volume, VolumeMount, Words,
 };
 
 use super::Context;
@@ -161,7 +160,7 @@ impl Mounts {
                 let name = self.name("files");
                 self.volumes.push(Volume {
                     name: name.clone(),
-                    config_map: Some(NameRef { name: config }),
+                    config_map: Some(Keys { name: config, items: Vec::new() }),
                     ..Volume::default()
                 });
                 self.mount(&name, inside, files.single.then(|| files.key()), true);
@@ -238,23 +237,33 @@ impl Mounts {
             RenderError::TooLarge { path: entry.output, most: configs::MOST }
         })?;
         let single = entries.iter().any(|entry| entry.output == path);
-        let sources = maps
+        let mut keys: Vec<Keys> = maps
             .iter()
             .map(|(name, entries)| {
                 let items = entries
                     .iter()
                     .map(|entry| KeyPath { key: entry.key.clone(), path: entry.path.clone() });
-                Source {
-                    config_map: Some(Keys { name: name.clone(), items: items.collect() }),
-                    ..Source::default()
-                }
+                Keys { name: name.clone(), items: items.collect() }
             })
             .collect();
         context.configs.extend(maps.iter().map(|(name, files)| configs::generator(name, files)));
         let name = self.name(if single { "config-file" } else { "config" });
+        // Old kustomizes do not look for names of ConfigMaps in the projected volumes of a DaemonSet.
+        let (config_map, several) = match &keys[..] {
+            [_] => (keys.pop(), None),
+            _ => (None, Some(keys)),
+        };
+        let projected = several.map(|keys| Projected {
+            default_mode: None,
+            sources: keys
+                .into_iter()
+                .map(|keys| Source { config_map: Some(keys), ..Source::default() })
+                .collect(),
+        });
         self.volumes.push(Volume {
             name: name.clone(),
-            projected: Some(Projected { default_mode: None, sources }),
+            config_map,
+            projected,
             ..Volume::default()
         });
         self.mount(&name, inside, single.then(|| last.to_owned()), true);

@@ -8,7 +8,7 @@ pub(super) mod review;
 mod rights;
 
 use crate::manifest::{ServerTls, Stack};
-use crate::wire::kubernetes::{KeyRef, Metadata, NameRef, Selector, Words};
+use crate::wire::kubernetes::{KeyRef, Metadata, Selector, Words};
 use crate::wire::operator as wire;
 use crate::wire::prometheus as file;
 
@@ -389,7 +389,7 @@ fn templates(workload: &Workload) -> Vec<wire::SecretOrConfigMap> {
     mounts
         .filter_map(|mount| {
             let volume = workload.spec.volumes.iter().find(|volume| volume.name == mount.name)?;
-            let NameRef { name } = volume.config_map.clone()?;
+            let name = volume.config_map.as_ref()?.name.clone();
             let key = mount.sub_path.clone()?;
             Some(wire::SecretOrConfigMap { secret: None, config_map: Some(KeyRef { name, key }) })
         })
