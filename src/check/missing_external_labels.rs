@@ -16,21 +16,22 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
     if !prometheus.external_labels.is_empty() {
         return;
     }
-    for write in &prometheus.remote_write {
-        // A store of this stack may have this one writer.
-        if stack.store(&write.url).is_some() {
-            continue;
-        }
-        let adds = |step: &crate::manifest::Relabel| step.target_label.is_some();
-        if write.write_relabel.iter().any(|step| adds(step)) {
-            continue;
-        }
-        findings.push(
-            RULE.says(format!("samples go to `{}` without a label of this server", write.url))
-                .at(write.url.span, "others may write there as well")
-                .help("say which site it is: `external_labels dc=\"eu\"`"),
-        );
+    let adds = |step: &crate::manifest::Relabel| step.target_label.is_some();
+    let mut plain = prometheus.remote_write.iter().filter(|write| {
+        // A store of this stack may have this one writer; what is no address is the business of S214.
+        stack.store(&write.url).is_none()
+            && write.url.contains("://")
+            && !write.write_relabel.iter().any(|step| adds(step))
+    });
+    let Some(first) = plain.next() else { return };
+    let mut finding = RULE
+        .says(format!("samples go to `{}` without a label of this server", first.url))
+        .at(first.url.span, "others may write there as well")
+        .help("say which site it is: `external_labels dc=\"eu\"`");
+    for further in plain {
+        finding = finding.also(further.url.span, "and there");
     }
+    findings.push(finding);
 }
 
 const EXPLAIN: &str = r##"A store that several servers write to tells their series apart by their external labels. Two sites whose exporters have

@@ -89,6 +89,7 @@ impl Render {
         let options = WriteOptions {
             manifest: self.source.manifest.display().to_string(),
             profile: self.source.profile.clone(),
+            target: Some(target),
             hand_edits,
         };
         let report = match render::write(&outputs, &self.output, &options) {

@@ -23,6 +23,9 @@ pub struct Index {
     /// Profile that was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
+    /// Word of the target, where it is not compose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// Files by path.
     pub outputs: BTreeMap<String, Entry>,
 }

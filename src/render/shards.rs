@@ -136,7 +136,8 @@ fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
     let Some(shards) = of(stack) else { return Ok(()) };
     let rules = rule_file(stack);
     for number in 0..shards.number.value {
-        let Some(config) = config(stack, number) else { continue };
+        let Some(mut config) = config(stack, number) else { continue };
+        super::target::adapt(plan, &mut config);
         let folder = folder(number);
         let text = |body: String| format!("{}{body}", header(stack));
         out.push(Output::text(format!("{folder}/prometheus.yml"), text(to_yaml(&config))));

@@ -6,7 +6,7 @@ use crate::wire::prometheus::Config;
 
 use super::{
     Plan, Renderer, alertmanager, alerts, caddy, dashboards, grafana, kubernetes, mysql, operator,
-    prometheus, systemd, template, web,
+    prometheus, shards, stores, systemd, template, web,
 };
 
 /// All targets, by their words.
@@ -43,6 +43,8 @@ const KUBERNETES: &[Renderer] = &[
     web::RENDERER,
     caddy::RENDERER,
     template::RENDERER,
+    stores::RENDERER,
+    shards::RENDERER,
     // Makes ConfigMaps of what the others have rendered.
     kubernetes::RENDERER,
 ];
@@ -54,6 +56,7 @@ const OPERATOR: &[Renderer] = &[
     web::RENDERER,
     caddy::RENDERER,
     template::RENDERER,
+    stores::RENDERER,
     operator::RENDERER,
 ];
 const SYSTEMD: &[Renderer] = &[
@@ -114,7 +117,7 @@ impl Remark {
 
 /// What the target does not have of the stack.
 pub fn review(stack: &Stack, target: RenderTarget) -> Vec<Remark> {
-    match target {
+    let mut remarks = match target {
         RenderTarget::Compose => Vec::new(),
         RenderTarget::Systemd => systemd::review::review(stack),
         RenderTarget::Kubernetes => kubernetes::review::review(stack),
@@ -123,5 +126,24 @@ pub fn review(stack: &Stack, target: RenderTarget) -> Vec<Remark> {
             remarks.extend(operator::review::review(stack));
             remarks
         }
-    }
+    };
+    remarks.extend(sharded(stack, target));
+    remarks
+}
+
+/// Several Prometheus servers are containers of their own.
+fn sharded(stack: &Stack, target: RenderTarget) -> Option<Remark> {
+    let shards = stack.prometheus.as_ref()?.shards.as_ref()?;
+    let (message, help) = match target {
+        RenderTarget::Compose | RenderTarget::Kubernetes => return None,
+        RenderTarget::KubernetesOperator => (
+            "the operator shares targets out in a way of its own, which knows no central server",
+            "render the stack with `--target kubernetes`, or leave the shards out",
+        ),
+        RenderTarget::Systemd => (
+            "the units are for one machine, where shards would only share its processors",
+            "leave the shards out in this profile: one server scrapes all targets",
+        ),
+    };
+    Some(Remark::error(shards.span(), message, help))
 }

@@ -13,6 +13,7 @@ use tempfile::NamedTempFile;
 use super::error::RenderError;
 use super::index::{self, Entry, Found, Index};
 use super::output::{Output, sha256};
+use crate::manifest::RenderTarget;
 
 /// What becomes of files that were changed by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,6 +34,8 @@ pub struct WriteOptions {
     pub manifest: String,
     /// Profile, for the index.
     pub profile: Option<String>,
+    /// Target, for the index; compose where it is not said.
+    pub target: Option<RenderTarget>,
     /// What becomes of files that were changed by hand.
     pub hand_edits: HandEdits,
 }
@@ -133,6 +136,10 @@ fn write_into(
     let mut next = Index {
         manifest: options.manifest.clone(),
         profile: options.profile.clone(),
+        target: options
+            .target
+            .filter(|target| *target != RenderTarget::Compose)
+            .map(|target| target.name().to_owned()),
         ..Index::default()
     };
     for output in outputs {

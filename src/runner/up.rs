@@ -235,6 +235,7 @@ impl Up {
         let options = WriteOptions {
             manifest: self.manifest.display().to_string(),
             profile: None,
+            target: None,
             // The folder is the runner's own.
             hand_edits: HandEdits::Overwrite,
         };

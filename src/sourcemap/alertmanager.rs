@@ -189,18 +189,39 @@ fn interval(marks: &mut Marks, item: &Item, mute: Place) {
             "name" => marks.name(item, mute),
             _ => {
                 marks.put(item, Origin::derived(mute));
-                for item in item.items().iter().flat_map(Item::items) {
-                    times(marks, item, mute);
+                for (span, said) in item.items().iter().zip(spans(mute)) {
+                    for item in span.items() {
+                        times(marks, item, &[said, mute]);
+                    }
                 }
             }
         }
     }
 }
 
-fn times(marks: &mut Marks, item: &Item, mute: Place) {
+/// For each span of a quiet time the node that says it: the `mute` itself, unless it has only `during`,
+/// and those; one that goes over midnight makes two.
+fn spans(mute: Place) -> Vec<Place> {
+    const TIMES: [&str; 6] = ["on", "from", "to", "days_of_month", "months", "years"];
+    let own = TIMES.iter().any(|key| mute.said(key).is_some()) || mute.one("during").is_none();
+    let all = own.then_some(mute).into_iter().chain(mute.all("during"));
+    all.flat_map(|node| {
+        let minutes = |key: &str, default: &str| {
+            let said = node.said(key).and_then(|said| Some(said.values.first()?.0.to_string()));
+            format!("{:0>5}", said.unwrap_or_else(|| default.to_owned()))
+        };
+        let (start, end) = (minutes("from", "00:00"), minutes("to", "24:00"));
+        let night = start >= end && end != "00:00";
+        std::iter::repeat_n(node, if night { 2 } else { 1 })
+    })
+    .collect()
+}
+
+fn times(marks: &mut Marks, item: &Item, from: &[Place; 2]) {
+    let [said_here, _] = *from;
     match item.key() {
         "times" => {
-            marks.setting(item, &[mute], &["from", "to"]);
+            marks.setting(item, from, &["from", "to"]);
             for item in item.items().iter().flat_map(Item::items) {
                 // A night is two spans of time, of which each has one end at midnight.
                 let midnight = matches!(item.text(), Some("00:00" | "24:00"));
@@ -209,22 +230,22 @@ fn times(marks: &mut Marks, item: &Item, mute: Place) {
                     _ => ("to", "from"),
                 };
                 let said = |key: &str| {
-                    mute.said(key).is_some_and(|said| {
+                    said_here.said(key).is_some_and(|said| {
                         let time = said.values.first().map_or("", |value| value.0.as_str());
                         item.text().is_some_and(|text| text.ends_with(time))
                     })
                 };
-                match (said(own), midnight && mute.said(other).is_some()) {
-                    (false, true) => marks.setting(item, &[mute], &[other]),
-                    _ => marks.setting(item, &[mute], &[own]),
+                match (said(own), midnight && said_here.said(other).is_some()) {
+                    (false, true) => marks.setting(item, from, &[other]),
+                    _ => marks.setting(item, from, &[own]),
                 }
             }
         }
         "weekdays" => {
-            marks.setting(item, &[mute], &["on"]);
+            marks.setting(item, from, &["on"]);
         }
-        "location" => marks.setting(item, &[mute], &["timezone"]),
-        key => marks.setting(item, &[mute], &[key]),
+        "location" => marks.setting(item, from, &["timezone"]),
+        key => marks.setting(item, from, &[key]),
     }
 }
 

@@ -7,8 +7,9 @@ use clap::Args;
 
 use crate::cli::printer;
 use crate::diag::{Code, Finding, Severity, Span};
+use crate::manifest::RenderTarget;
 use crate::manifest::{self, Format as Notation, Loaded, tidied};
-use crate::render::{self, Beside, Index, Output, Setting};
+use crate::render::{self, Beside, Index, Output, Setting, TARGETS};
 use crate::sourcemap::{FileMap, How, Mark, Origin, messages};
 
 /// What the answers are shown as; no rule finds it.
@@ -66,8 +67,17 @@ impl Desk {
         }
         let base = render::base_between(&path, &folder);
         let sources = Beside(path.parent().unwrap_or(Path::new("")).to_owned());
-        let mut outputs = render::plan(&loaded.stack, &Setting { base: &base, sources: &sources })?;
-        // What was rendered for another target is explained as it stands there.
+        let target = match &index {
+            // Where the index says no target it was compose.
+            Some(index) => TARGETS
+                .into_iter()
+                .find(|target| index.target.as_deref() == Some(target.name()))
+                .unwrap_or(RenderTarget::Compose),
+            None => render::target_of(&loaded.stack),
+        };
+        let setting = Setting { base: &base, sources: &sources };
+        let mut outputs = render::plan_for(&loaded.stack, &setting, target)?;
+        // What only an older rendering has is explained as it stands there.
         for path in index.iter().flat_map(|index| index.outputs.keys()) {
             if outputs.iter().all(|output| output.path != *path)
                 && let Ok(text) = std::fs::read_to_string(folder.join(path))

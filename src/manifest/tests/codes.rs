@@ -148,7 +148,10 @@ fn an_unknown_name_is_shown_where_it_belongs() {
     };
     assert_eq!(help("rules \"g\" { expr \"up\" }"), "`expr` belongs in `record` and `alert`");
     assert_eq!(help("exporter \"node\" scrape_interval=\"5s\""), "did you mean `interval`?");
-    assert_eq!(help("stack \"a\" { xyzzy 1 }"), "what can stand here: `manifest` and `images`");
+    assert_eq!(
+        help("stack \"a\" { xyzzy 1 }"),
+        "what can stand here: `manifest`, `images` and `target`"
+    );
     assert_eq!(
         help("profile \"p\" { include \"x.kdl\" }"),
         "`include` can only stand at the top of a file"
