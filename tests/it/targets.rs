@@ -48,6 +48,8 @@ const fn case(
 const SKINCARE: &str = "examples/skincare.kdl";
 const EVERYTHING: &str = "golden/everything/stack.kdl";
 const OPERATOR: &str = "golden/operator/stack.kdl";
+const SHARDS: &str = "examples/scale/eu.kdl";
+const STORES: &str = "golden/stores/stack.kdl";
 const QUICKSTART: &str = "examples/quickstart.kdl";
 
 pub const CASES: &[Case] = &[
@@ -55,6 +57,8 @@ pub const CASES: &[Case] = &[
     case("skincare-kubernetes", SKINCARE, Some("prod"), RenderTarget::Kubernetes),
     case("everything-kubernetes", EVERYTHING, None, RenderTarget::Kubernetes),
     case("operator-kubernetes", OPERATOR, None, RenderTarget::Kubernetes),
+    case("shards-kubernetes", SHARDS, None, RenderTarget::Kubernetes),
+    case("stores-kubernetes", STORES, None, RenderTarget::Kubernetes),
     case("skincare-operator", SKINCARE, None, RenderTarget::KubernetesOperator),
     case("operator-operator", OPERATOR, None, RenderTarget::KubernetesOperator),
     case("quickstart-systemd", QUICKSTART, None, RenderTarget::Systemd),

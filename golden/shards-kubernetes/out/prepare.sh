@@ -1,0 +1,19 @@
+#!/bin/sh
+# Rendered by stackctl for the stack "scale-eu": change the manifest and render again.
+# Makes what only you have: Secrets, and ConfigMaps of folders of yours. Nothing of it is
+# in a rendered file. Run it before `kubectl apply --server-side -k .`, and again when one
+# of them changes; paths are seen from this folder.
+set -eu
+cd "$(dirname "$0")"
+
+namespace=scale-eu
+apply() { kubectl apply --server-side --force-conflicts -f -; }
+make() { kubectl create --namespace "$namespace" --dry-run=client -o yaml "$@" | apply; }
+
+kubectl create namespace "$namespace" --dry-run=client -o yaml | apply
+make secret generic grafana-admin --from-file=grafana_admin=./secrets/grafana_admin
+if [ -n "$(find ./targets -mindepth 1 -type d)" ]; then
+    echo ./targets 'has folders in it: a ConfigMap has none, put it into the image' >&2
+    exit 1
+fi
+make configmap targets --from-file=./targets

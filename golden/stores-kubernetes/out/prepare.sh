@@ -1,0 +1,19 @@
+#!/bin/sh
+# Rendered by stackctl for the stack "stores": change the manifest and render again.
+# Makes what only you have: Secrets, and ConfigMaps of folders of yours. Nothing of it is
+# in a rendered file. Run it before `kubectl apply --server-side -k .`, and again when one
+# of them changes; paths are seen from this folder.
+set -eu
+cd "$(dirname "$0")"
+
+namespace=stores
+apply() { kubectl apply --server-side --force-conflicts -f -; }
+make() { kubectl create --namespace "$namespace" --dry-run=client -o yaml "$@" | apply; }
+
+kubectl create namespace "$namespace" --dry-run=client -o yaml | apply
+
+# All variables are there before anything is made.
+: "${S3_KEY:?is not set}"
+: "${S3_KEY_ID:?is not set}"
+printf %s "$S3_KEY" | make secret generic s3-key --from-file=s3_key=/dev/stdin
+printf %s "$S3_KEY_ID" | make secret generic s3-key-id --from-file=s3_key_id=/dev/stdin
