@@ -3,8 +3,8 @@
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity, Span};
 use crate::manifest::versions::{
-    DISCORD_URL_FILE, KEEP_FIRING_FOR, Product, QUERY_OFFSET, TELEGRAM_TOKEN_FILE, Version,
-    WEBHOOK_URL_FILE, pinned,
+    DISCORD_URL_FILE, KEEP_FIRING_FOR, PROTOBUF_MESSAGE, Product, QUERY_OFFSET, ROUND_ROBIN_DNS,
+    SAMPLE_AGE_LIMIT, TELEGRAM_TOKEN_FILE, Version, WEBHOOK_URL_FILE, pinned,
 };
 use crate::manifest::{Images, RelabelAction, Stack, Value};
 
@@ -80,6 +80,13 @@ fn uses(stack: &Stack) -> Vec<Use> {
             let histograms = write.send_native_histograms.as_ref().filter(|wanted| wanted.value);
             let span = histograms.map(|wanted| wanted.span);
             add("`send_native_histograms`", on, Version(2, 40, 0), span);
+            let format = write.protobuf_message.as_ref().map(|format| format.span);
+            add("`protobuf_message`", on, PROTOBUF_MESSAGE.since, format);
+            let robin = write.round_robin_dns.as_ref().map(|robin| robin.span);
+            add("`round_robin_dns`", on, ROUND_ROBIN_DNS.since, robin);
+            let queue = write.queue.as_ref();
+            let limit = queue.and_then(|queue| queue.sample_age_limit.as_ref());
+            add("`sample_age_limit`", on, SAMPLE_AGE_LIMIT.since, limit.map(|limit| limit.span));
         }
     }
     let on = Product::Alertmanager;
