@@ -207,7 +207,7 @@ fn spans(mute: Place) -> Vec<Place> {
     let all = own.then_some(mute).into_iter().chain(mute.all("during"));
     all.flat_map(|node| {
         let minutes = |key: &str, default: &str| {
-            let said = node.said(key).and_then(|said| Some(said.values.first()?.0.to_string()));
+            let said = node.said(key).and_then(|said| Some(said.values.first()?.0.clone()));
             format!("{:0>5}", said.unwrap_or_else(|| default.to_owned()))
         };
         let (start, end) = (minutes("from", "00:00"), minutes("to", "24:00"));
