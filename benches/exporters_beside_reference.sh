@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Our exporters beside the reference programs of the distribution, scraped in turn on one machine: CPU
-# time and latency of a scrape, resident memory right after a scrape and between scrapes. A private
+# time and latency of a scrape, resident memory between scrapes and at most within one. A private
 # MariaDB is started for the MySQL ones. Prints medians of the rounds and the ratio ours/theirs; nothing
 # here passes or fails.
 #
@@ -43,8 +43,8 @@ start() {
 # CPU time of a process and its threads so far, in clock ticks.
 ticks() { awk '{print $14 + $15}' "/proc/$1/stat"; }
 
-# Resident memory now, in KiB.
-resident() { awk '/^VmRSS/ {print $2}' "/proc/${pid[$1]}/status"; }
+# Resident memory in KiB: now (VmRSS), or at most since it was last asked for (VmHWM).
+resident() { awk -v what="$1:" '$1 == what {print $2}' "/proc/${pid[$2]}/status"; }
 
 median() { sort -n | awk '{v[NR] = $1} END {print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
 
@@ -69,15 +69,17 @@ compare() {
         awk -v what="$ours $figure" -v a="$(median <"$folder/$ours.$figure")" -v b="$(median <"$folder/$theirs.$figure")" \
             'BEGIN {printf "%-24s %8.2f ms  reference %8.2f ms  ratio %.2f\n", what, a, b, a / b}'
     done
+    # The most within a scrape, and what stays afterwards.
     for name in "$ours" "$theirs"; do
+        echo 5 >"/proc/${pid[$name]}/clear_refs"
         curl -s -o /dev/null "http://127.0.0.1:${port[$name]}/metrics"
-        resident "$name" >"$folder/$name.after"
+        resident VmHWM "$name" >"$folder/$name.within"
     done
-    sleep 2
+    sleep 1
     for name in "$ours" "$theirs"; do
-        resident "$name" >"$folder/$name.between"
+        resident VmRSS "$name" >"$folder/$name.between"
     done
-    for when in after between; do
+    for when in between within; do
         awk -v what="$ours memory, $when" -v a="$(<"$folder/$ours.$when")" -v b="$(<"$folder/$theirs.$when")" \
             'BEGIN {printf "%-24s %8.1f MiB reference %8.1f MiB ratio %.2f\n", what, a / 1024, b / 1024, a / b}'
     done
