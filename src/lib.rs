@@ -18,6 +18,7 @@ pub mod manifest;
 pub mod model;
 pub mod notify;
 pub mod promql;
+pub mod remote;
 pub mod render;
 pub mod rules;
 pub mod ruletest;

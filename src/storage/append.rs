@@ -65,26 +65,29 @@ pub struct Batch {
     pub exemplars: Vec<ExemplarRow>,
     /// Metadata that is new or changed since the last batch.
     pub metadata: Vec<MetadataRow>,
+    /// Whether one rejected row keeps all others from being stored.
+    pub whole: bool,
 }
 
 impl Batch {
     /// Empties it and keeps the memory.
     pub fn clear(&mut self) {
-        let Self { floats, histograms, exemplars, metadata } = self;
+        let Self { floats, histograms, exemplars, metadata, whole } = self;
         floats.clear();
         histograms.clear();
         exemplars.clear();
         metadata.clear();
+        *whole = false;
     }
 
     /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
-        let Self { floats, histograms, exemplars, metadata } = self;
+        let Self { floats, histograms, exemplars, metadata, whole: _ } = self;
         floats.is_empty() && histograms.is_empty() && exemplars.is_empty() && metadata.is_empty()
     }
 }
 
-/// Why a single row was not taken. The other rows of its batch are.
+/// Why a single row was not taken. The other rows of its batch are, unless it is to be stored whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reject {
     /// Older than the newest sample of its series, and out-of-order samples are not allowed.
@@ -110,6 +113,13 @@ pub struct Outcome {
     pub rejected_floats: Vec<(u32, Reject)>,
     /// Rejected histogram rows: index in [`Batch::histograms`] and reason, ascending.
     pub rejected_histograms: Vec<(u32, Reject)>,
+}
+
+impl Outcome {
+    /// Whether a row was rejected.
+    pub fn has_rejected(&self) -> bool {
+        !self.rejected_floats.is_empty() || !self.rejected_histograms.is_empty()
+    }
 }
 
 /// The store could not take a batch; nothing of it was stored.

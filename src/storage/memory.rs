@@ -18,7 +18,7 @@ pub struct MemoryStore {
     state: RwLock<State>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     ids: BTreeMap<Labels, usize>,
     series: Vec<Series>,
@@ -26,6 +26,7 @@ struct State {
     appended: u64,
 }
 
+#[derive(Clone)]
 struct Series {
     owned: Labels,
     labels: LabelSet,
@@ -71,6 +72,7 @@ impl Append for MemoryStore {
 
     fn append(&self, batch: &Batch) -> Result<Outcome, AppendError> {
         let mut state = self.state.write();
+        let before = batch.whole.then(|| state.clone());
         let mut outcome = Outcome::default();
         for (row, sample) in batch.floats.iter().enumerate() {
             let columns = state
@@ -125,6 +127,13 @@ impl Append for MemoryStore {
                 Ok(()) => outcome.appended += 1,
                 Err(reason) => outcome.rejected_histograms.push((row as u32, reason)),
             }
+        }
+        if let Some(before) = before
+            && outcome.has_rejected()
+        {
+            *state = before;
+            outcome.appended = 0;
+            return Ok(outcome);
         }
         for row in &batch.exemplars {
             if let Some(series) = state.series.get_mut(row.series.0 as usize) {

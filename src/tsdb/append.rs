@@ -174,7 +174,13 @@ impl Inner {
         writer.accepted.clear();
         writer.before.clear();
         writer.named.clear();
-        let outcome = judge_batch(writer, &registry, segment, batch, limits);
+        let mut outcome = judge_batch(writer, &registry, segment, batch, limits);
+        if batch.whole && outcome.has_rejected() {
+            writer.undo();
+            self.count_rejected(&outcome);
+            outcome.appended = 0;
+            return Ok((outcome, None));
+        }
         self.take_rest(writer, &registry, segment, batch);
         let mut number = None;
         if !writer.accepted.is_empty() {
@@ -189,9 +195,13 @@ impl Inner {
             self.show(writer, &registry);
         }
         self.counters.appended.fetch_add(outcome.appended as u64, Ordering::Relaxed);
+        self.count_rejected(&outcome);
+        Ok((outcome, number))
+    }
+
+    fn count_rejected(&self, outcome: &Outcome) {
         let rejected = outcome.rejected_floats.len() + outcome.rejected_histograms.len();
         self.counters.rejected.fetch_add(rejected as u64, Ordering::Relaxed);
-        Ok((outcome, number))
     }
 
     /// Exemplars of known series, and metadata: what is new, or all of it where a segment begins.
@@ -247,7 +257,7 @@ impl Inner {
     /// Makes the accepted rows visible, all at once.
     fn show(&self, writer: &mut Writer, registry: &Registry) {
         let Writer { accepted, scratch, .. } = writer;
-        let Batch { floats, histograms, exemplars, metadata } = accepted;
+        let Batch { floats, histograms, exemplars, metadata, whole: _ } = accepted;
         let mut newest = Timestamp::MIN;
         {
             let _gate = self.gate.write();
@@ -358,6 +368,7 @@ fn is_valid(histogram: &Histogram) -> bool {
     fits(&histogram.positive_spans, &histogram.positive)
         && fits(&histogram.negative_spans, &histogram.negative)
         && histogram.positive.len().max(histogram.negative.len()) < 1 << 16
+        && (custom || (-4..=8).contains(&histogram.schema))
         && (custom || histogram.custom_values.is_empty())
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use regex::Regex;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::measure::Requests;
@@ -18,6 +19,7 @@ use crate::catalogue::Families;
 use crate::model::{Labels, Timestamp, now};
 use crate::notify::Addresses;
 use crate::promql::QueryOptions;
+use crate::remote;
 use crate::rules;
 use crate::scrape::PoolStatus;
 use crate::storage::Select;
@@ -107,6 +109,15 @@ impl Default for Loaded {
     }
 }
 
+/// Remote write requests that are read at once.
+const CONCURRENT_WRITES: usize = 16;
+
+/// What takes samples by remote write.
+pub(super) struct WriteReceiver {
+    pub receiver: remote::Receiver,
+    pub turns: Semaphore,
+}
+
 /// The state behind all handlers of the monitoring server.
 pub struct Prometheus {
     /// Samples.
@@ -124,6 +135,7 @@ pub struct Prometheus {
     /// Cancelled by `/-/quit`.
     pub quit: CancellationToken,
     reload: Option<Arc<ReloadFn>>,
+    receiver: Option<Arc<WriteReceiver>>,
     alertmanagers: Option<Arc<AlertmanagersFn>>,
     metrics: Vec<Arc<MetricsFn>>,
     loaded: RwLock<Arc<Loaded>>,
@@ -150,6 +162,7 @@ impl Prometheus {
             started_at: now(),
             quit: CancellationToken::new(),
             reload: None,
+            receiver: None,
             alertmanagers: None,
             metrics: Vec::new(),
             loaded: RwLock::default(),
@@ -161,6 +174,13 @@ impl Prometheus {
     /// What `/-/reload` does.
     pub fn on_reload(mut self, reload: Arc<ReloadFn>) -> Self {
         self.reload = Some(reload);
+        self
+    }
+
+    /// Takes samples by remote write.
+    pub fn with_receiver(mut self, receiver: remote::Receiver) -> Self {
+        let turns = Semaphore::new(CONCURRENT_WRITES);
+        self.receiver = Some(Arc::new(WriteReceiver { receiver, turns }));
         self
     }
 
@@ -204,6 +224,10 @@ impl Prometheus {
 
     pub(super) fn reload(&self) -> Option<&Arc<ReloadFn>> {
         self.reload.as_ref()
+    }
+
+    pub(super) fn receiver(&self) -> Option<&Arc<WriteReceiver>> {
+        self.receiver.as_ref()
     }
 
     pub(super) fn alertmanagers(&self) -> Addresses {

@@ -10,6 +10,7 @@ pub mod mimir;
 pub mod mysql;
 pub mod operator;
 pub mod prometheus;
+pub mod remote;
 pub mod rule_tests;
 pub mod rules;
 pub mod web;

@@ -55,6 +55,16 @@ pub struct Flags {
     #[arg(long = "no-web.enable-lifecycle", overrides_with = "lifecycle", hide = true)]
     no_lifecycle: bool,
 
+    /// Accept samples by remote write at `/api/v1/write`.
+    #[arg(long = "web.enable-remote-write-receiver", overrides_with = "no_remote_write_receiver")]
+    pub remote_write_receiver: bool,
+    #[arg(
+        long = "no-web.enable-remote-write-receiver",
+        overrides_with = "remote_write_receiver",
+        hide = true
+    )]
+    no_remote_write_receiver: bool,
+
     /// Regular expression of the origins that browsers may query from.
     #[arg(long = "web.cors.origin", value_name = "REGEX", default_value = ".*")]
     pub cors_origin: String,
@@ -194,6 +204,8 @@ impl Flags {
             page_title,
             lifecycle,
             no_lifecycle: _,
+            remote_write_receiver,
+            no_remote_write_receiver: _,
             cors_origin,
             storage_path,
             retention_time,
@@ -224,6 +236,7 @@ impl Flags {
             ("web.route-prefix", self.prefix()),
             ("web.page-title", page_title.clone()),
             ("web.enable-lifecycle", lifecycle.to_string()),
+            ("web.enable-remote-write-receiver", remote_write_receiver.to_string()),
             ("web.cors.origin", cors_origin.clone()),
             ("storage.tsdb.path", path(storage_path)),
             (

@@ -23,6 +23,7 @@ pub use flags::Flags;
 use crate::model::{Alert, format_duration, now};
 use crate::notify::{self, Notifier};
 use crate::promql::QueryOptions;
+use crate::remote;
 use crate::rules::{self, RuleText};
 use crate::scrape;
 use crate::storage::{Append, Select};
@@ -336,7 +337,7 @@ fn web_state(
     let targets = Arc::clone(scraper);
     let (scrape_metrics, store_metrics) = (Arc::clone(scraper), Arc::clone(store));
     let (alertmanagers, notifications) = (Arc::clone(notifier), Arc::clone(notifier));
-    Ok(web::Prometheus::new(
+    let state = web::Prometheus::new(
         Arc::clone(store) as Arc<dyn Select>,
         Arc::clone(rules),
         Arc::new(move || targets.status()),
@@ -349,7 +350,12 @@ fn web_state(
     .with_alertmanagers(Arc::new(move || alertmanagers.addresses()))
     .with_metrics(Arc::new(move |out| notifications.expose(out)))
     .with_metrics(Arc::new(move |out| scrape_metrics.expose(out)))
-    .with_metrics(Arc::new(move |out| store::expose(&store_metrics.metrics(), out))))
+    .with_metrics(Arc::new(move |out| store::expose(&store_metrics.metrics(), out)));
+    Ok(if flags.remote_write_receiver {
+        state.with_receiver(remote::Receiver::new(Arc::clone(store) as Arc<dyn Append>))
+    } else {
+        state
+    })
 }
 
 fn serve(

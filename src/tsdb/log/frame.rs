@@ -22,7 +22,7 @@ pub fn put<'a>(
     batch: &Batch,
     scratch: &mut Scratch,
 ) {
-    let Batch { floats, histograms, exemplars, metadata } = batch;
+    let Batch { floats, histograms, exemplars, metadata, whole: _ } = batch;
     put_series(out, series, symbols);
     put_varint(out, floats.len() as u64);
     put_ids(out, floats.iter().map(|row| row.series));
@@ -158,7 +158,7 @@ impl Frame {
         batch.clear();
         let reader = &mut Reader::new(payload);
         read_series(reader, series)?;
-        let Batch { floats, histograms, exemplars, metadata } = batch;
+        let Batch { floats, histograms, exemplars, metadata, whole: _ } = batch;
         let (ids, times, starts) = read_rows(reader)?;
         for ((&series, &time), &start_time) in ids.iter().zip(&times).zip(&starts) {
             floats.push(FloatRow { series, time, start_time, value: read_value(reader)? });
@@ -269,6 +269,7 @@ mod tests {
         };
         let histogram = Histogram { count: 2.0, sum: 0.5, ..Histogram::default() };
         let batch = Batch {
+            whole: false,
             floats: vec![row(3, 1000, 0, 1.5), row(4, 1000, 0, -0.0), row(9, -7, 5, 1e300)],
             histograms: vec![HistogramRow {
                 series: SeriesId(5),

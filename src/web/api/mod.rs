@@ -9,6 +9,7 @@ mod rules;
 mod series;
 mod status;
 mod targets;
+mod write;
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 pub(super) use error::ApiError;
 pub(super) use params::{Params, parse_duration_param, parse_selector, parse_time};
@@ -49,6 +50,7 @@ pub(super) fn router(web: &Arc<Prometheus>) -> Router<Arc<Prometheus>> {
         .route("/status/runtimeinfo", get(status::runtime_info).options(nothing))
         .route("/status/buildinfo", get(status::build_info).options(nothing))
         .route("/status/tsdb", get(status::tsdb).options(nothing))
+        .route("/write", post(write::write))
         .route("/status/walreplay", get(status::wal_replay).options(nothing));
     routes.layer(from_fn_with_state(Arc::clone(web), allow_origin))
 }
