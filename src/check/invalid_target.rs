@@ -2,6 +2,7 @@
 
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity, Spanned};
+use crate::manifest::{RelabelAction, Scrape};
 
 pub(super) const RULE: Rule = Rule {
     code: "S208",
@@ -19,7 +20,7 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
         }
     }
     if let Some(prometheus) = &stack.prometheus {
-        for scrape in &prometheus.scrapes {
+        for scrape in prometheus.scrapes.iter().filter(|scrape| !replaces_address(scrape)) {
             let what = format!("target of scrape job `{}`", scrape.job);
             for address in scrape.targets.iter().flat_map(|target| &target.addresses) {
                 refuse(address, &what, true, findings);
@@ -30,6 +31,18 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
             refuse(&federate.target, &what, true, findings);
         }
     }
+}
+
+/// Whether relabelling puts another address in the place of the target, which then is but a parameter:
+/// so are probes through an exporter written.
+fn replaces_address(scrape: &Scrape) -> bool {
+    let is_address = |label: &Spanned<String>| label.as_str() == "__address__";
+    scrape.relabel.iter().any(|step| {
+        let maps =
+            step.action.as_ref().is_some_and(|action| action.value == RelabelAction::Labelmap);
+        step.target_label.as_ref().is_some_and(is_address)
+            || maps && step.replacement.as_ref().is_some_and(is_address)
+    })
 }
 
 /// Says what of the address belongs elsewhere; `page` when it is an HTTP page that is meant.
@@ -90,7 +103,8 @@ fn refuse(address: &Spanned<String>, what: &str, page: bool, findings: &mut Find
 }
 
 const EXPLAIN: &str = r##"A target is a host with its port, or the name of a service. Prometheus refuses a configuration whose
-targets have a scheme or a path: those are settings of the whole job.
+targets have a scheme or a path: those are settings of the whole job. A job whose relabelling writes to
+`__address__` may have any text as a target: it is a parameter of what is asked instead.
 
     scrape "db" { target "https://db.example.org:9104/stats" }
     scrape "db" scheme="https" path="/stats" { target "db.example.org:9104" }"##;

@@ -197,9 +197,7 @@ impl Importer {
         if let Some(compose) = compose
             && let Some(at) = others.iter().position(|other| other.folder() == compose.folder())
         {
-            let Document { path, file, tree } = others.remove(at);
-            let text = self.files.get(file).map_or("", |file| file.text.as_str());
-            overrides::name_tags(text, file, &mut self.context.notes);
+            let Document { path, tree, .. } = others.remove(at);
             overrides::lay(&mut compose.tree, tree);
             self.read.push(path);
         }

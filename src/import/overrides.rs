@@ -2,10 +2,11 @@
 //!
 //! The rules are those of the Compose specification ("Merge Compose files"): maps are merged, lists are
 //! added to; commands replace, and what has a name of its own (a variable, a mount) is there once.
+//! `!override` replaces what is below as a whole, `!reset` takes it away.
 
 use super::compose::mounted;
-use super::source::{Notes, scalar};
-use crate::diag::{FileId, Span, Spanned};
+use super::source::scalar;
+use crate::diag::Spanned;
 use crate::manifest::yaml::{Data, Yaml};
 
 /// Names of the file, the preferred one first.
@@ -31,6 +32,12 @@ const PAIRS: [&str; 6] = ["environment", "labels", "args", "sysctls", "annotatio
 /// What may be written as a map or as a list of names.
 const NAMED: [&str; 2] = ["networks", "depends_on"];
 
+/// The tag of what is to be as if it had never been said.
+const RESET: &str = "reset";
+
+/// The tag of what replaces the lower value as a whole.
+const OVERRIDE: &str = "override";
+
 /// Lays `upper` over `lower`.
 pub fn lay(lower: &mut Yaml, upper: Yaml) {
     lay_at("", lower, upper);
@@ -44,17 +51,23 @@ fn lay_at(key: &str, lower: &mut Yaml, mut upper: Yaml) {
     match (&mut lower.data, upper.data) {
         (Data::Map(below), Data::Map(above)) => {
             for (name, value) in above {
-                match below.iter_mut().find(|(known, _)| known.value == name.value) {
-                    Some((known, under)) => {
-                        lay_at(&name.value, under, value);
-                        known.span = name.span;
+                let at = below.iter().position(|(known, _)| known.value == name.value);
+                match at {
+                    Some(at) if is_tagged(&value, RESET) => {
+                        below.remove(at);
                     }
-                    None => below.push((name, value)),
+                    None if is_tagged(&value, RESET) => {}
+                    Some(at) if is_tagged(&value, OVERRIDE) => below[at] = (name, alone(value)),
+                    Some(at) => {
+                        lay_at(&name.value, &mut below[at].1, value);
+                        below[at].0.span = name.span;
+                    }
+                    None => below.push((name, alone(value))),
                 }
             }
         }
         (Data::List(below), Data::List(above)) if !REPLACED.contains(&key) => {
-            for item in above {
+            for item in above.into_iter().filter(|item| !is_tagged(item, RESET)).map(alone) {
                 match below.iter_mut().find(|known| same(key, known, &item)) {
                     Some(known) => *known = item,
                     None => below.push(item),
@@ -66,6 +79,27 @@ fn lay_at(key: &str, lower: &mut Yaml, mut upper: Yaml) {
             lower.span = upper.span;
         }
     }
+}
+
+/// What has no value below that it could be laid over: without what it takes away.
+fn alone(mut value: Yaml) -> Yaml {
+    value.tag = value.tag.filter(|tag| ![RESET, OVERRIDE].contains(&tag.as_str()));
+    value.data = match value.data {
+        Data::Map(entries) => {
+            let kept = entries.into_iter().filter(|(_, value)| !is_tagged(value, RESET));
+            Data::Map(kept.map(|(name, value)| (name, alone(value))).collect())
+        }
+        Data::List(items) => {
+            let kept = items.into_iter().filter(|item| !is_tagged(item, RESET));
+            Data::List(kept.map(alone).collect())
+        }
+        scalar @ Data::Scalar { .. } => scalar,
+    };
+    value
+}
+
+fn is_tagged(value: &Yaml, tag: &str) -> bool {
+    value.tag.as_ref().is_some_and(|found| found.value == tag)
 }
 
 /// Whether an item of the upper list takes the place of one below.
@@ -87,14 +121,4 @@ fn as_map(value: &mut Yaml) {
         Some((Spanned::new(name.to_owned(), item.span), value))
     };
     value.data = Data::Map(items.iter().filter_map(entry).collect());
-}
-
-/// Names the tags that change these rules; a manifest's reader knows none of them.
-pub fn name_tags(text: &str, file: FileId, notes: &mut Notes) {
-    for tag in ["!reset", "!override"] {
-        for (at, _) in text.match_indices(tag) {
-            let place = Span::new(file, at..at + tag.len());
-            notes.lost(place, &format!("the tag `{tag}`"));
-        }
-    }
 }

@@ -413,7 +413,10 @@ fn overrides() {
     fs::write(
         dir.path().join("compose.yaml"),
         "services:\n  web:\n    image: nginx:1.25\n    command: [nginx, -T]\n    ports: ['8080:80']\n    \
-         environment: [A=1, B=2]\n    volumes: ['./conf:/etc/nginx', 'logs:/logs']\n    networks: [front]\n\
+         environment: [A=1, B=2]\n    volumes: ['./conf:/etc/nginx', 'logs:/logs']\n    networks: [front]\n  \
+         db:\n    image: mariadb:11\n    ports: ['3306:3306']\n    environment: {ROOT: x, PLAIN: '1'}\n    \
+         healthcheck: {test: [CMD, true], retries: 3}\n    mem_limit: 1g\n  \
+         open:\n    image: redis:7\n    ports: ['6379:6379', '6380:6380']\n\
          networks: {front: {}, back: {}}\nvolumes: {logs: {}}\n",
     )
     .unwrap();
@@ -421,16 +424,16 @@ fn overrides() {
         dir.path().join("compose.override.yaml"),
         "services:\n  web:\n    image: nginx:1.27\n    command: [nginx]\n    ports: ['8443:443', '8080:80']\n    \
          environment: {B: '3', C: '4'}\n    volumes: ['./other:/etc/nginx']\n    networks: {back: {}}\n    \
-         stdin_open: true\n  cache:\n    image: redis:7\nvolumes: !reset {}\n",
+         stdin_open: true\n  cache:\n    image: redis:7\n    ports: !override ['127.0.0.1:7000:6379']\n  \
+         db:\n    ports: !reset []\n    environment: {PLAIN: !reset null}\n    mem_limit: !reset null\n    \
+         healthcheck: !override {test: [CMD, 'false']}\n  \
+         open:\n    ports: !override\n      - '127.0.0.1:6379:6379'\n",
     )
     .unwrap();
     let (_, err) = run(dir.path(), &["import"], 0);
-    for (what, place) in [
-        ("`stdin_open` of service `web`", "compose.override.yaml:9:5"),
-        ("the tag `!reset`", "compose.override.yaml:12:10"),
-    ] {
-        assert!(err.contains(what) && err.contains(place), "{what} at {place}:\n{err}");
-    }
+    let (what, place) = ("`stdin_open` of service `web`", "compose.override.yaml:9:5");
+    assert!(err.contains(what) && err.contains(place), "{what} at {place}:\n{err}");
+    assert!(!err.contains("!reset") && !err.contains("!override"), "{err}");
     assert!(err.contains("read compose.override.yaml, compose.yaml"), "{err}");
     run(dir.path(), &["render", "-o", "out"], 0);
     let compose = read(dir.path(), "out/compose.yaml");
@@ -443,6 +446,13 @@ fn overrides() {
     assert_eq!(web["volumes"].as_array().map(Vec::len), Some(2), "{web}");
     assert!(web["volumes"].to_string().contains("./other"), "{web}");
     assert_eq!(compose["services"]["cache"]["image"], "redis:7");
+    assert_eq!(ports(&compose["services"]["cache"]), ["127.0.0.1:7000:6379"]);
+    let db = &compose["services"]["db"];
+    assert_eq!(db["environment"], json!({"ROOT": "x"}));
+    assert_eq!(db["healthcheck"]["test"][1], "false");
+    assert!(db["healthcheck"]["retries"].is_null() && db["ports"].is_null(), "{db}");
+    assert!(!db.to_string().contains("1g") && !db.to_string().contains("1024M"), "{db}");
+    assert_eq!(ports(&compose["services"]["open"]), ["127.0.0.1:6379:6379"]);
 
     fs::rename(dir.path().join("compose.yaml"), dir.path().join("gone")).unwrap();
     let (_, err) = run(dir.path(), &["import", "--force", "-o", "-"], 0);

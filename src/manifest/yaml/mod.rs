@@ -5,7 +5,7 @@ mod convert;
 
 use std::collections::HashMap;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
 use super::codes;
 use super::tree::Node;
@@ -37,7 +37,7 @@ pub struct Yaml {
     /// Its first character, to point at when it is long.
     head: Span,
     /// A tag of the user's own: `secret` of `!secret x`.
-    tag: Option<Spanned<String>>,
+    pub tag: Option<Spanned<String>>,
     /// Whether the text broke off inside.
     damaged: bool,
 }
@@ -133,31 +133,29 @@ impl<'a> Reader<'a> {
                 Event::Scalar(text, style, anchor, tag) => {
                     let plain = style == ScalarStyle::Plain;
                     let data = Data::Scalar { text: text.into_owned(), plain };
-                    let tag = tag
-                        .filter(|tag| tag.handle == "!")
-                        .map(|tag| Spanned::new(tag.suffix.clone(), span));
+                    let tag = local(tag, span);
                     let span = self.trimmed(span, style);
                     let value = Yaml { data, span, head: self.head(span), tag, damaged: false };
                     if !self.close(&mut open, &mut root, value, anchor, 1) {
                         break;
                     }
                 }
-                Event::SequenceStart(anchor, _) => {
+                Event::SequenceStart(anchor, tag) => {
                     let value = Yaml {
                         data: Data::List(Vec::new()),
                         span,
                         head: self.head(span),
-                        tag: None,
+                        tag: local(tag, span),
                         damaged: true,
                     };
                     open.push(Open::new(value, anchor));
                 }
-                Event::MappingStart(anchor, _) => {
+                Event::MappingStart(anchor, tag) => {
                     let value = Yaml {
                         data: Data::Map(Vec::new()),
                         span,
                         head: self.head(span),
-                        tag: None,
+                        tag: local(tag, span),
                         damaged: true,
                     };
                     open.push(Open::new(value, anchor));
@@ -333,6 +331,11 @@ impl<'a> Reader<'a> {
             None => character.min(self.text.len()),
         }
     }
+}
+
+/// A tag like `!name`; those of YAML itself mean nothing here.
+fn local(tag: Option<std::borrow::Cow<'_, Tag>>, span: Span) -> Option<Spanned<String>> {
+    tag.filter(|tag| tag.handle == "!").map(|tag| Spanned::new(tag.suffix.clone(), span))
 }
 
 /// Keys of `<<: *base` that the map does not have itself.
