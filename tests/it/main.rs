@@ -21,6 +21,7 @@ mod node_exporter;
 mod parsers;
 mod promql;
 mod promql_parse;
+mod remote;
 mod render;
 mod reports;
 mod routes;
@@ -58,6 +59,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("parsers", parsers::TESTS),
     ("promql", promql::TESTS),
     ("promql_parse", promql_parse::TESTS),
+    ("remote", remote::TESTS),
     ("render", render::TESTS),
     ("ruletest", ruletest::TESTS),
     ("reports", reports::TESTS),

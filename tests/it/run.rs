@@ -27,20 +27,25 @@ pub const TESTS: &[Test] = &[
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server in a folder of its own; stopped when it is dropped.
-struct Server {
-    folder: tempfile::TempDir,
-    port: u16,
-    child: Child,
+pub struct Server {
+    pub folder: tempfile::TempDir,
+    pub port: u16,
+    pub child: Child,
 }
 
 impl Server {
-    fn start(config: &str, rules: &str, flags: &[&str]) -> Self {
+    pub fn start(config: &str, rules: &str, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let port = support::free_port();
         std::fs::write(folder.path().join("p.yml"), config).expect("the folder is writable");
         std::fs::write(folder.path().join("r.yml"), rules).expect("the folder is writable");
+        let child = Self::spawn(&folder, port, flags);
+        Self { folder, port, child }
+    }
+
+    fn spawn(folder: &tempfile::TempDir, port: u16, flags: &[&str]) -> Child {
         let log = std::fs::File::create(folder.path().join("log")).expect("the folder is writable");
-        let child = stackctl()
+        stackctl()
             .args(["run", "prometheus", "--config.file=p.yml", "--storage.tsdb.path=data"])
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .args(flags)
@@ -49,15 +54,22 @@ impl Server {
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
             .spawn()
-            .expect("the binary runs");
-        Self { folder, port, child }
+            .expect("the binary runs")
+    }
+
+    /// Kills it in the middle of what it does, and starts it in the same folder.
+    pub fn kill_and_start(&mut self, flags: &[&str]) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+        self.child = Self::spawn(&self.folder, self.port, flags);
+        self.is_ready();
     }
 
     fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    fn wait<T>(&self, what: &str, mut check: impl FnMut() -> Option<T>) -> T {
+    pub fn wait<T>(&self, what: &str, mut check: impl FnMut() -> Option<T>) -> T {
         let began = Instant::now();
         loop {
             if let Some(found) = check() {
@@ -68,7 +80,7 @@ impl Server {
         }
     }
 
-    fn is_ready(&self) {
+    pub fn is_ready(&self) {
         self.wait("ready", || {
             support::get(self.port, "/-/ready").filter(|(status, _)| *status == 200)
         });

@@ -1,0 +1,175 @@
+//! Remote write over HTTP, by hand and by Prometheus itself.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+
+use prost::Message;
+use stackctl::wire::remote::{Label, Sample, TimeSeries, WriteRequest};
+
+use super::run::Server;
+use super::support::{Needs, Test, find_program, free_port, get_json};
+
+pub const TESTS: &[Test] = &[
+    ("acknowledged_samples_survive_a_kill", Needs::Nothing, acknowledged),
+    ("requests_that_cannot_be_taken_are_answered_as_senders_expect", Needs::Nothing, refused),
+    ("version_2_is_told_how_much_was_written", Needs::Nothing, version_2),
+    ("prometheus_writes_to_it", Needs::Program("prometheus"), prometheus),
+];
+
+const CONFIG: &str = "global: {scrape_interval: 15s}\n";
+const FLAG: &str = "--web.enable-remote-write-receiver";
+const V1: &str = "application/x-protobuf";
+const V2: &str = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
+
+/// Status, head and body of a write request.
+fn post(port: u16, kind: &str, encoding: &str, body: &[u8]) -> (u16, String, String) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    write!(
+        stream,
+        "POST /api/v1/write HTTP/1.0\r\nContent-Type: {kind}\r\nContent-Encoding: {encoding}\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    )
+    .and_then(|()| stream.write_all(body))
+    .expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let status = head.split(' ').nth(1).expect("a status").parse().expect("a number");
+    (status, head.to_ascii_lowercase(), body.to_owned())
+}
+
+fn packed(message: &[u8]) -> Vec<u8> {
+    snap::raw::Encoder::new().compress_vec(message).expect("it fits")
+}
+
+/// A request with one sample of `jobs_total{job="a"}`.
+fn sample(timestamp: i64, value: f64) -> Vec<u8> {
+    let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
+    let series = TimeSeries {
+        labels: vec![label("__name__", "jobs_total"), label("job", "a")],
+        samples: vec![Sample { value, timestamp, start_timestamp: 0 }],
+        ..TimeSeries::default()
+    };
+    let request = WriteRequest { timeseries: vec![series], metadata: Vec::new() };
+    packed(&request.encode_to_vec())
+}
+
+/// Values of a range of the series, as the API writes them.
+fn values(port: u16, selector: &str, at: i64) -> Vec<String> {
+    let answer = get_json(port, &format!("/api/v1/query?query={selector}&time={at}"));
+    let answer = answer.expect("an answer");
+    let values = answer["data"]["result"][0]["values"].as_array().cloned().unwrap_or_default();
+    values.iter().filter_map(|pair| Some(pair[1].as_str()?.to_owned())).collect()
+}
+
+fn acknowledged() {
+    let mut server = Server::start(CONFIG, "", &[FLAG]);
+    server.is_ready();
+    for step in 1..=20 {
+        let (status, _, body) = post(server.port, V1, "snappy", &sample(step * 1000, step as f64));
+        assert_eq!(status, 204, "{body}");
+        // What was acknowledged is there at once.
+        assert_eq!(values(server.port, "jobs_total[1h]", step).len(), step as usize);
+    }
+    server.kill_and_start(&[FLAG]);
+    let expected: Vec<String> = (1..=20).map(|step| step.to_string()).collect();
+    assert_eq!(values(server.port, "jobs_total[1h]", 20), expected);
+}
+
+fn refused() {
+    let server = Server::start(CONFIG, "", &[FLAG]);
+    server.is_ready();
+    let port = server.port;
+    assert_eq!(post(port, V1, "snappy", &sample(20_000, 1.0)).0, 204);
+    let (status, _, body) = post(port, V1, "snappy", &sample(10_000, 1.0));
+    assert_eq!(
+        (status, body.as_str()),
+        (400, "out of order sample for series jobs_total{job=\"a\"}\n")
+    );
+    assert_eq!(post(port, V1, "gzip", &sample(30_000, 1.0)).0, 415);
+    assert_eq!(post(port, "application/json", "snappy", b"{}").0, 415);
+    let (status, _, body) = post(port, V1, "snappy", b"no message");
+    assert_eq!(status, 400, "{body}");
+    // An hour ahead: the clock of the sender is wrong.
+    let ahead = jiff::Timestamp::now().as_millisecond() + 3_600_000;
+    assert_eq!(post(port, V1, "snappy", &sample(ahead, 1.0)).0, 400);
+    assert_eq!(values(port, "jobs_total[1h]", 60), ["1"]);
+
+    let closed = Server::start(CONFIG, "", &[]);
+    closed.is_ready();
+    let (status, _, body) = post(closed.port, V1, "snappy", &sample(20_000, 1.0));
+    assert_eq!(status, 404);
+    assert!(body.contains("--web.enable-remote-write-receiver"), "{body}");
+}
+
+fn version_2() {
+    use prost::encoding::{bytes, double, int64, string, uint32};
+    let server = Server::start(CONFIG, "", &[FLAG]);
+    server.is_ready();
+    let request = |time: i64| {
+        let (mut request, mut series, mut sample) = (Vec::new(), Vec::new(), Vec::new());
+        for symbol in ["", "__name__", "jobs_total"] {
+            string::encode(4, &symbol.to_owned(), &mut request);
+        }
+        uint32::encode_packed(1, &[1, 2], &mut series);
+        double::encode(1, &1.5, &mut sample);
+        int64::encode(2, &time, &mut sample);
+        bytes::encode(2, &sample, &mut series);
+        bytes::encode(5, &series, &mut request);
+        packed(&request)
+    };
+    let (status, head, _) = post(server.port, V2, "snappy", &request(20_000));
+    assert_eq!(status, 204);
+    assert!(head.contains("x-prometheus-remote-write-samples-written: 1"), "{head}");
+    let (status, head, body) = post(server.port, V2, "snappy", &request(10_000));
+    assert_eq!(status, 400, "{body}");
+    assert!(head.contains("x-prometheus-remote-write-samples-written: 0"), "{head}");
+}
+
+/// The reference program scrapes itself and writes to ours; both then know the same.
+fn prometheus() {
+    let server = Server::start(CONFIG, "", &[FLAG]);
+    server.is_ready();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let port = free_port();
+    let config = format!(
+        "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: self\n  static_configs:\n  \
+         - targets: ['127.0.0.1:{port}']\nremote_write:\n- url: http://127.0.0.1:{}/api/v1/write\n  \
+         metadata_config: {{send_interval: 1s}}\n  queue_config: {{batch_send_deadline: 1s}}\n",
+        server.port
+    );
+    std::fs::write(folder.path().join("p.yml"), config).expect("the folder is writable");
+    let mut sender = Command::new(find_program("prometheus").expect("it was looked for"))
+        .args(["--config.file=p.yml", "--storage.tsdb.path=data"])
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let series = |port: u16| {
+        let answer = get_json(port, "/api/v1/series?match[]=%7Bjob=%22self%22%7D")?;
+        let mut all: Vec<String> =
+            answer["data"].as_array()?.iter().map(ToString::to_string).collect();
+        all.sort();
+        Some(all)
+    };
+    let same = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        server.wait("every series of the sender", || {
+            let (theirs, ours) = (series(port)?, series(server.port)?);
+            (theirs.len() > 300 && theirs == ours).then_some(())
+        });
+        server.wait("its metadata", || {
+            let answer = get_json(server.port, "/api/v1/metadata?metric=prometheus_build_info")?;
+            answer["data"]["prometheus_build_info"][0]["type"].as_str().map(|kind| {
+                assert_eq!(kind, "gauge");
+            })
+        });
+    }));
+    let _ = sender.kill();
+    let _ = sender.wait();
+    same.expect("both know the same");
+}
