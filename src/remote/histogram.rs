@@ -51,6 +51,53 @@ impl From<&wire::Histogram> for Histogram {
     }
 }
 
+impl From<&Histogram> for wire::Histogram {
+    fn from(histogram: &Histogram) -> Self {
+        let Histogram {
+            schema,
+            counter_reset,
+            zero_threshold,
+            zero_count,
+            count,
+            sum,
+            positive_spans,
+            positive,
+            negative_spans,
+            negative,
+            custom_values,
+        } = histogram;
+        let spans = |spans: &[BucketSpan]| {
+            let span =
+                |span: &BucketSpan| wire::BucketSpan { offset: span.offset, length: span.length };
+            spans.iter().map(span).collect()
+        };
+        let hint = match counter_reset {
+            CounterReset::Unknown => wire::ResetHint::Unknown,
+            CounterReset::Reset => wire::ResetHint::Yes,
+            CounterReset::NotReset => wire::ResetHint::No,
+            CounterReset::Gauge => wire::ResetHint::Gauge,
+        };
+        // Floats hold both kinds exactly, so nothing is told of which it was.
+        Self {
+            count: Some(wire::Count::Float(*count)),
+            sum: *sum,
+            schema: i32::from(*schema),
+            zero_threshold: *zero_threshold,
+            zero_count: Some(wire::ZeroCount::Float(*zero_count)),
+            negative_spans: spans(negative_spans),
+            negative_deltas: Vec::new(),
+            negative_counts: negative.clone(),
+            positive_spans: spans(positive_spans),
+            positive_deltas: Vec::new(),
+            positive_counts: positive.clone(),
+            reset_hint: hint.into(),
+            timestamp: 0,
+            custom_values: custom_values.clone(),
+            start_timestamp: 0,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +126,8 @@ mod tests {
             negative_counts: vec![2.0, 0.5],
             ..wire::Histogram::default()
         };
-        assert_eq!(Histogram::from(&message).negative, [2.0, 0.5]);
+        let histogram = Histogram::from(&message);
+        assert_eq!(histogram.negative, [2.0, 0.5]);
+        assert_eq!(Histogram::from(&wire::Histogram::from(&histogram)), histogram);
     }
 }

@@ -59,6 +59,8 @@ pub struct Options {
     pub version: String,
     /// All flags by name without dashes, as they are in force.
     pub flags: BTreeMap<String, String>,
+    /// `--storage.remote.read-sample-limit` and `--storage.remote.read-max-bytes-in-frame`
+    pub remote_read: remote::ReadLimits,
     /// How long samples are kept, in words: `15d`; empty if that is unknown.
     pub retention: String,
 }
@@ -77,6 +79,7 @@ impl Default for Options {
             lookback: Duration::from_secs(300),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             flags: BTreeMap::new(),
+            remote_read: remote::ReadLimits::default(),
             retention: String::new(),
         }
     }

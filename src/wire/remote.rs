@@ -183,3 +183,121 @@ pub enum ResetHint {
     /// Resets mean nothing.
     Gauge = 3,
 }
+
+/// What a remote read asks for.
+#[derive(Clone, PartialEq, Message)]
+pub struct ReadRequest {
+    /// Each is answered by itself.
+    #[prost(message, repeated, tag = "1")]
+    pub queries: Vec<Query>,
+    /// Forms of the answer that the client reads, the preferred one first; samples if there is none.
+    #[prost(enumeration = "ResponseType", repeated, tag = "2")]
+    pub accepted_response_types: Vec<i32>,
+}
+
+/// Form of the answer to a remote read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
+#[repr(i32)]
+pub enum ResponseType {
+    /// One message with every sample.
+    Samples = 0,
+    /// A stream of messages with chunks as the reference program stores them.
+    StreamedXorChunks = 1,
+}
+
+/// Series in a range of time.
+#[derive(Clone, PartialEq, Message)]
+pub struct Query {
+    /// First millisecond.
+    #[prost(int64, tag = "1")]
+    pub start_timestamp_ms: i64,
+    /// Last millisecond.
+    #[prost(int64, tag = "2")]
+    pub end_timestamp_ms: i64,
+    /// All must pass.
+    #[prost(message, repeated, tag = "3")]
+    pub matchers: Vec<LabelMatcher>,
+}
+
+/// A condition on a label.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct LabelMatcher {
+    /// The comparison.
+    #[prost(enumeration = "MatcherType", tag = "1")]
+    pub kind: i32,
+    /// The label.
+    #[prost(string, tag = "2")]
+    pub name: String,
+    /// The value or regular expression.
+    #[prost(string, tag = "3")]
+    pub value: String,
+}
+
+/// How a matcher compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
+#[repr(i32)]
+pub enum MatcherType {
+    /// `=`
+    Equal = 0,
+    /// `!=`
+    NotEqual = 1,
+    /// `=~`
+    Regex = 2,
+    /// `!~`
+    NotRegex = 3,
+}
+
+/// The answer in samples.
+#[derive(Clone, PartialEq, Message)]
+pub struct ReadResponse {
+    /// One for each query, in their order.
+    #[prost(message, repeated, tag = "1")]
+    pub results: Vec<QueryResult>,
+}
+
+/// The series of one query.
+#[derive(Clone, PartialEq, Message)]
+pub struct QueryResult {
+    /// Ordered by their labels.
+    #[prost(message, repeated, tag = "1")]
+    pub timeseries: Vec<TimeSeries>,
+}
+
+/// One message of an answer in chunks.
+#[derive(Clone, PartialEq, Message)]
+pub struct ChunkedReadResponse {
+    /// Series, or parts of them.
+    #[prost(message, repeated, tag = "1")]
+    pub chunked_series: Vec<ChunkedSeries>,
+    /// Which query they answer.
+    #[prost(int64, tag = "2")]
+    pub query_index: i64,
+}
+
+/// A series, or a part of it.
+#[derive(Clone, PartialEq, Message)]
+pub struct ChunkedSeries {
+    /// Its labels, sorted by name.
+    #[prost(message, repeated, tag = "1")]
+    pub labels: Vec<Label>,
+    /// Its chunks, ascending in time.
+    #[prost(message, repeated, tag = "2")]
+    pub chunks: Vec<Chunk>,
+}
+
+/// A chunk of samples.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Chunk {
+    /// Time of the first sample.
+    #[prost(int64, tag = "1")]
+    pub min_time_ms: i64,
+    /// Time of the last sample.
+    #[prost(int64, tag = "2")]
+    pub max_time_ms: i64,
+    /// How `data` is encoded; 1 is XOR of floats.
+    #[prost(int32, tag = "3")]
+    pub encoding: i32,
+    /// The samples.
+    #[prost(bytes = "vec", tag = "4")]
+    pub data: Vec<u8>,
+}

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use prost::Message;
 use stackctl::wire::remote::{Label, Sample, TimeSeries, WriteRequest};
@@ -14,7 +14,8 @@ pub const TESTS: &[Test] = &[
     ("acknowledged_samples_survive_a_kill", Needs::Nothing, acknowledged),
     ("requests_that_cannot_be_taken_are_answered_as_senders_expect", Needs::Nothing, refused),
     ("version_2_is_told_how_much_was_written", Needs::Nothing, version_2),
-    ("prometheus_writes_to_it", Needs::Program("prometheus"), prometheus),
+    ("prometheus_writes_to_it", Needs::Program("prometheus"), prometheus_writes),
+    ("prometheus_reads_from_it", Needs::Program("prometheus"), prometheus_reads),
 ];
 
 const CONFIG: &str = "global: {scrape_interval: 15s}\n";
@@ -128,11 +129,40 @@ fn version_2() {
     assert!(head.contains("x-prometheus-remote-write-samples-written: 0"), "{head}");
 }
 
+/// The reference program with its own folder; killed when it is dropped.
+struct Prometheus {
+    _folder: tempfile::TempDir,
+    child: Child,
+}
+
+impl Prometheus {
+    fn start(port: u16, config: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("p.yml"), config).expect("the folder is writable");
+        let child = Command::new(find_program("prometheus").expect("it was looked for"))
+            .args(["--config.file=p.yml", "--storage.tsdb.path=data"])
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        Self { _folder: folder, child }
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// The reference program scrapes itself and writes to ours; both then know the same.
-fn prometheus() {
+fn prometheus_writes() {
     let server = Server::start(CONFIG, "", &[FLAG]);
     server.is_ready();
-    let folder = tempfile::tempdir().expect("a temporary folder");
     let port = free_port();
     let config = format!(
         "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: self\n  static_configs:\n  \
@@ -140,16 +170,7 @@ fn prometheus() {
          metadata_config: {{send_interval: 1s}}\n  queue_config: {{batch_send_deadline: 1s}}\n",
         server.port
     );
-    std::fs::write(folder.path().join("p.yml"), config).expect("the folder is writable");
-    let mut sender = Command::new(find_program("prometheus").expect("it was looked for"))
-        .args(["--config.file=p.yml", "--storage.tsdb.path=data"])
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .current_dir(folder.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
+    let _sender = Prometheus::start(port, &config);
     let series = |port: u16| {
         let answer = get_json(port, "/api/v1/series?match[]=%7Bjob=%22self%22%7D")?;
         let mut all: Vec<String> =
@@ -157,19 +178,47 @@ fn prometheus() {
         all.sort();
         Some(all)
     };
-    let same = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        server.wait("every series of the sender", || {
-            let (theirs, ours) = (series(port)?, series(server.port)?);
-            (theirs.len() > 300 && theirs == ours).then_some(())
-        });
-        server.wait("its metadata", || {
-            let answer = get_json(server.port, "/api/v1/metadata?metric=prometheus_build_info")?;
-            answer["data"]["prometheus_build_info"][0]["type"].as_str().map(|kind| {
-                assert_eq!(kind, "gauge");
-            })
-        });
-    }));
-    let _ = sender.kill();
-    let _ = sender.wait();
-    same.expect("both know the same");
+    server.wait("every series of the sender", || {
+        let (theirs, ours) = (series(port)?, series(server.port)?);
+        (theirs.len() > 300 && theirs == ours).then_some(())
+    });
+    let kind = server.wait("its metadata", || {
+        let answer = get_json(server.port, "/api/v1/metadata?metric=prometheus_build_info")?;
+        answer["data"]["prometheus_build_info"][0]["type"].as_str().map(str::to_owned)
+    });
+    assert_eq!(kind, "gauge");
+}
+
+/// The reference program answers a query with samples that only ours has.
+fn prometheus_reads() {
+    let server = Server::start(
+        "global: {scrape_interval: 15s, external_labels: {dc: eu}}\n",
+        "",
+        &[FLAG, "--storage.remote.read-max-bytes-in-frame=2000"],
+    );
+    server.is_ready();
+    let now = jiff::Timestamp::now().as_millisecond();
+    for step in 0..500 {
+        let value = if step % 7 == 0 { 0.1 * step as f64 } else { step as f64 };
+        let (status, _, body) =
+            post(server.port, V1, "snappy", &sample(now - 500_000 + step * 1000, value));
+        assert_eq!(status, 204, "{body}");
+    }
+    let config = format!(
+        "remote_read:\n- url: http://127.0.0.1:{}/api/v1/read\n  read_recent: true\n",
+        server.port
+    );
+    let port = free_port();
+    let _reader = Prometheus::start(port, &config);
+    let at = now / 1000;
+    let selector = "jobs_total%7Bdc=%22eu%22,job=%22a%22%7D[10m]";
+    let theirs = server.wait("an answer by remote read", || {
+        let found = get_json(port, &format!("/api/v1/query?query={selector}&time={at}"))?;
+        let found = &found["data"]["result"][0]["values"];
+        found.is_array().then(|| found.clone())
+    });
+    let ours = get_json(server.port, &format!("/api/v1/query?query=jobs_total[10m]&time={at}"));
+    let ours = &ours.expect("an answer")["data"]["result"][0]["values"];
+    assert_eq!(ours.as_array().map(Vec::len), Some(500));
+    assert_eq!(&theirs, ours);
 }

@@ -82,6 +82,22 @@ pub struct Flags {
     #[arg(long = "storage.tsdb.retention.size", value_name = "SIZE", value_parser = parse_size)]
     pub retention_size: Option<u64>,
 
+    /// Most samples that a remote read answers in one message; 0 is no limit.
+    #[arg(
+        long = "storage.remote.read-sample-limit",
+        value_name = "N",
+        default_value_t = 50_000_000
+    )]
+    pub read_samples: usize,
+
+    /// Most bytes of one message of a streamed remote read.
+    #[arg(
+        long = "storage.remote.read-max-bytes-in-frame",
+        value_name = "BYTES",
+        default_value_t = 1 << 20
+    )]
+    pub read_frame: usize,
+
     /// How far an instant selector looks back.
     #[arg(long = "query.lookback-delta", value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
     pub lookback: Duration,
@@ -210,6 +226,8 @@ impl Flags {
             storage_path,
             retention_time,
             retention_size,
+            read_samples,
+            read_frame,
             lookback,
             query_timeout,
             query_concurrency,
@@ -244,6 +262,8 @@ impl Flags {
                 retention_time.map_or_else(|| "0s".to_owned(), format_duration),
             ),
             ("storage.tsdb.retention.size", format!("{}B", retention_size.unwrap_or(0))),
+            ("storage.remote.read-sample-limit", read_samples.to_string()),
+            ("storage.remote.read-max-bytes-in-frame", read_frame.to_string()),
             ("query.lookback-delta", format_duration(*lookback)),
             ("query.timeout", format_duration(*query_timeout)),
             ("query.max-concurrency", query_concurrency.to_string()),

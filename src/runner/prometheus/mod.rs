@@ -331,6 +331,7 @@ fn web_state(
         max_samples: flags.query_max_samples,
         lookback: flags.lookback,
         flags: flags.to_map(),
+        remote_read: remote::ReadLimits { samples: flags.read_samples, frame: flags.read_frame },
         retention: flags.retention().map(format_duration).unwrap_or_default(),
         ..web::Options::default()
     };

@@ -4,6 +4,7 @@ mod error;
 mod format;
 mod params;
 mod query;
+mod read;
 mod reply;
 mod rules;
 mod series;
@@ -50,6 +51,7 @@ pub(super) fn router(web: &Arc<Prometheus>) -> Router<Arc<Prometheus>> {
         .route("/status/runtimeinfo", get(status::runtime_info).options(nothing))
         .route("/status/buildinfo", get(status::build_info).options(nothing))
         .route("/status/tsdb", get(status::tsdb).options(nothing))
+        .route("/read", post(read::read))
         .route("/write", post(write::write))
         .route("/status/walreplay", get(status::wal_replay).options(nothing));
     routes.layer(from_fn_with_state(Arc::clone(web), allow_origin))
