@@ -310,6 +310,14 @@ impl<'a> Topology<'a> {
                 self.add("prometheus", &write.url, "remote write".to_owned(), true);
             }
         }
+        for receiver in stack.alertmanager.iter().flat_map(|alertmanager| &alertmanager.receivers) {
+            let what = || format!("webhook of receiver `{}`", receiver.name);
+            for url in receiver.webhook.iter().map(|webhook| &webhook.url) {
+                if let Some(text) = url.literal().filter(|text| text.contains("://")) {
+                    self.add_at("alertmanager", text, url.span, what(), true);
+                }
+            }
+        }
         if let Some(grafana) = &stack.grafana {
             for datasource in &grafana.datasources {
                 if let Some(url) = &datasource.url {
@@ -320,9 +328,12 @@ impl<'a> Topology<'a> {
     }
 
     fn add(&mut self, from: &'a str, address: &'a Spanned<String>, what: String, http: bool) {
+        self.add_at(from, address, address.span, what, http);
+    }
+
+    fn add_at(&mut self, from: &'a str, address: &str, span: Span, what: String, http: bool) {
         if let Some((host, port)) = split_address(address) {
-            let connection =
-                Connection { from, host: host.to_owned(), port, what, http, span: address.span };
+            let connection = Connection { from, host: host.to_owned(), port, what, http, span };
             self.connections.push(connection);
         }
     }

@@ -10,7 +10,7 @@ use clap::Args;
 use super::printer::{self, out};
 use super::{edit, small_runtime};
 use crate::init;
-use crate::manifest::Format;
+use crate::manifest::{self, Format};
 
 /// Writes a commented starter manifest of what runs on this machine and lies in this folder; asks
 /// nothing, changes nothing.
@@ -47,6 +47,15 @@ impl Init {
         if !stdout && !self.force && path.try_exists().unwrap_or(true) {
             bail!(
                 "`{shown}` is there already; `--force` replaces it, `-o FILE` writes another one"
+            );
+        }
+        let beside = manifest::usual(path.parent().unwrap_or(Path::new("")));
+        if !stdout && !self.force && beside != path && beside.exists() {
+            bail!(
+                "`{}` is there already, and commands that are told no manifest take the first of \
+                 {}; `--force` writes `{shown}` beside it",
+                beside.display(),
+                manifest::USUAL.join(", ")
             );
         }
         let parent = path.parent().filter(|folder| !stdout && !folder.as_os_str().is_empty());

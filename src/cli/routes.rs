@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -13,7 +14,7 @@ use super::validate::{self, Source};
 use crate::alerting::{Grouping, Tree};
 use crate::check::routing::{Answer, Declared, Routing};
 use crate::diag::{Severity, Spanned};
-use crate::manifest::{Alertmanager, Mute, MuteMode, Receiver, Stack, Times};
+use crate::manifest::{self, Alertmanager, Mute, MuteMode, Receiver, Stack, Times};
 use crate::model::{Labels, format_duration};
 use crate::render;
 
@@ -45,7 +46,7 @@ impl Routes {
         let first = self.source.manifest.to_string_lossy().into_owned();
         if first.contains('=') && !self.source.manifest.exists() {
             self.labels.insert(0, first);
-            self.source.manifest = "stack.kdl".into();
+            self.source.manifest = manifest::usual(Path::new(""));
         }
         let loaded = self.source.load()?;
         if loaded.findings.count(Severity::Error) > 0 {

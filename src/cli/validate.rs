@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -19,8 +19,9 @@ use crate::manifest::{self, Loaded};
 /// Which manifest, and how it is read; shared by all commands that read one.
 #[derive(Debug, Clone, Args)]
 pub struct Source {
-    /// The manifest: KDL, YAML or JSON by its extension.
-    #[arg(default_value = "stack.kdl")]
+    /// The manifest: KDL, YAML or JSON by its extension. Where it is left out: stack.kdl, stack.yaml,
+    /// stack.yml or stack.json, the first of them that is there.
+    #[arg(default_value_os_t = manifest::usual(Path::new("")), hide_default_value = true)]
     pub manifest: PathBuf,
     /// Overlay this profile of the manifest.
     #[arg(long, value_name = "NAME")]

@@ -28,7 +28,9 @@ use self::find::{Found, Kind};
 use self::grafana::Dashboard;
 use self::kdl::Node;
 pub use self::source::NOT_CARRIED;
-use crate::diag::{FileId, Files, Findings, Severity, Span};
+use crate::diag::{FileId, Files, Findings, Place, Severity, Span};
+use crate::manifest::address::is_localhost;
+use crate::manifest::codes::SYNTAX;
 use crate::manifest::yaml::{Yaml, read_tree};
 use crate::manifest::{Format, Stack, parse};
 use crate::model::glob_matches;
@@ -92,14 +94,21 @@ pub struct ComposeFile {
     pub parts: Vec<&'static str>,
     /// What could not be carried over.
     pub lost: usize,
+    /// Where its text breaks off, and why: what stands behind was not read.
+    pub broken: Option<String>,
 }
 
 /// The services of the compose file that `found` has, if it has one.
 pub fn compose_file(found: &[Found]) -> Option<ComposeFile> {
     let Found { path, text, .. } = found.iter().find(|file| file.kind == Kind::Compose)?;
-    let file = Files::default().add("", "");
+    let mut files = Files::default();
+    let file = files.add(path, text);
     let mut context = Context { in_containers: true, ..Context::default() };
     let mut tree = read_tree(text, file, &mut context.notes.0)?;
+    let broken = context.notes.0.iter().find(|note| note.code == SYNTAX.code).map(|note| {
+        let Place { line, column } = files.start(note.span());
+        format!("{line}:{column}: {}", note.message)
+    });
     let folder = folder_of(path);
     let above = found
         .iter()
@@ -119,6 +128,7 @@ pub fn compose_file(found: &[Found]) -> Option<ComposeFile> {
         services: composed.services,
         parts: composed.parts.keys().map(|kind| kind.host()).collect(),
         lost: context.notes.0.len(),
+        broken,
     })
 }
 
@@ -267,7 +277,8 @@ impl Importer {
             self.context.secrets.iter().map(|(name, source)| secret(name, source)).collect();
         let at_prometheus = at_prometheus + secrets.len();
         nodes.splice(at_secrets..at_secrets, secrets);
-        if !self.context.in_containers && self.context.reached.contains("localhost") {
+        if !self.context.in_containers && self.context.reached.iter().any(|host| is_localhost(host))
+        {
             nodes.push(
                 Node::new("lint")
                     .prop("allow", Some("S105"))

@@ -34,15 +34,21 @@ pub fn starter(machine: &Machine, folder: &Folder, path: &Path, format: Format) 
     let mut notes = Vec::new();
     if !folder.configuration.is_empty() {
         notes.push(format!(
-            "{} {} there already: `stackctl import` makes a manifest of what {} says",
+            "{} {} there already: `stackctl import` makes a manifest of what {}",
             folder.configuration.join(", "),
             if folder.configuration.len() == 1 { "is" } else { "are" },
-            if folder.configuration.len() == 1 { "it" } else { "they" },
+            if folder.configuration.len() == 1 { "it says" } else { "they say" },
         ));
     }
     let mut nodes = starter::nodes(machine, folder);
     let mut found = findings(path, &nodes);
     if let Some(compose) = &folder.compose {
+        if let Some(broken) = &compose.broken {
+            notes.push(format!(
+                "{}:{broken}; what stands behind it was not read: mend it and run this again",
+                compose.path
+            ));
+        }
         if let Some(first) = found.iter().find(|finding| is_mistake(finding)) {
             // A starter that does not start is none: what the services need is for people to say.
             notes.push(format!(
@@ -54,8 +60,15 @@ pub fn starter(machine: &Machine, folder: &Folder, path: &Path, format: Format) 
             found = findings(path, &nodes);
         } else if compose.lost > 0 {
             notes.push(format!(
-                "{} settings of {} have no place in a manifest; `stackctl import` names them",
-                compose.lost, compose.path
+                "{} of {} {} no place in a manifest; `stackctl import` names {}",
+                if compose.lost == 1 {
+                    "1 setting".to_owned()
+                } else {
+                    format!("{} settings", compose.lost)
+                },
+                compose.path,
+                if compose.lost == 1 { "has" } else { "have" },
+                if compose.lost == 1 { "it" } else { "them" },
             ));
         }
     }

@@ -394,10 +394,11 @@ fn bare() {
     fs::write(
         dir.path().join("prometheus.yml"),
         "scrape_configs:\n- job_name: prometheus\n  static_configs: [{targets: ['localhost:9090']}]\n\
-         - job_name: node\n  scrape_interval: 1m\n  static_configs:\n  - targets: ['localhost:9100', 'h2:9100']\n",
+         - job_name: node\n  scrape_interval: 1m\n  static_configs:\n  - targets: ['127.0.0.1:9100', 'h2:9100']\n",
     )
     .unwrap();
     run(dir.path(), &["import"], 0);
+    run(dir.path(), &["validate"], 0);
     let (out, _) = run(dir.path(), &["render", "--stdout", "monitoring/prometheus.yml"], 0);
     let jobs = |text: &str| {
         let file: Json = serde_yaml::from_str(text).unwrap();

@@ -20,6 +20,7 @@ pub const TESTS: &[Test] = &[
     ("no_probe_asks_nobody_and_a_probe_asks_once", Needs::Nothing, probes),
     ("a_port_that_hangs_does_not_hold_it_up", Needs::Nothing, hangs),
     ("nothing_is_overwritten", Needs::Nothing, overwriting),
+    ("a_compose_file_that_breaks_off_is_named", Needs::Nothing, broken_compose),
 ];
 
 struct Said {
@@ -38,14 +39,21 @@ fn run(dir: &Path, arguments: &[&str]) -> Said {
 #[track_caller]
 fn init(dir: &Path, more: &[&str]) -> (String, String) {
     let mut notes = String::new();
-    for (name, flags) in [("stack.kdl", &[][..]), ("stack.yaml", &["--yaml"])] {
+    for (name, flags) in [("stack.yaml", &["--yaml"][..]), ("stack.kdl", &[])] {
         let said = run(dir, &[&["init"], flags, more].concat());
         assert_eq!(said.code, 0, "{}", said.err);
         notes.push_str(&said.err);
         let text = fs::read_to_string(dir.join(name)).unwrap();
-        let said = run(dir, &["validate", name]);
+        // As its first lines say: the name of the manifest need not be told.
+        let said = run(dir, &["validate"]);
         assert_eq!((said.code, &*said.out), (0, ""), "{}\n{text}", said.err);
         assert!(said.err.contains("no findings"), "{}", said.err);
+        if name == "stack.yaml" {
+            let said = run(dir, &["init"]);
+            assert_eq!(said.code, 2, "{}", said.err);
+            assert!(said.err.contains("`stack.yaml` is there already"), "{}", said.err);
+            fs::remove_file(dir.join(name)).unwrap();
+        }
     }
     let said = run(dir, &["fmt", "--check", "stack.kdl"]);
     assert_eq!((said.code, &*said.out), (0, ""), "{}", said.err);
@@ -295,4 +303,16 @@ fn overwriting() {
     let left: Vec<_> =
         fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["stack.kdl"]);
+}
+
+fn broken_compose() {
+    let dir = tempfile::tempdir().unwrap();
+    put(
+        dir.path(),
+        "compose.yaml",
+        "services:\n  app:\n    image: nginx:1.25\n    ports: [\"80:80\"\n",
+    );
+    let (_, notes) = init(dir.path(), &["--no-probe"]);
+    assert!(notes.contains("compose.yaml:4:20: "), "{notes}");
+    assert!(notes.contains("what stands behind it was not read"), "{notes}");
 }

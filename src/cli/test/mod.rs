@@ -25,8 +25,9 @@ const FAILED: Code = Code { code: "test", name: "failed", severity: Severity::Er
 /// Runs the tests of manifests and of promtool's unit test files.
 #[derive(Debug, Args)]
 pub struct Test {
-    /// Manifests, and unit test files as `promtool test rules` takes them.
-    #[arg(default_value = "stack.kdl")]
+    /// Manifests, and unit test files as `promtool test rules` takes them. Where none is named: the
+    /// manifest of this folder.
+    #[arg(default_values_os_t = [crate::manifest::usual(Path::new(""))], hide_default_value = true)]
     files: Vec<PathBuf>,
     /// Only tests whose name contains this text; may be repeated.
     #[arg(long, value_name = "NAME")]
