@@ -123,7 +123,8 @@ impl Matcher {
 }
 
 /// The engine for a pattern. The rules of one objective, the panels of one dashboard and the evaluations
-/// of one rule have the same few patterns over and over, and building an engine takes some 50 µs.
+/// of one rule have the same few patterns over and over, and an engine takes longer to build than the
+/// expression around it to read.
 fn compiled(pattern: String) -> Result<Regex, regex::Error> {
     static RECENT: LazyLock<Mutex<HashMap<String, Regex>>> = LazyLock::new(Mutex::default);
     if let Some(regex) = RECENT.lock().get(&pattern) {
