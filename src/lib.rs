@@ -17,6 +17,7 @@ pub mod lsp;
 pub mod manifest;
 pub mod model;
 pub mod notify;
+pub mod parallel;
 pub mod promql;
 pub mod remote;
 pub mod render;

@@ -5,7 +5,7 @@
 
 use jiff::ToSpan as _;
 use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use crate::model::Timestamp;
 use crate::wire::alertmanager as wire;
@@ -237,11 +237,16 @@ pub fn minute_of_day(text: &str) -> Option<i32> {
     (minute < 60 && at <= MINUTES_OF_DAY).then_some(at)
 }
 
+/// A zone by its name. The zones within the program come first: the machine's are found by going through
+/// all their folders, which takes longer than all rules do.
 fn zone(name: &str) -> Result<TimeZone, SpanError> {
     match name {
         "" | "UTC" => Ok(TimeZone::UTC),
         "Local" => Ok(TimeZone::system()),
-        name => TimeZone::get(name).map_err(|_| wrong(name, "time zone")),
+        name => TimeZoneDatabase::bundled()
+            .get(name)
+            .or_else(|_| TimeZone::get(name))
+            .map_err(|_| wrong(name, "time zone")),
     }
 }
 

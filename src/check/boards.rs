@@ -1,12 +1,14 @@
 //! Every dashboard of a stack in one form, written in the manifest or taken from a file, and the data
 //! sources that their queries go to.
 
+use super::expressions::MUCH;
 use crate::dashboards::{
     self, Annotation, Link, LinkTarget, Panel, Reference, Target, Variable, json, plugins,
     variables,
 };
 use crate::diag::{FileId, Files, Span, Spanned};
 use crate::manifest::{Block, Dashboard, Grafana, PanelKind, Stack, VariableKind};
+use crate::parallel;
 use crate::render::versions::{Product, Version};
 use crate::render::{DatasourceSource as Source, dashboard_uid, datasources};
 
@@ -74,17 +76,19 @@ impl<'a> Boards<'a> {
         let said = |text: &Option<Spanned<String>>| text.as_ref().map(|text| text.value.clone());
         let (version, image) = (said(&grafana.version), said(&grafana.image));
         boards.version = Product::Grafana.version(version.as_deref(), image.as_deref());
-        for declared in &grafana.dashboards {
-            let (content, file) = match &declared.from {
-                None => (written(declared), None),
-                Some(from) => match taken(from, files) {
-                    Some(Ok((content, file))) => (content, Some(file)),
-                    Some(Err((reason, place))) => {
-                        boards.broken.push(Broken { declared, reason, place });
-                        continue;
-                    }
-                    None => continue,
-                },
+        let much = grafana.dashboards.len() > MUCH;
+        let contents = parallel::map(&grafana.dashboards, much, |declared| match &declared.from {
+            None => Some(Ok((written(declared), None))),
+            Some(from) => taken(from, files),
+        });
+        for (declared, content) in grafana.dashboards.iter().zip(contents) {
+            let (content, file) = match content {
+                Some(Ok(content)) => content,
+                Some(Err((reason, place))) => {
+                    boards.broken.push(Broken { declared, reason, place });
+                    continue;
+                }
+                None => continue,
             };
             let uid = content
                 .uid
@@ -252,7 +256,7 @@ fn is_promql(kind: &str) -> bool {
 fn taken(
     from: &Spanned<String>,
     files: &Files,
-) -> Option<Result<(dashboards::Dashboard, FileId), (String, Option<Span>)>> {
+) -> Option<Result<(dashboards::Dashboard, Option<FileId>), (String, Option<Span>)>> {
     let file = match files.named_at(from.span)? {
         Ok(file) => *file,
         Err(reason) => return Some(Err((reason.clone(), None))),
@@ -263,7 +267,7 @@ fn taken(
         Err(err) => return Some(Err((err.message, Some(err.span)))),
     };
     let read = dashboards::read(&json).map_err(|(reason, place)| (reason, Some(place)));
-    Some(read.map(|content| (content, file)))
+    Some(read.map(|content| (content, Some(file))))
 }
 
 /// The form of a dashboard that is written in the manifest.

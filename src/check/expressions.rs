@@ -1,5 +1,6 @@
 //! Every PromQL expression of a stack, parsed once, in one list.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -11,6 +12,7 @@ use crate::diag::{Files, Span, Spanned};
 use crate::manifest::{
     Alert, Block, Federate, Record, Rule, RuleGroup, Slo, Stack, Test, place_in,
 };
+use crate::parallel;
 use crate::promql::{self, Expr, ParseError, ParseErrorKind, ParseOptions, parse_recovering};
 
 /// A piece of PromQL and what it belongs to.
@@ -26,6 +28,7 @@ pub struct Expression<'a> {
     /// Where dashboard variables stood: what the tree has there is made up.
     pub made_up: Vec<Range<usize>>,
     flows: OnceLock<Flows>,
+    varies: OnceLock<bool>,
 }
 
 /// What an expression is for.
@@ -53,23 +56,10 @@ pub enum Site<'a> {
 }
 
 impl Site<'_> {
-    /// What it is, for messages: ``alert `X` ``.
-    pub fn what(&self) -> String {
-        match self {
-            Self::Record(_, record) => format!("recording rule `{}`", record.name),
-            Self::Alert(_, alert) => format!("alert `{}`", alert.name),
-            Self::Test(test) => format!("test `{}`", test.name),
-            Self::SloTotal(slo) => format!("total of slo `{}`", slo.name),
-            Self::SloErrors(slo) => format!("errors of slo `{}`", slo.name),
-            Self::Federate(federate) => format!("federation job `{}`", federate.job),
-            Self::Panel(board, panel, target) => board.panel(panel, &target.pointer),
-            Self::Variable(board, it) => {
-                format!("variable `{}`{}", it.name, board.pointer(&it.pointer))
-            }
-            Self::Annotation(board, it) => {
-                format!("annotation `{}`{}", it.name, board.pointer(&it.pointer))
-            }
-        }
+    /// What it is, for messages: ``alert `X` ``. Rules ask for it before they know whether they have
+    /// something to say, so it becomes a text only there.
+    pub fn what(&self) -> &(impl fmt::Display + use<'_>) {
+        self
     }
 
     /// The dashboard that it belongs to.
@@ -79,6 +69,26 @@ impl Site<'_> {
                 Some(board)
             }
             _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Site<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Record(_, record) => write!(f, "recording rule `{}`", record.name),
+            Self::Alert(_, alert) => write!(f, "alert `{}`", alert.name),
+            Self::Test(test) => write!(f, "test `{}`", test.name),
+            Self::SloTotal(slo) => write!(f, "total of slo `{}`", slo.name),
+            Self::SloErrors(slo) => write!(f, "errors of slo `{}`", slo.name),
+            Self::Federate(federate) => write!(f, "federation job `{}`", federate.job),
+            Self::Panel(board, panel, target) => f.write_str(&board.panel(panel, &target.pointer)),
+            Self::Variable(board, it) => {
+                write!(f, "variable `{}`{}", it.name, board.pointer(&it.pointer))
+            }
+            Self::Annotation(board, it) => {
+                write!(f, "annotation `{}`{}", it.name, board.pointer(&it.pointer))
+            }
         }
     }
 }
@@ -103,6 +113,10 @@ impl Expression<'_> {
     /// Whether variables stand within the values of matchers and in windows only: then labels and names
     /// are what they will be.
     pub fn varies_in_values_alone(&self) -> bool {
+        *self.varies.get_or_init(|| self.has_variables_in_values_alone())
+    }
+
+    fn has_variables_in_values_alone(&self) -> bool {
         let Some(tree) = self.sound() else { return false };
         let selectors = tree.selectors();
         let values = || {
@@ -127,10 +141,16 @@ impl Expression<'_> {
     }
 }
 
+/// So many expressions, or dashboards, are worth a second thread.
+pub const MUCH: usize = 200;
+
+/// What is to be parsed: the whole text, or a part of one in which variables may stand.
+type Wanted<'a> = (&'a Spanned<String>, Option<Range<usize>>, Site<'a>);
+
 /// Parses every expression of rules, tests, objectives, federation and dashboards.
 pub fn all<'a>(stack: &'a Stack, boards: &'a Boards<'a>) -> Vec<Expression<'a>> {
-    let mut found = Vec::new();
-    let mut add = |text, site| found.push(parsed(text, text, site));
+    let mut wanted: Vec<Wanted<'a>> = Vec::new();
+    let mut add = |text, site| wanted.push((text, None, site));
     for group in &stack.rules {
         for rule in &group.rules {
             match rule {
@@ -154,17 +174,20 @@ pub fn all<'a>(stack: &'a Stack, boards: &'a Boards<'a>) -> Vec<Expression<'a>> 
         }
     }
     for board in &boards.all {
-        on_board(boards, board, &mut found);
+        on_board(boards, board, &mut wanted);
     }
-    found
+    parallel::map(&wanted, wanted.len() > MUCH, |(text, part, site)| match part {
+        None => parsed(text, text, *site),
+        Some(part) => with_variables(text, part.clone(), *site),
+    })
 }
 
-fn on_board<'a>(boards: &'a Boards<'a>, board: &'a Board<'a>, found: &mut Vec<Expression<'a>>) {
+fn on_board<'a>(boards: &'a Boards<'a>, board: &'a Board<'a>, wanted: &mut Vec<Wanted<'a>>) {
     for panel in &board.content.panels {
         for target in &panel.targets {
             let Some(expr) = &target.expr else { continue };
             if boards.speaks_promql(board, Board::source_of(panel, target)) {
-                found.push(with_variables(expr, 0..expr.len(), Site::Panel(board, panel, target)));
+                wanted.push((expr, Some(0..expr.len()), Site::Panel(board, panel, target)));
             }
         }
     }
@@ -172,13 +195,13 @@ fn on_board<'a>(boards: &'a Boards<'a>, board: &'a Board<'a>, found: &mut Vec<Ex
         let Some(query) = &variable.query else { continue };
         let Some(range) = variables::expression_of(query) else { continue };
         if boards.speaks_promql(board, variable.datasource.as_ref()) {
-            found.push(with_variables(query, range, Site::Variable(board, variable)));
+            wanted.push((query, Some(range), Site::Variable(board, variable)));
         }
     }
     for annotation in &board.content.annotations {
         let Some(expr) = &annotation.expr else { continue };
         if boards.speaks_promql(board, annotation.datasource.as_ref()) {
-            found.push(with_variables(expr, 0..expr.len(), Site::Annotation(board, annotation)));
+            wanted.push((expr, Some(0..expr.len()), Site::Annotation(board, annotation)));
         }
     }
 }
@@ -222,5 +245,13 @@ fn with_variables<'a>(
 
 fn parsed<'a>(text: &'a Spanned<String>, read: &str, site: Site<'a>) -> Expression<'a> {
     let (tree, errors) = parse_recovering(read, ParseOptions::default());
-    Expression { text, site, tree, errors, made_up: Vec::new(), flows: OnceLock::new() }
+    Expression {
+        text,
+        site,
+        tree,
+        errors,
+        made_up: Vec::new(),
+        flows: OnceLock::new(),
+        varies: OnceLock::new(),
+    }
 }

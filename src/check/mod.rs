@@ -193,7 +193,9 @@ use crate::diag::{
     Code, FileId, Files, Finding, Findings, Label, Severity, Span, most_similar, quoted_list,
 };
 use crate::manifest::{Stack, codes};
+use crate::parallel;
 use boards::Boards;
+use expressions::MUCH;
 use input::Input;
 use known::Known;
 use routing::Routing;
@@ -406,6 +408,12 @@ pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Level
     let boards = Boards::of(stack, files);
     let expressions = expressions::all(stack, &boards);
     let known = Known::of(stack, &expressions, &|path| read(files, path));
+    if expressions.len() > MUCH {
+        // What nearly all rules ask of; later none waits for another one's answer.
+        parallel::map(&expressions, true, |expression| {
+            expression.flows(&known);
+        });
+    }
     let mut routing = Routing::of(stack);
     routing.learn(&expressions, &known, files);
     // What a mistake in the text took away must not be missed as well.
@@ -414,15 +422,32 @@ pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Level
     let input = Input { stack, topology, expressions, known, routing, boards: &boards, files };
     let levels = levels.with_manifest(stack.lint.as_deref());
     let asked_for = |rule: &&Rule| levels.ask_for(rule.code, rule.name);
-    for rule in RULES.iter().chain(ON_REQUEST.iter().filter(asked_for)) {
-        (rule.check)(&input, findings);
-    }
+    let rules: Vec<&Rule> = RULES.iter().chain(ON_REQUEST.iter().filter(asked_for)).collect();
+    ask(&rules, &input, findings);
     unused_allowance::find(&input, findings);
     allowances::apply(files, findings);
     trace_to_manifest(files, findings);
     notation::speak(files, findings);
     levels.apply(findings);
     findings.settle();
+}
+
+/// Lets every rule look. Those about declarations (S0xx) come first and one by one, since some of them
+/// leave out what was found before; the others do not know of each other.
+fn ask(rules: &[&Rule], input: &Input<'_>, findings: &mut Findings) {
+    let (first, others): (Vec<&Rule>, Vec<&Rule>) = rules.iter().partition(|rule| rule.code < "S1");
+    for rule in first {
+        (rule.check)(input, findings);
+    }
+    let much = input.expressions.len() > MUCH;
+    let found = parallel::map(&others, much, |rule| {
+        let mut found = Findings::default();
+        (rule.check)(input, &mut found);
+        found
+    });
+    for found in found {
+        findings.extend(found);
+    }
 }
 
 /// Reads a file that the manifest names: paths are relative to the folder of its first file.

@@ -5,13 +5,15 @@
 //! expression gives. Which names the last can have follows from the expression ([`Routing::learn`]); their
 //! values are not known, so a question about such a label has the answer "perhaps".
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use super::expressions::{Expression, Site};
+use super::boards::Boards;
+use super::expressions::{self, Expression, Site};
 use super::known::{Flow, Known};
+use super::read;
 use crate::alerting::matchers::{self, Placed};
 use crate::diag::{Files, Span, Spanned};
-use crate::manifest::{Block, Receiver, Rule, Stack, When, place_in};
+use crate::manifest::{Alert, Block, Receiver, Rule, Stack, When, place_in};
 use crate::model::{MatchOp, Matcher};
 use crate::render;
 
@@ -222,19 +224,34 @@ impl<'a> Routing<'a> {
         routing
     }
 
+    /// What the manifest says, with all that its expressions tell about the labels of alerts, as rules
+    /// have it.
+    pub fn learned(stack: &'a Stack, files: &Files) -> Self {
+        // Dashboards have no alerts.
+        let nothing = Stack::default();
+        let boards = Boards::of(&nothing, files);
+        let expressions = expressions::all(stack, &boards);
+        let known = Known::of(stack, &expressions, &|path| read(files, path));
+        let mut routing = Self::of(stack);
+        routing.learn(&expressions, &known, files);
+        routing
+    }
+
     /// Takes over what the expressions of the alerts tell about their labels.
     pub(super) fn learn(
         &mut self,
-        expressions: &[Expression<'a>],
+        expressions: &[Expression<'_>],
         known: &Known<'_>,
         files: &Files,
     ) {
+        let numbers = self.alerts.iter().enumerate();
+        let numbers: HashMap<*const Block<Alert>, usize> = numbers
+            .filter_map(|(number, alert)| Some((std::ptr::from_ref(alert.node?), number)))
+            .collect();
         for expression in expressions.iter().filter(|expression| expression.sound().is_some()) {
             let Site::Alert(_, node) = expression.site else { continue };
-            let same = |alert: &&mut Declared<'_>| {
-                alert.node.is_some_and(|other| std::ptr::eq(other, node))
-            };
-            let Some(alert) = self.alerts.iter_mut().find(same) else { continue };
+            let Some(number) = numbers.get(&std::ptr::from_ref(node)) else { continue };
+            let alert = &mut self.alerts[*number];
             let flow = expression.flows(known).result().clone();
             let own = flow.losses.iter().filter(|loss| loss.record.is_none());
             let lost = own.map(|loss| (loss.labels.clone(), expression.place(files, loss.at)));

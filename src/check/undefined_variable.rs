@@ -1,6 +1,10 @@
 //! A query refers to a variable that its dashboard does not have.
 
+use std::collections::HashMap;
+use std::fmt;
+
 use super::boards::{Board, Resolved};
+use super::expressions::Expression;
 use super::{Input, Rule, did_you_mean};
 use crate::dashboards::{LinkTarget, variables};
 use crate::diag::{Finding, Findings, Severity, Spanned, most_similar};
@@ -16,15 +20,19 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(input: &Input<'_>, findings: &mut Findings) {
     let Input { boards, expressions, .. } = input;
+    let mut queries: HashMap<*const Board<'_>, Vec<&Expression<'_>>> = HashMap::new();
+    for expression in expressions {
+        if let Some(board) = expression.site.board() {
+            queries.entry(std::ptr::from_ref(board)).or_default().push(expression);
+        }
+    }
     for board in &boards.all {
         let mut names: Vec<&str> =
             board.content.variables.iter().map(|variable| variable.name.as_str()).collect();
         names.extend(board.content.inputs.iter().map(|input| input.name.as_str()));
         let look = Look { input, names };
-        for expression in expressions {
-            if expression.site.board().is_some_and(|own| std::ptr::eq(own, board)) {
-                look.text(expression.text, &expression.site.what(), findings);
-            }
+        for expression in queries.get(&std::ptr::from_ref(board)).into_iter().flatten() {
+            look.text(expression.text, expression.site.what(), findings);
         }
         for variable in board.content.variables.iter().filter(|it| it.kind == "query") {
             let Some(query) = &variable.query else { continue };
@@ -75,11 +83,11 @@ impl Look<'_> {
     }
 
     /// A text in which every `$name` is a variable.
-    fn text(&self, text: &Spanned<String>, what: &str, findings: &mut Findings) {
+    fn text(&self, text: &Spanned<String>, what: &dyn fmt::Display, findings: &mut Findings) {
         for mention in variables::mentions(text) {
             // A named group that the replacement of `label_replace` refers to.
-            let group = format!("<{}>", mention.name);
-            if !self.is_known(mention.name) && !text.contains(&group) {
+            let is_group = || text.contains(&format!("<{}>", mention.name));
+            if !self.is_known(mention.name) && !is_group() {
                 let place = place_in(self.input.files, text, mention.whole.clone());
                 let known = did_you_mean(mention.name, self.names.iter().copied(), "variables");
                 findings.push(self.fixed(
@@ -92,7 +100,7 @@ impl Look<'_> {
     }
 
     /// A text for people or an address, where `$` may mean something else: only what looks like a slip.
-    fn prose(&self, text: &Spanned<String>, what: &str, findings: &mut Findings) {
+    fn prose(&self, text: &Spanned<String>, what: &dyn fmt::Display, findings: &mut Findings) {
         for mention in variables::mentions(text) {
             let similar = most_similar(mention.name, self.names.iter().copied());
             if let Some(similar) = similar.filter(|_| !self.is_known(mention.name)) {
@@ -162,7 +170,7 @@ impl Look<'_> {
     }
 }
 
-fn undefined(what: &str, name: &str) -> Finding {
+fn undefined(what: &dyn fmt::Display, name: &str) -> Finding {
     RULE.says(format!("{what} refers to `${name}`, and the dashboard has no such variable"))
 }
 

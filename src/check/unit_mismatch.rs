@@ -1,5 +1,7 @@
 //! A panel shows values of one unit as another.
 
+use std::collections::HashMap;
+
 use super::expressions::{Expression, Site};
 use super::{Input, Rule};
 use crate::dashboards::Panel;
@@ -22,6 +24,7 @@ const PLAIN: [&str; 7] =
     ["timeseries", "stat", "gauge", "bargauge", "piechart", "graph", "singlestat"];
 
 fn check(Input { boards, expressions, files, .. }: &Input<'_>, findings: &mut Findings) {
+    let queries = by_panel(expressions);
     for board in &boards.all {
         for panel in &board.content.panels {
             let Some(unit) = &panel.unit else { continue };
@@ -30,8 +33,11 @@ fn check(Input { boards, expressions, files, .. }: &Input<'_>, findings: &mut Fi
             if !plain || panel.reworked {
                 continue;
             }
-            let asked: Vec<(&Expression<'_>, Option<Unit>)> = of_panel(expressions, panel)
-                .map(|expression| {
+            let asked: Vec<(&Expression<'_>, Option<Unit>)> = queries
+                .get(&std::ptr::from_ref(panel))
+                .into_iter()
+                .flatten()
+                .map(|&expression| {
                     let tree = expression.sound();
                     (expression, tree.and_then(|tree| known(value(tree, expression))))
                 })
@@ -61,13 +67,17 @@ fn check(Input { boards, expressions, files, .. }: &Input<'_>, findings: &mut Fi
     }
 }
 
-fn of_panel<'e, 'a>(
+/// The queries of each panel, by where the panel lies in memory.
+fn by_panel<'e, 'a>(
     expressions: &'e [Expression<'a>],
-    panel: &'e Panel,
-) -> impl Iterator<Item = &'e Expression<'a>> {
-    expressions
-        .iter()
-        .filter(move |it| matches!(it.site, Site::Panel(_, own, _) if std::ptr::eq(own, panel)))
+) -> HashMap<*const Panel, Vec<&'e Expression<'a>>> {
+    let mut queries: HashMap<*const Panel, Vec<&Expression<'_>>> = HashMap::new();
+    for expression in expressions {
+        if let Site::Panel(_, panel, _) = expression.site {
+            queries.entry(std::ptr::from_ref(panel)).or_default().push(expression);
+        }
+    }
+    queries
 }
 
 /// What an expression gives.

@@ -13,7 +13,7 @@ use super::printer::out;
 use super::validate::{self, Source};
 use crate::alerting::{Grouping, Tree};
 use crate::check::routing::{Answer, Declared, Routing};
-use crate::diag::{Severity, Spanned};
+use crate::diag::{Files, Severity, Spanned};
 use crate::manifest::{self, Alertmanager, Mute, MuteMode, Receiver, Stack, Times};
 use crate::model::{Labels, format_duration};
 use crate::render;
@@ -63,7 +63,7 @@ impl Routes {
         let config = render::alertmanager_config(stack, alertmanager);
         let tree = Tree::new(&config.route).context("the routes cannot be settled")?;
         let text = if self.labels.is_empty() {
-            let seen = Seen::of(stack, alertmanager);
+            let seen = Seen::of(stack, &loaded.files, alertmanager);
             match self.format {
                 Format::Text => seen.text(),
                 Format::Json => json(&seen)?,
@@ -185,8 +185,8 @@ struct SeenMute {
 }
 
 impl Seen {
-    fn of(stack: &Stack, alertmanager: &Alertmanager) -> Self {
-        let routing = Routing::of(stack);
+    fn of(stack: &Stack, files: &Files, alertmanager: &Alertmanager) -> Self {
+        let routing = Routing::learned(stack, files);
         let mut ended: Vec<Vec<SeenAlert>> = routing.routes.iter().map(|_| Vec::new()).collect();
         for alert in &routing.alerts {
             for (end, answer) in routing.ends(alert) {

@@ -23,6 +23,8 @@ pub struct File {
     pub text: String,
     /// Offset of the first byte of each line.
     lines: Vec<u32>,
+    /// The values that name it.
+    named_by: Vec<Span>,
 }
 
 /// A place as people and editors count: both from 1, the column in characters.
@@ -51,14 +53,19 @@ impl Files {
         let (name, text) = (name.into(), text.into());
         let newlines = memchr::memchr_iter(b'\n', text.as_bytes());
         let lines = std::iter::once(0).chain(newlines.map(|at| at as u32 + 1)).collect();
-        self.files.push(File { name, text, lines });
+        self.files.push(File { name, text, lines, named_by: Vec::new() });
         FileId(self.files.len() as u32 - 1)
     }
 
     /// Adds the files of another manifest behind these; gives how many stand before them.
     pub fn append(&mut self, others: Files) -> u32 {
         let before = self.files.len() as u32;
-        self.files.extend(others.files);
+        self.files.extend(others.files.into_iter().map(|mut file| {
+            for place in &mut file.named_by {
+                *place = place.behind(before);
+            }
+            file
+        }));
         let named = others
             .named
             .into_iter()
@@ -69,6 +76,11 @@ impl Files {
 
     /// Remembers which file the value at a place names, or why it cannot be read.
     pub fn name_at(&mut self, place: Span, file: Result<FileId, String>) {
+        if let Some(file) = file.as_ref().ok().and_then(|id| self.files.get_mut(id.0 as usize))
+            && !file.named_by.contains(&place)
+        {
+            file.named_by.push(place);
+        }
         self.named.insert(place, file);
     }
 
@@ -80,7 +92,7 @@ impl Files {
 
     /// The values that name a file.
     pub fn naming(&self, id: FileId) -> impl Iterator<Item = Span> {
-        self.named.iter().filter(move |(_, file)| **file == Ok(id)).map(|(place, _)| *place)
+        self.get(id).into_iter().flat_map(|file| &file.named_by).copied()
     }
 
     /// The file of this number; `None` for one of another `Files`.

@@ -1,7 +1,10 @@
 //! Label matchers, as in `{job="node", mode!~"idle|iowait"}`.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::LazyLock;
 
+use parking_lot::Mutex;
 use regex::Regex;
 
 /// How a label's value is compared.
@@ -46,7 +49,19 @@ pub struct Matcher {
     pub op: MatchOp,
     /// Value, or regular expression without its anchors.
     pub value: String,
-    regex: Option<Regex>,
+    pattern: Pattern,
+}
+
+/// A compiled [`Matcher::value`].
+#[derive(Clone)]
+enum Pattern {
+    /// The operator is none of regular expressions.
+    None,
+    /// Texts and `|`, as in `idle|iowait`: most patterns are such, and comparing them takes no engine,
+    /// whose building costs more than a whole expression does.
+    Words,
+    /// Anything else.
+    Regex(Regex),
 }
 
 impl Matcher {
@@ -75,29 +90,30 @@ impl Matcher {
         value: String,
         flags: &str,
     ) -> Result<Self, MatcherError> {
-        let regex = match op {
-            MatchOp::Equal | MatchOp::NotEqual => None,
-            MatchOp::Regex | MatchOp::NotRegex => Some(
-                Regex::new(&format!("^(?{flags}:{value})$"))
+        let pattern = match op {
+            MatchOp::Equal | MatchOp::NotEqual => Pattern::None,
+            _ if !value.contains(SPECIAL) => Pattern::Words,
+            MatchOp::Regex | MatchOp::NotRegex => Pattern::Regex(
+                compiled(format!("^(?{flags}:{value})$"))
                     .map_err(|err| MatcherError { message: last_line(&err.to_string()) })?,
             ),
         };
-        Ok(Self { name, op, value, regex })
+        Ok(Self { name, op, value, pattern })
     }
 
     /// `name="value"`.
     pub fn equal(name: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { name: name.into(), op: MatchOp::Equal, value: value.into(), regex: None }
+        Self { name: name.into(), op: MatchOp::Equal, value: value.into(), pattern: Pattern::None }
     }
 
     /// Whether a value passes; pass `""` for a missing label.
     pub fn matches(&self, value: &str) -> bool {
-        match (self.op, &self.regex) {
-            (MatchOp::Equal, _) => value == self.value,
-            (MatchOp::NotEqual, _) => value != self.value,
-            (MatchOp::Regex, regex) => regex.as_ref().is_some_and(|regex| regex.is_match(value)),
-            (MatchOp::NotRegex, regex) => regex.as_ref().is_none_or(|regex| !regex.is_match(value)),
-        }
+        let fits = match &self.pattern {
+            Pattern::None => value == self.value,
+            Pattern::Words => self.value.split('|').any(|word| word == value),
+            Pattern::Regex(regex) => regex.is_match(value),
+        };
+        fits == matches!(self.op, MatchOp::Equal | MatchOp::Regex)
     }
 
     /// Whether a series without this label passes.
@@ -105,6 +121,29 @@ impl Matcher {
         self.matches("")
     }
 }
+
+/// The engine for a pattern. The rules of one objective, the panels of one dashboard and the evaluations
+/// of one rule have the same few patterns over and over, and an engine takes longer to build than the
+/// expression around it to read.
+fn compiled(pattern: String) -> Result<Regex, regex::Error> {
+    static RECENT: LazyLock<Mutex<HashMap<String, Regex>>> = LazyLock::new(Mutex::default);
+    if let Some(regex) = RECENT.lock().get(&pattern) {
+        return Ok(regex.clone());
+    }
+    let regex = Regex::new(&pattern)?;
+    let mut recent = RECENT.lock();
+    if recent.len() >= MOST_RECENT {
+        recent.clear();
+    }
+    recent.insert(pattern, regex.clone());
+    Ok(regex)
+}
+
+/// An engine has some kilobytes.
+const MOST_RECENT: usize = 128;
+
+/// What means something in a regular expression, `|` between texts aside.
+const SPECIAL: &[char] = &['.', '*', '+', '?', '(', ')', '[', ']', '{', '}', '^', '$', '\\'];
 
 fn last_line(text: &str) -> String {
     text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
@@ -141,6 +180,32 @@ mod tests {
         assert!(!matcher.matches("xc"));
         assert!(!matcher.matches_empty());
         assert!(!Matcher::of_alerts("a", MatchOp::Regex, "b.|c").unwrap().matches("b\n"));
+    }
+
+    #[test]
+    fn texts_without_special_characters_mean_what_they_mean_as_a_regex() {
+        let patterns = ["", "a", "a|b", "a|", "|a", "a||b", "|", "a b-c&d~e#f", "ä|ö", "b."];
+        let values = ["", "a", "b", "ab", "|", "a|b", "a b-c&d~e#f", "ö", "A", "a\n", "b|"];
+        for pattern in patterns {
+            let regex = Regex::new(&format!("^(?s:{pattern})$")).unwrap();
+            let fits = Matcher::new("l", MatchOp::Regex, pattern).unwrap();
+            let fits_not = Matcher::new("l", MatchOp::NotRegex, pattern).unwrap();
+            for value in values {
+                assert_eq!(fits.matches(value), regex.is_match(value), "{pattern:?} {value:?}");
+                assert_eq!(fits_not.matches(value), !regex.is_match(value));
+            }
+        }
+    }
+
+    #[test]
+    fn many_patterns_are_each_themselves() {
+        for round in 0..2 {
+            for number in 0..2 * MOST_RECENT {
+                let matcher = Matcher::new("l", MatchOp::Regex, format!("{number}.")).unwrap();
+                assert!(matcher.matches(&format!("{number}x")), "{round} {number}");
+                assert!(!matcher.matches("x"), "{round} {number}");
+            }
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Going through a tree: every node with those above it, every selector with what surrounds it.
 
+use smallvec::{SmallVec, smallvec};
+
 use crate::model::{METRIC_NAME, MatchOp};
 
 use super::ast::{Call, DurationExpr, Expr, Span, VectorSelector};
@@ -14,7 +16,7 @@ pub struct SelectorUse<'e> {
     /// The call whose argument it is, through parentheses and subqueries, and signs.
     pub function: Option<&'e Call>,
     /// The nodes around it, from the root inward; the selector's own node is not among them.
-    pub path: Vec<&'e Expr>,
+    pub path: SmallVec<[&'e Expr; 8]>,
 }
 
 impl<'e> SelectorUse<'e> {
@@ -42,17 +44,19 @@ impl VectorSelector {
 impl Expr {
     /// The nodes directly below this one, in the order of the text (the parameter of an aggregation
     /// before its series). A range selector has none.
-    pub fn children(&self) -> Vec<&Self> {
+    pub fn children(&self) -> SmallVec<[&Self; 4]> {
         match self {
-            Self::Number(_) | Self::String(_) | Self::Vector(_) | Self::Matrix(_) => Vec::new(),
-            Self::Subquery(node) => vec![&node.expr],
+            Self::Number(_) | Self::String(_) | Self::Vector(_) | Self::Matrix(_) => {
+                SmallVec::new()
+            }
+            Self::Subquery(node) => smallvec![&*node.expr],
             Self::Call(node) => node.args.iter().collect(),
             Self::Aggregate(node) => {
                 node.param.iter().map(|param| &**param).chain([&*node.expr]).collect()
             }
-            Self::Binary(node) => vec![&node.lhs, &node.rhs],
-            Self::Unary(node) => vec![&node.expr],
-            Self::Paren(node) => vec![&node.expr],
+            Self::Binary(node) => smallvec![&*node.lhs, &*node.rhs],
+            Self::Unary(node) => smallvec![&*node.expr],
+            Self::Paren(node) => smallvec![&*node.expr],
             Self::Broken(node) => node.children.iter().collect(),
         }
     }
@@ -92,7 +96,7 @@ impl Expr {
                 Some(Self::Call(call)) => Some(call),
                 _ => None,
             };
-            found.push(SelectorUse { selector, range, function, path: path.to_vec() });
+            found.push(SelectorUse { selector, range, function, path: path.into() });
         });
         found
     }

@@ -9,6 +9,7 @@ use miette::{
 
 use super::Form;
 use crate::diag::{File, Files, Finding, Findings, Label, Severity};
+use crate::parallel;
 
 pub(super) const FORM: Form = Form {
     name: "full",
@@ -18,19 +19,26 @@ pub(super) const FORM: Form = Form {
 
 /// Draws each finding with its source lines, labels and help; `color` adds terminal colours.
 pub fn print_full(
-    mut out: &mut dyn Write,
+    out: &mut dyn Write,
     findings: &Findings,
     files: &Files,
     color: bool,
 ) -> fmt::Result {
     let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(1);
-    for finding in findings {
-        handler.render_report(&mut out, &Drawing::new(finding, files))?;
-        writeln!(out)?;
-    }
-    Ok(())
+    let findings: Vec<&Finding> = findings.iter().collect();
+    let drawn = parallel::map(&findings, findings.len() > MUCH, |finding| {
+        let theme = theme.clone();
+        let handler =
+            GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(1);
+        let mut text = String::new();
+        handler.render_report(&mut text, &Drawing::new(finding, files))?;
+        Ok::<String, fmt::Error>(text)
+    });
+    drawn.into_iter().try_for_each(|text| writeln!(out, "{}", text?))
 }
+
+/// So many findings are worth a second thread.
+const MUCH: usize = 200;
 
 /// Longest stretch that is underlined, in bytes.
 const MAX_DRAWN: usize = 400;
