@@ -60,12 +60,17 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
         let what = format!("the last of {number} shards would have no port");
         says(what, port.span, "too high", "begin lower: each shard takes the next port");
     }
-    if let Some(user) = prometheus.web.first() {
+    if let Some(user) = prometheus.web.first().filter(|_| render::shard_login(prometheus).is_none())
+    {
         says(
             "the central server cannot log in at its shards".to_owned(),
             user.span(),
             "only a hash of the password is known here",
-            "keep the shards to their network, and let a proxy ask for the login",
+            &format!(
+                "write `scrape \"prometheus\" user=\"{0}\" password=(secret)\"prometheus_password\"`, or the same \
+                 behind `shards`; the secret holds the password itself",
+                user.user
+            ),
         );
     }
     if let Some(label) = &shards.label
@@ -89,5 +94,5 @@ which reads them over remote read and evaluates the rules.
     prometheus { shards 1; scrape "node" sharded=#false }
 
 From two shards on there is something to share. Jobs with `sharded=#false` and the servers' own pages are the central
-one's. It has to reach the shards without a login, since only hashes of `web` passwords are known. Groups with
-`evaluate="shards"` and jobs with `sharded` need shards."##;
+one's. Where `web` users guard the servers it logs in as `scrape "prometheus"` does, or by the `user` and `password` behind
+`shards`: `web` has only hashes. Groups with `evaluate="shards"` and jobs with `sharded` need shards."##;

@@ -13,6 +13,8 @@ pub(super) const RULE: Rule = Rule {
 };
 
 const DAY_MS: i64 = 86_400_000;
+/// Oldest versions of TLS that can be asked for.
+const TLS: [&str; 4] = ["TLS10", "TLS11", "TLS12", "TLS13"];
 
 fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
     for store in &stack.stores {
@@ -27,6 +29,7 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
         };
         of_kind(store, kind, &mut says);
         cluster(store, &mut says);
+        guard(store, kind, &mut says);
         if let Some(s3) = &store.s3 {
             match (&s3.access_key, &s3.secret_key) {
                 (Some(one), None) | (None, Some(one)) => {
@@ -81,6 +84,46 @@ fn of_kind(store: &Store, kind: StoreKind, says: &mut dyn FnMut(&str, Span, &str
     }
 }
 
+/// Who may write and read.
+fn guard(store: &Store, kind: StoreKind, says: &mut dyn FnMut(&str, Span, &str, &str)) {
+    let login = [
+        store.user.as_ref().map(|user| (user.span, "user")),
+        store.password.as_ref().map(|password| (password.span, "password")),
+    ];
+    let mut said = login.into_iter().flatten();
+    match (said.next(), said.next()) {
+        (Some((span, word)), _) if kind != StoreKind::Victoriametrics => {
+            let what = format!("{} has no login of its own", kind.name());
+            let help = "leave it out, and keep the store to its network or put a proxy before it that asks";
+            says(&what, span, &format!("`{word}` is not known"), help);
+        }
+        (Some((span, _)), None) => {
+            let help = "write `user` and `password`, or neither";
+            says("a login has a name and a password", span, "only one of them", help);
+        }
+        _ => {}
+    }
+    if let Some(authority) = store.tls.as_ref().and_then(|tls| tls.client_ca.as_ref()) {
+        let help = "leave `client_ca` out, and keep the store to its network or put a proxy before it that asks";
+        says(
+            "clients cannot show a certificate: Grafana has none",
+            authority.span,
+            "not possible",
+            help,
+        );
+    }
+    let version = store.tls.as_ref().and_then(|tls| tls.min_version.as_ref());
+    if let Some(version) = version.filter(|said| !TLS.contains(&said.as_str())) {
+        let help = "write `TLS12` or `TLS13`";
+        says(
+            "an oldest version of TLS was said that nobody knows",
+            version.span,
+            "not known",
+            help,
+        );
+    }
+}
+
 fn cluster(store: &Store, says: &mut dyn FnMut(&str, Span, &str, &str)) {
     let nodes = store.nodes.as_ref();
     for (said, word) in [(nodes, "nodes"), (store.replication.as_ref(), "replication")] {
@@ -106,4 +149,6 @@ const EXPLAIN: &str = r##"A store is VictoriaMetrics, Mimir or Thanos, by its na
 
 VictoriaMetrics: one program, or a cluster with `nodes` for storage, `replication`, and tenants that are numbers. Mimir:
 one process, tenants by name, blocks in its volume or in `s3`. Thanos: Receive and Query, with `s3` also a gateway and
-the compactor; a cluster has several receivers."##;
+the compactor; a cluster has several receivers.
+
+Each speaks HTTPS with a `tls` certificate; only VictoriaMetrics knows a `user` with a `password`."##;

@@ -3,6 +3,7 @@
 use super::topology::Topology;
 use super::{Input, Rule, guarded};
 use crate::diag::{Findings, Severity, Span};
+use crate::render;
 
 pub(super) const RULE: Rule = Rule {
     code: "S614",
@@ -28,6 +29,11 @@ fn check(Input { stack, topology, .. }: &Input<'_>, findings: &mut Findings) {
             says(&part.what, &part.host, part.span);
         }
     }
+    for store in stack.stores.iter().filter(|store| store.tls.is_none()) {
+        if !render::query_host(store).is_some_and(|host| behind_a_site(topology, &host)) {
+            says(&format!("store `{}`", store.name), &store.name, store.name.span);
+        }
+    }
     if let Some(grafana) = stack.grafana.as_ref().filter(|grafana| grafana.tls.is_none())
         && !behind_a_site(topology, "grafana")
     {
@@ -49,7 +55,8 @@ const EXPLAIN: &str = r##"Passwords, tokens and metrics that go over plain HTTP 
     grafana { admin "admin" password=(secret)"grafana_admin" }
 
 Give the part a certificate: `tls cert="./tls/grafana.crt" key="./tls/grafana.key"`; Prometheus and Grafana then ask for
-`https`, and trust it, by themselves. Or let a site of the stack pass requests on to it, since Caddy gets certificates
+`https`, and trust it, by themselves. A store with several programs has one certificate, which
+names them all. Or let a site of the stack pass requests on to it, since Caddy gets certificates
 itself:
 
     service "caddy" { site "grafana.example.com" { reverse_proxy to="grafana:3000" } }

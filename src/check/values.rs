@@ -40,6 +40,9 @@ pub fn sites(stack: &Stack) -> Vec<Site<'_>> {
         if let Some(alerting) = &prometheus.alerting {
             sites.secret(alerting.password.as_ref(), "password", "prometheus at alertmanager");
         }
+        if let Some(shards) = &prometheus.shards {
+            sites.secret(shards.password.as_ref(), "password", "prometheus at its shards");
+        }
         for scrape in &prometheus.scrapes {
             let owner = format!("scrape job `{}`", scrape.job);
             sites.secret(scrape.password.as_ref(), "password", &owner);
@@ -56,8 +59,9 @@ pub fn sites(stack: &Stack) -> Vec<Site<'_>> {
         }
     }
     for store in &stack.stores {
-        let Some(s3) = &store.s3 else { continue };
         let owner = format!("store `{}`", store.name);
+        sites.secret(store.password.as_ref(), "password", &owner);
+        let Some(s3) = &store.s3 else { continue };
         if let Some(name) = &s3.access_key {
             sites.reference(name, &format!("name of the key of {owner}"));
         }

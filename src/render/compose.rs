@@ -494,7 +494,7 @@ pub(super) fn monitoring(plan: &Plan, part: &Part) -> wire::Service {
         volumes: part.mounts.iter().map(|point| mount(plan, point)).collect(),
         networks: networks(stack, &part.networks),
         depends_on,
-        healthcheck: said.map(healthcheck).or_else(|| readiness(stack, part, own)),
+        healthcheck: said.map(healthcheck).or_else(|| readiness(part, own)),
         deploy: deploy(None, resources),
         logging: logging(logs),
         ..wire::Service::default()
@@ -522,15 +522,13 @@ pub(super) fn web_script(
     format!("umask 077; {lines}; }} > {into}")
 }
 
-fn readiness(stack: &Stack, part: &Part, own: bool) -> Option<wire::Healthcheck> {
+fn readiness(part: &Part, own: bool) -> Option<wire::Healthcheck> {
     let path = part.ready_path.filter(|_| !part.bare)?;
-    let grafana = stack.grafana.as_ref().filter(|_| part.kind == PartKind::Grafana);
-    let encrypted = grafana.is_some_and(|grafana| grafana.tls.is_some());
     let command: Vec<String> = if own {
         // Our image has no wget; a port that answers is enough.
         let probe = format!("</dev/tcp/127.0.0.1/{}", part.port);
         ["CMD", "bash", "-c", &probe].map(str::to_owned).to_vec()
-    } else if part.web_config.is_some() || encrypted {
+    } else if part.web_config.is_some() || part.encrypted {
         ["CMD", "nc", "-z", "127.0.0.1", &part.port.to_string()].map(str::to_owned).to_vec()
     } else {
         let url = format!("http://127.0.0.1:{}{path}", part.port);

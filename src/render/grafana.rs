@@ -10,7 +10,7 @@ use super::parts::{
     Access, Common, EnvValue, HostPath, MountPoint, Part, PartKind, part as new, tls_path,
 };
 use super::secrets::{SecretRef, slug};
-use super::stores::{query_url, tenant_header};
+use super::stores::{self, query_url, tenant_header};
 use super::versions::{Product, Version};
 use super::{Output, Plan, RenderError, Renderer, alertmanager, header, prometheus, to_yaml};
 
@@ -95,6 +95,7 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
         text(&mut part, "GF_SERVER_ROOT_URL", url.as_str());
     }
     if let Some(tls) = &grafana.tls {
+        part.encrypted = true;
         text(&mut part, "GF_SERVER_PROTOCOL", "https");
         text(&mut part, "GF_SERVER_CERT_FILE", &tls_path(tls.cert.as_str()));
         text(&mut part, "GF_SERVER_CERT_KEY", &tls_path(tls.key.as_str()));
@@ -156,6 +157,7 @@ pub(super) fn part(stack: &Stack) -> Option<Part> {
     for tls in certificates.into_iter().flatten() {
         super::parts::add_tls_file(&mut part, tls.cert.as_str());
     }
+    stores::know(&mut part, stack, stack.stores.iter().map(|store| &store.value));
     if stack.prometheus.is_some() {
         part.after.push(prometheus::NAME.to_owned());
     }
@@ -346,7 +348,9 @@ fn datasource(stack: &Stack, source: &Source, said: Option<&Datasource>) -> wire
     let text = |text: &str| wire::Json::Text(text.to_owned());
     let store = stack.store(&source.name).filter(|_| source.kind == PROMQL);
     let certificate = match source.kind.as_str() {
-        _ if store.is_some() => None,
+        _ if store.is_some() => {
+            store.and_then(|store| store.tls.as_ref()).map(|tls| tls_path(tls.cert.as_str()))
+        }
         "prometheus" => stack
             .prometheus
             .as_ref()
@@ -394,8 +398,12 @@ fn datasource(stack: &Stack, source: &Source, said: Option<&Datasource>) -> wire
     for (name, value) in said.iter().flat_map(|said| &said.options) {
         json.insert(name.value.clone(), json_value(&value.value));
     }
-    let user = said.and_then(|said| said.user.as_ref());
-    if let Some(password) = said.and_then(|said| said.password.as_ref()) {
+    let said_user = said.and_then(|said| said.user.as_ref());
+    // The store's own login goes to the store only.
+    let known = store.filter(|_| said_user.is_none() && own_url.is_none());
+    let user = said_user.or(known.and_then(|store| store.user.as_ref()));
+    let password = said.and_then(|said| said.password.as_ref());
+    if let Some(password) = password.or(known.and_then(|store| store.password.as_ref())) {
         let value = match SecretRef::of(stack, &password.value) {
             Some(secret) => format!("$__file{{{}}}", secret.path()),
             // `$` is Grafana's own mark for variables.

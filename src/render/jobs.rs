@@ -13,7 +13,7 @@ use super::endpoints::{address, speaks_http};
 use super::parts::{PartKind, parts};
 use super::prometheus::{
     basic_auth, bearer, client_tls, duration, file_sd_folder, label_map, relabel, split_pattern,
-    trust_own,
+    trust_as_said, trust_own,
 };
 use super::{shards, stores};
 
@@ -101,7 +101,7 @@ fn derived(stack: &Stack, prometheus: &Prometheus) -> Vec<wire::ScrapeConfig> {
     for (index, store) in stack.stores.iter().enumerate() {
         let own: Vec<_> = others.iter().copied().filter(|part| part.store == Some(index)).collect();
         if !own.is_empty() {
-            jobs.push(stores::job(store, &own));
+            jobs.push(stores::job(stack, store, &own));
         }
     }
     jobs
@@ -316,13 +316,12 @@ fn apply(stack: &Stack, scrape: &Scrape, job: &mut wire::ScrapeConfig) {
     set(&mut job.target_limit, target_limit.as_ref().map(|limit| limit.value));
     set(&mut job.body_size_limit, body_size_limit.as_ref().map(|size| wire::ByteSize(size.bytes)));
     set(&mut job.basic_auth, basic_auth(stack, user.as_ref(), password.as_ref()));
-    set(&mut job.authorization, bearer(stack, bearer_token.as_ref()));
-    if let Some(tls) = tls {
-        let said = client_tls(tls);
-        let derived = job.tls_config.take().and_then(|tls| tls.ca_file);
-        job.tls_config =
-            Some(wire::TlsConfig { ca_file: said.ca_file.clone().or(derived), ..said });
+    if bearer_token.is_some() && user.is_none() {
+        // One way to log in: the one that is said.
+        job.basic_auth = None;
     }
+    set(&mut job.authorization, bearer(stack, bearer_token.as_ref()));
+    job.tls_config = trust_as_said(job.tls_config.take(), tls.as_deref());
     set(&mut job.follow_redirects, follow_redirects.as_ref().map(|flag| flag.value));
 }
 

@@ -69,8 +69,8 @@ pub use parts::{
 };
 pub use prometheus::config as prometheus_config;
 pub use secrets::{Origin, SecretRef};
-pub use shards::{config as shard_config, is_central, of as shards};
-pub use stores::{query_url, tenant_header, write_url};
+pub use shards::{config as shard_config, is_central, login as shard_login, of as shards};
+pub use stores::{query_host, query_url, tenant_header, write_url};
 pub use target::{Remark, TARGETS, review, target_of};
 pub use write::{HandEdits, Report, WriteOptions, write};
 pub use yaml::to_yaml;

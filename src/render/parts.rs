@@ -135,6 +135,8 @@ pub struct Part {
     pub further_published: Vec<u16>,
     /// User (and group) to run as, where the image's own cannot write to a new volume.
     pub user: Option<String>,
+    /// Whether it speaks HTTPS by settings of its own, without a web configuration.
+    pub encrypted: bool,
     /// Whether the image has nothing but the program: no shell, nothing to ask it with.
     pub bare: bool,
 }
@@ -184,6 +186,11 @@ impl Part {
         let mount = self.mounts.iter().filter(below).max_by_key(|mount| mount.inside.len())?;
         let rest = &inside[mount.inside.trim_end_matches('/').len()..];
         Some((mount.outside.clone(), rest.trim_start_matches('/').to_owned()))
+    }
+
+    /// Whether its own port speaks HTTPS.
+    pub(super) fn speaks_tls(&self) -> bool {
+        self.encrypted || self.web_config.as_ref().is_some_and(|web| web.tls)
     }
 
     /// Adds a secret once.
@@ -267,6 +274,7 @@ pub(super) fn part(
         further_ports: Vec::new(),
         further_published: Vec::new(),
         user: None,
+        encrypted: false,
         bare: false,
     }
 }

@@ -119,6 +119,9 @@ pub(super) fn server(stack: &Stack, name: &str, folder: &str, volume_end: &str) 
         secrets.extend(federate.password.iter().map(|v| &v.value));
         trusts.extend(federate.tls.as_deref());
     }
+    if let Some(shards) = &prometheus.shards {
+        secrets.extend(shards.password.iter().map(|v| &v.value));
+    }
     for secret in secrets.into_iter().filter_map(|value| SecretRef::of(stack, value)) {
         part.grant(&secret);
     }
@@ -138,6 +141,7 @@ pub(super) fn server(stack: &Stack, name: &str, folder: &str, volume_end: &str) 
     for tls in asked.into_iter().chain(exporters).flatten() {
         add_tls_file(&mut part, tls.cert.as_str());
     }
+    stores::know(&mut part, stack, stack.stores.iter().map(|store| &store.value));
     part.ready_path = Some("/-/ready");
     Some(part)
 }
@@ -176,15 +180,10 @@ pub(super) fn whole(stack: &Stack) -> Option<wire::Config> {
     let alerting = stack.alertmanager.as_ref().map(|alertmanager| wire::Alerting {
         alertmanagers: vec![wire::AlertmanagerConfig {
             scheme: alertmanager.tls.is_some().then_some(wire::Scheme::Https),
-            tls_config: alertmanager.tls.as_ref().map(|tls| {
-                let own = trust_own(tls.cert.as_str());
-                match trust.map(client_tls) {
-                    Some(said) => {
-                        wire::TlsConfig { ca_file: said.ca_file.clone().or(own.ca_file), ..said }
-                    }
-                    None => own,
-                }
-            }),
+            tls_config: alertmanager
+                .tls
+                .as_ref()
+                .and_then(|tls| trust_as_said(Some(trust_own(tls.cert.as_str())), trust)),
             basic_auth: login
                 .and_then(|login| basic_auth(stack, login.user.as_ref(), login.password.as_ref())),
             static_configs: vec![wire::StaticConfig {
@@ -230,7 +229,7 @@ pub(super) fn remote_writes(
         .stores
         .iter()
         .filter(|store| store.is_written() && !named(&store.name))
-        .filter_map(|store| stores::remote_write(store));
+        .filter_map(|store| stores::remote_write(stack, store));
     written.chain(derived).collect()
 }
 
@@ -284,9 +283,12 @@ fn remote_write(stack: &Stack, write: &crate::manifest::RemoteWrite) -> wire::Re
             send_interval: metadata.send_interval.as_ref().map(duration),
             max_samples_per_send: metadata.max_samples_per_send.as_ref().map(|n| n.value),
         }),
-        basic_auth: basic_auth(stack, user.as_ref(), password.as_ref()),
+        basic_auth: basic_auth(stack, user.as_ref(), password.as_ref()).or_else(|| {
+            let store = store.filter(|_| bearer_token.is_none())?;
+            stores::login(stack, store)
+        }),
         authorization: bearer(stack, bearer_token.as_ref()),
-        tls_config: tls.as_ref().map(|tls| client_tls(tls)),
+        tls_config: trust_as_said(store.and_then(|store| stores::trust(store)), tls.as_deref()),
         ..wire::RemoteWrite::default()
     }
 }
@@ -382,6 +384,16 @@ pub(super) fn client_tls(tls: &ClientTls) -> wire::TlsConfig {
         insecure_skip_verify: insecure_skip_verify.as_ref().is_some_and(|flag| flag.value),
         ..wire::TlsConfig::default()
     }
+}
+
+/// How a server is trusted: as it is said, and where no authority is said, by that which is known.
+pub(super) fn trust_as_said(
+    known: Option<wire::TlsConfig>,
+    said: Option<&ClientTls>,
+) -> Option<wire::TlsConfig> {
+    let Some(said) = said.map(client_tls) else { return known };
+    let authority = known.and_then(|known| known.ca_file);
+    Some(wire::TlsConfig { ca_file: said.ca_file.clone().or(authority), ..said })
 }
 
 /// Trust in a part of the same stack: its own certificate is the authority.

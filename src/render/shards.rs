@@ -6,7 +6,8 @@
 //! exempt, reads the shards over remote read, and evaluates all rules but those that were sent to the
 //! shards: an aggregation over targets would be wrong on a part of them.
 
-use crate::manifest::{Evaluate, Prometheus, RuleGroup, Shards, Stack};
+use crate::diag::Spanned;
+use crate::manifest::{Evaluate, Prometheus, RuleGroup, Shards, Stack, Value};
 use crate::wire::prometheus as wire;
 use crate::wire::rules::RuleFile;
 
@@ -69,6 +70,18 @@ pub(super) fn on_shards(stack: &Stack, group: &RuleGroup) -> bool {
     of(stack).is_some() && said == Some(Evaluate::Shards)
 }
 
+/// User name and password.
+type Login<'a> = (Option<&'a Spanned<String>>, Option<&'a Spanned<Value>>);
+
+/// Who the central server is for its shards: said there, or as it logs in to scrape them.
+pub fn login(prometheus: &Prometheus) -> Option<Login<'_>> {
+    let said = prometheus.shards.iter().map(|shards| (&shards.user, &shards.password));
+    let scrapes = prometheus.scrapes.iter().filter(|scrape| scrape.job.value == NAME);
+    said.chain(scrapes.map(|scrape| (&scrape.user, &scrape.password)))
+        .map(|(user, password)| (user.as_ref(), password.as_ref()))
+        .find(|(user, _)| user.is_some())
+}
+
 /// The steps that leave a shard its targets.
 fn steps(shards: &Shards, number: u64) -> [wire::RelabelConfig; 2] {
     [
@@ -113,12 +126,15 @@ pub(super) fn centralize(stack: &Stack, config: &mut wire::Config) {
     let (Some(shards), Some(server)) = (of(stack), stack.prometheus.as_ref()) else { return };
     config.scrape_configs.retain(|job| is_central(server, &job.job_name));
     let scheme = if server.tls.is_some() { "https" } else { "http" };
+    let login =
+        login(server).and_then(|(user, password)| prometheus::basic_auth(stack, user, password));
     config.remote_read = names(shards)
         .map(|name| wire::RemoteRead {
             url: format!("{scheme}://{name}:{PROMETHEUS_PORT}/api/v1/read"),
             // The newest samples are there and not here.
             read_recent: Some(true),
             tls_config: server.tls.as_ref().map(|tls| trust_own(tls.cert.as_str())),
+            basic_auth: login.clone(),
             name: Some(name),
             ..wire::RemoteRead::default()
         })
@@ -247,6 +263,27 @@ mod tests {
             }
         }
         panic!("nobody keeps the target");
+    }
+
+    #[test]
+    fn the_central_server_logs_in_at_its_shards() {
+        let user = |shards: &str| {
+            let stack = stack(&format!(
+                r#"secret "h" file="./h"; secret "p" file="./p"; exporter "node"
+                prometheus {{
+                    {shards}; web user="ops" password=(secret)"h"
+                    scrape "prometheus" user="ops" password=(secret)"p"
+                }}"#
+            ));
+            let central = prometheus::config(&stack).unwrap();
+            assert_eq!(central.remote_read.len(), 2);
+            let login = central.remote_read[1].basic_auth.clone().unwrap();
+            assert_eq!(login.password_file.as_deref(), Some("/run/secrets/p"));
+            login.username
+        };
+        assert_eq!(user("shards 2").as_deref(), Some("ops"));
+        let own = r#"shards 2 user="central" password=(secret)"p""#;
+        assert_eq!(user(own).as_deref(), Some("central"));
     }
 
     #[test]

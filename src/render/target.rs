@@ -137,8 +137,9 @@ fn sharded(stack: &Stack, target: RenderTarget) -> Option<Remark> {
     let (message, help) = match target {
         RenderTarget::Compose | RenderTarget::Kubernetes => return None,
         RenderTarget::KubernetesOperator => (
-            "the operator shares targets out in a way of its own, which knows no central server",
-            "render the stack with `--target kubernetes`, or leave the shards out",
+            "the operator's `shards` are servers of one object: each would evaluate every rule on its part of \
+             the series, and none reads them all",
+            "render the stack with `--target kubernetes`, whose central server does, or leave the shards out",
         ),
         RenderTarget::Systemd => (
             "the units are for one machine, where shards would only share its processors",

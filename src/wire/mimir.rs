@@ -37,8 +37,23 @@ pub struct Config {
 pub struct Server {
     /// Port for HTTP.
     pub http_listen_port: u16,
+    /// Certificate for HTTPS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_tls_config: Option<ServerTls>,
+    /// Oldest version of TLS that is spoken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_min_version: Option<String>,
     /// How much is said.
     pub log_level: &'static str,
+}
+
+/// Certificate for HTTPS.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ServerTls {
+    /// Path of the certificate.
+    pub cert_file: String,
+    /// Path of its key.
+    pub key_file: String,
 }
 
 /// A file.

@@ -12,6 +12,8 @@ make() { kubectl create --namespace "$namespace" --dry-run=client -o yaml "$@" |
 
 kubectl create namespace "$namespace" --dry-run=client -o yaml | apply
 make secret generic grafana-admin --from-file=grafana_admin=./secrets/grafana_admin
+make secret generic store-password --from-file=store_password=./secrets/store_password
+make secret generic tls-store-crt --from-file=tls-store.crt=./tls/store.crt
 if [ -n "$(find ./targets -mindepth 1 -type d)" ]; then
     echo ./targets 'has folders in it: a ConfigMap has none, put it into the image' >&2
     exit 1

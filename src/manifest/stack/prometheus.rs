@@ -87,6 +87,10 @@ settings! {
         /// External label for the number of the shard. Their series differ without it, and with it every
         /// series begins anew when the number of shards changes.
         pub label: Option<Spanned<String>>,
+        /// Who the central server is for them; as in `scrape "prometheus"` when nothing is said.
+        pub user: Option<Spanned<String>>,
+        /// The user's password itself, no hash.
+        pub password: Option<Spanned<Value>>,
     }
 }
 

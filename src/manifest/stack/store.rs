@@ -3,7 +3,7 @@
 use crate::diag::Spanned;
 use crate::manifest::block::{Block, DurationText, Value};
 use crate::manifest::shape::{keywords, settings};
-use crate::manifest::stack::{Logging, Resources};
+use crate::manifest::stack::{Logging, Resources, ServerTls};
 
 settings! {
     /// A store that Prometheus writes to: `victoriametrics`, `mimir` or `thanos`.
@@ -31,6 +31,12 @@ settings! {
         pub replication: Option<Spanned<u64>>,
         /// Whose samples this stack writes and reads; a number for VictoriaMetrics.
         pub tenant: Option<Spanned<String>>,
+        /// User who writes and reads: VictoriaMetrics. This stack's Prometheus and Grafana log in by themselves.
+        pub user: Option<Spanned<String>>,
+        /// The user's password itself, no hash.
+        pub password: Option<Spanned<Value>>,
+        /// Certificate for HTTPS, with the host names of all its programs.
+        pub tls: Option<Block<ServerTls>>,
         /// Whether this stack's Prometheus writes to it; yes when nothing is said.
         pub write: Option<Spanned<bool>>,
         /// Where blocks are kept for good, instead of in the volume: Mimir and Thanos.

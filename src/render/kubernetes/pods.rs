@@ -296,9 +296,7 @@ pub(super) fn of_part(
         })
         .collect();
     let exporter = part.exporter.map(|index| &stack.exporters[index]);
-    let tls_spoken = part.web_config.as_ref().is_some_and(|web| web.tls)
-        || (part.kind == PartKind::Grafana
-            && stack.grafana.as_ref().is_some_and(|grafana| grafana.tls.is_some()));
+    let tls_spoken = part.speaks_tls();
     let open = super::is_open(&part.bind).then_some(part.host_port);
     let mut ports = vec![Port::new(if tls_spoken { "https" } else { "http" }, part.port, open)];
     for expose in exporter.iter().flat_map(|exporter| &exporter.exposes) {
@@ -306,6 +304,11 @@ pub(super) fn of_part(
             ports.push(Port::new("tcp", expose.number.value, None));
         }
     }
+    // A Service passes on what it lists, and nothing else.
+    ports.extend(part.further_ports.iter().map(|port| {
+        let outside = open.filter(|_| part.further_published.contains(port)).map(|_| *port);
+        Port::new("tcp", *port, outside)
+    }));
     let said = exporter.and_then(|exporter| exporter.healthcheck.as_deref()).map(probes);
     let (startup, ready, alive) = match said {
         Some((startup, ready)) => (startup, ready.clone(), ready),
@@ -334,8 +337,10 @@ pub(super) fn of_part(
         }),
         ..Container::default()
     };
+    let store = part.store.map(|index| &stack.stores[index]);
     let user = match (part.kind, part.own) {
-        (PartKind::Custom, _) => None,
+        // Without a volume it writes where only the image's own user may.
+        (PartKind::Custom, _) => store.and_then(|store| store.data.as_ref()).map(|_| NOBODY),
         (PartKind::Grafana, false) => Some(GRAFANA),
         _ => Some(NOBODY),
     };
@@ -343,7 +348,8 @@ pub(super) fn of_part(
     spec.security_context = Some(PodSecurity {
         run_as_non_root: user.map(|_| true),
         run_as_user: user,
-        fs_group: user,
+        // Also the one who may read the keys of its certificates.
+        fs_group: user.or(store.map(|_| NOBODY)),
         seccomp_profile: runtime_default(),
         ..PodSecurity::default()
     });
@@ -407,6 +413,7 @@ fn default_size(plan: &Plan, part: &Part) -> String {
             format!("{}Gi", most.div_ceil(1 << 30).max(1))
         }
         (PartKind::Prometheus, None) => "10Gi".to_owned(),
+        _ if part.store.is_some() => "10Gi".to_owned(),
         _ => "1Gi".to_owned(),
     }
 }

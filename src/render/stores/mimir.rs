@@ -5,12 +5,17 @@ use crate::wire::mimir as wire;
 
 use super::super::parts::{EnvValue, HostPath, MountPoint, Part};
 use super::super::{Output, header, to_yaml};
-use super::{Program, keep, program, publish, retention};
+use super::{Program, certificate, keep, min_tls, program, publish, retention, scheme};
 
-pub(super) const PORT: u16 = 9009;
+const PORT: u16 = 9009;
 const VERSION: &str = "2.17.2";
 /// Samples a second that may come; Mimir's own limit is 10 thousand, for one of many tenants.
 const RATE: u64 = 500_000;
+
+/// Address of one of its pages.
+pub(super) fn url(store: &Store, path: &str) -> String {
+    format!("{}://{}:{PORT}{path}", scheme(store), store.name)
+}
 
 fn file(store: &Store) -> String {
     format!("monitoring/{}/mimir.yaml", store.name)
@@ -76,7 +81,14 @@ pub(super) fn config(stack: &Stack, store: &Store) -> Output {
     };
     let config = wire::Config {
         multitenancy_enabled: store.tenant.is_some(),
-        server: wire::Server { http_listen_port: PORT, log_level: "warn" },
+        server: wire::Server {
+            http_listen_port: PORT,
+            http_tls_config: certificate(store)
+                .map(|(cert_file, key_file)| wire::ServerTls { cert_file, key_file }),
+            tls_min_version: min_tls(store)
+                .map(|version| format!("VersionTLS{}", version.replace('.', ""))),
+            log_level: "warn",
+        },
         activity_tracker: wire::File { filepath: "/data/activity.log".to_owned() },
         usage_stats: wire::Switch { enabled: false },
         common: wire::Common { storage },

@@ -1,6 +1,7 @@
 //! Stores that Prometheus writes to, as ordinary parts: their programs with flags, ports and volumes,
 //! and the three addresses that the rest of the stack needs: where samples are written, where queries
-//! are answered, and which header says whose they are.
+//! are answered, and which header says whose they are. Whoever asks one also gets what that store wants
+//! of its clients: HTTPS with its own certificate as the authority, and the login.
 
 mod mimir;
 mod thanos;
@@ -11,7 +12,11 @@ use std::collections::BTreeMap;
 use crate::manifest::{Stack, Store, StoreKind};
 use crate::wire::prometheus as wire;
 
-use super::parts::{Access, Common, HostPath, MountPoint, Part, PartKind, part as new};
+use super::parts::{
+    Access, Common, HostPath, MountPoint, Part, PartKind, add_tls_file, part as new, tls_path,
+};
+use super::prometheus::{basic_auth, trust_own};
+use super::secrets::SecretRef;
 use super::versions::Product;
 use super::{Output, Plan, RenderError, Renderer};
 
@@ -74,7 +79,61 @@ fn program(stack: &Stack, store: &Store, program: Program<'_>) -> Part {
     part.argv = argv;
     part.ready_path = Some(ready);
     part.publish = false;
+    if let Some(tls) = &store.tls {
+        part.encrypted = true;
+        for path in [&tls.cert, &tls.key] {
+            add_tls_file(&mut part, path.as_str());
+        }
+    }
     part
+}
+
+/// Paths of a store's certificate and key inside of its containers.
+fn certificate(store: &Store) -> Option<(String, String)> {
+    let tls = store.tls.as_ref()?;
+    Some((tls_path(tls.cert.as_str()), tls_path(tls.key.as_str())))
+}
+
+/// The oldest version of TLS as a number: `1.2`.
+fn min_tls(store: &Store) -> Option<&'static str> {
+    match store.tls.as_ref()?.min_version.as_ref()?.as_str() {
+        "TLS10" => Some("1.0"),
+        "TLS11" => Some("1.1"),
+        "TLS12" => Some("1.2"),
+        "TLS13" => Some("1.3"),
+        _ => None,
+    }
+}
+
+fn scheme(store: &Store) -> &'static str {
+    if store.tls.is_some() { "https" } else { "http" }
+}
+
+/// Gives a part what it needs to ask the stores: their certificates and passwords.
+pub(super) fn know<'a>(
+    part: &mut Part,
+    stack: &Stack,
+    stores: impl IntoIterator<Item = &'a Store>,
+) {
+    for store in stores {
+        if let Some(tls) = &store.tls {
+            add_tls_file(part, tls.cert.as_str());
+        }
+        let password = store.password.as_ref();
+        if let Some(secret) = password.and_then(|value| SecretRef::of(stack, &value.value)) {
+            part.grant(&secret);
+        }
+    }
+}
+
+/// How a store is trusted.
+pub(super) fn trust(store: &Store) -> Option<wire::TlsConfig> {
+    store.tls.as_ref().map(|tls| trust_own(tls.cert.as_str()))
+}
+
+/// Who its clients are.
+pub(super) fn login(stack: &Stack, store: &Store) -> Option<wire::BasicAuth> {
+    basic_auth(stack, store.user.as_ref(), store.password.as_ref())
 }
 
 /// Host name of one of the store's programs.
@@ -130,7 +189,7 @@ fn nodes(store: &Store) -> u64 {
 pub fn write_url(store: &Store) -> Option<String> {
     Some(match store.what()? {
         StoreKind::Victoriametrics => victoria::write_url(store),
-        StoreKind::Mimir => format!("http://{}:{}/api/v1/push", store.name, mimir::PORT),
+        StoreKind::Mimir => mimir::url(store, "/api/v1/push"),
         StoreKind::Thanos => thanos::write_url(store),
     })
 }
@@ -139,8 +198,17 @@ pub fn write_url(store: &Store) -> Option<String> {
 pub fn query_url(store: &Store) -> Option<String> {
     Some(match store.what()? {
         StoreKind::Victoriametrics => victoria::query_url(store),
-        StoreKind::Mimir => format!("http://{}:{}/prometheus", store.name, mimir::PORT),
+        StoreKind::Mimir => mimir::url(store, "/prometheus"),
         StoreKind::Thanos => thanos::query_url(store),
+    })
+}
+
+/// The host that answers queries about them.
+pub fn query_host(store: &Store) -> Option<String> {
+    Some(match store.what()? {
+        StoreKind::Victoriametrics if store.is_cluster() => host(store, "vmselect"),
+        StoreKind::Victoriametrics | StoreKind::Mimir => store.name.value.clone(),
+        StoreKind::Thanos => host(store, "query"),
     })
 }
 
@@ -165,12 +233,14 @@ pub(super) fn queue() -> wire::QueueConfig {
 }
 
 /// The remote write of a store that no node of the manifest describes.
-pub(super) fn remote_write(store: &Store) -> Option<wire::RemoteWrite> {
+pub(super) fn remote_write(stack: &Stack, store: &Store) -> Option<wire::RemoteWrite> {
     Some(wire::RemoteWrite {
         url: write_url(store)?,
         name: Some(store.name.value.clone()),
         headers: headers(store),
         queue_config: Some(queue()),
+        basic_auth: login(stack, store),
+        tls_config: trust(store),
         ..wire::RemoteWrite::default()
     })
 }
@@ -183,10 +253,13 @@ pub(super) fn headers(store: &Store) -> BTreeMap<String, String> {
 }
 
 /// The scrape job of a store: all of its programs, each with its name.
-pub(super) fn job(store: &Store, parts: &[&Part]) -> wire::ScrapeConfig {
+pub(super) fn job(stack: &Stack, store: &Store, parts: &[&Part]) -> wire::ScrapeConfig {
     let beginning = format!("{}-", store.name);
     wire::ScrapeConfig {
         job_name: store.name.value.clone(),
+        scheme: store.tls.as_ref().map(|_| wire::Scheme::Https),
+        basic_auth: login(stack, store),
+        tls_config: trust(store),
         static_configs: parts
             .iter()
             .map(|part| wire::StaticConfig {
@@ -249,6 +322,42 @@ mod tests {
             "http://thanos-receive:19291/api/v1/receive",
             "http://thanos-query:10902",
         );
+    }
+
+    #[test]
+    fn clients_get_what_a_store_asks_for() {
+        let text = r#"
+            secret "p" file="./p"; volumes "d"; prometheus { remote_write "vm" { tls server_name="x" } }; grafana
+            store "vm" kind="victoriametrics" mode="cluster" data="d" user="ops" password=(secret)"p" {
+                tls cert="./vm.crt" key="./vm.key" min_version="TLS12"
+            }
+            store "thanos" data="d" { tls cert="./t.crt" key="./t.key" }
+        "#;
+        let stack = stack(text);
+        let config = crate::render::prometheus::config(&stack).unwrap();
+        let [vm, thanos] = &config.remote_write[..] else { panic!("{:?}", config.remote_write) };
+        assert_eq!(vm.url, "https://vm-vminsert:8480/insert/0/prometheus/api/v1/write");
+        let trust = vm.tls_config.as_ref().unwrap();
+        assert_eq!(trust.ca_file.as_deref(), Some("/run/tls/vm.crt"));
+        assert_eq!(trust.server_name.as_deref(), Some("x"));
+        let login = vm.basic_auth.as_ref().unwrap();
+        assert_eq!(login.password_file.as_deref(), Some("/run/secrets/p"));
+        assert!(thanos.url.starts_with("https://") && thanos.basic_auth.is_none());
+        let job = config.scrape_configs.iter().find(|job| job.job_name == "vm").unwrap();
+        assert_eq!(job.scheme, Some(wire::Scheme::Https));
+        assert_eq!(job.basic_auth, vm.basic_auth);
+        // Whoever refers to a file has it.
+        let parts = crate::render::parts(&stack);
+        for name in ["prometheus", "grafana", "vm-vmselect", "vm-vmstorage-1"] {
+            let part = parts.iter().find(|part| part.name == name).unwrap();
+            assert!(part.locate("/run/tls/vm.crt").is_some(), "{name}");
+            assert!(part.locate("/run/secrets/p").is_some(), "{name}");
+        }
+        for flag in ["-tls", "-tlsMinVersion=TLS12", "-httpAuth.password=file:///run/secrets/p"] {
+            let with = |part: &&Part| part.argv.iter().any(|arg| arg == flag);
+            let programs = parts.iter().filter(|part| part.store == Some(0));
+            assert_eq!(programs.filter(with).count(), 4, "{flag}");
+        }
     }
 
     #[test]

@@ -6,9 +6,12 @@ use serde::Serialize;
 use crate::manifest::{Stack, Store};
 
 use super::super::parts::{HostPath, MountPoint, Part};
+use super::super::web::web_config;
 use super::super::{Output, header, to_yaml};
 use super::mimir::keys;
-use super::{Program, host, keep, nodes, program, publish, retention, version};
+use super::{
+    Program, certificate, host, keep, min_tls, nodes, program, publish, retention, scheme, version,
+};
 
 const VERSION: &str = "0.39.2";
 const HTTP: u16 = 10902;
@@ -19,6 +22,7 @@ const UNTIL_SENT: &str = "2d";
 const DATA: &str = "/var/thanos";
 const OBJECTS: &str = "/etc/thanos/objstore.yaml";
 const HASHRINGS: &str = "/etc/thanos/hashrings.json";
+const WEB: &str = "/etc/thanos/web.yml";
 
 fn file(store: &Store, name: &str) -> String {
     format!("monitoring/{}/{name}", store.name)
@@ -29,7 +33,15 @@ pub(super) fn parts(stack: &Stack, store: &Store) -> Vec<Part> {
     let thanos = |suffix: &str, mut argv: Vec<String>| {
         argv.push(format!("--http-address=0.0.0.0:{HTTP}"));
         let image = image.clone();
-        program(stack, store, Program { suffix, image, port: HTTP, ready: "/-/ready", argv })
+        if store.tls.is_some() {
+            argv.push(format!("--http.config={WEB}"));
+        }
+        let mut part =
+            program(stack, store, Program { suffix, image, port: HTTP, ready: "/-/ready", argv });
+        if store.tls.is_some() {
+            part.mounts.push(MountPoint::read_only(WEB, HostPath::Output(file(store, "web.yml"))));
+        }
+        part
     };
     let writing = |part: &mut Part, volume: &str| {
         // It has to own a volume that was just made.
@@ -55,6 +67,14 @@ pub(super) fn parts(stack: &Stack, store: &Store) -> Vec<Part> {
         ];
         let kept = if store.s3.is_some() { Some(UNTIL_SENT.to_owned()) } else { retention(store) };
         argv.extend(kept.map(|time| format!("--tsdb.retention={time}")));
+        if let Some((cert, key)) = certificate(store) {
+            argv.push(format!("--remote-write.server-tls-cert={cert}"));
+            argv.push(format!("--remote-write.server-tls-key={key}"));
+            argv.extend(
+                min_tls(store)
+                    .map(|version| format!("--remote-write.server-tls-min-version={version}")),
+            );
+        }
         if let Some(tenant) = &store.tenant {
             argv.push(format!("--receive.default-tenant-id={}", tenant.value));
         }
@@ -121,11 +141,11 @@ fn receivers(store: &Store) -> Vec<String> {
 /// Any of them passes on what belongs to another.
 pub(super) fn write_url(store: &Store) -> String {
     let first = &receivers(store)[0];
-    format!("http://{}:{WRITE}/api/v1/receive", host(store, first))
+    format!("{}://{}:{WRITE}/api/v1/receive", scheme(store), host(store, first))
 }
 
 pub(super) fn query_url(store: &Store) -> String {
-    format!("http://{}:{HTTP}", host(store, "query"))
+    format!("{}://{}:{HTTP}", scheme(store), host(store, "query"))
 }
 
 /// Those who share the samples of tenants.
@@ -168,6 +188,10 @@ pub(super) fn configs(stack: &Stack, store: &Store) -> Vec<Output> {
         };
         let text = format!("{}{}", header(stack), to_yaml(&objects));
         outputs.push(Output::text(file(store, "objstore.yaml"), text));
+    }
+    if let Some(tls) = &store.tls {
+        let text = web_config(stack, Some(&tls.value), &[]);
+        outputs.push(Output::text(file(store, "web.yml"), text));
     }
     let receivers = receivers(store);
     if receivers.len() > 1 {

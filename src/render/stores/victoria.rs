@@ -4,7 +4,10 @@
 use crate::manifest::{Stack, Store};
 
 use super::super::parts::Part;
-use super::{Program, host, keep, nodes, program, publish, retention, version};
+use super::super::secrets::SecretRef;
+use super::{
+    Program, certificate, host, keep, min_tls, nodes, program, publish, retention, scheme, version,
+};
 
 const VERSION: &str = "1.124.0";
 const SINGLE: u16 = 8428;
@@ -19,6 +22,33 @@ pub(super) fn parts(stack: &Stack, store: &Store) -> Vec<Part> {
     if store.is_cluster() { cluster(stack, store) } else { vec![single(stack, store)] }
 }
 
+/// Asks whoever comes who they are, on every page but that of its health. What the programs of a
+/// cluster tell each other stays as it is: only the commercial ones encrypt it.
+fn guard(part: &mut Part, stack: &Stack, store: &Store) {
+    let argv = &mut part.argv;
+    if let Some((cert, key)) = certificate(store) {
+        argv.extend([
+            "-tls".to_owned(),
+            format!("-tlsCertFile={cert}"),
+            format!("-tlsKeyFile={key}"),
+        ]);
+        argv.extend(
+            min_tls(store).map(|version| format!("-tlsMinVersion=TLS{}", version.replace('.', ""))),
+        );
+    }
+    argv.extend(store.user.as_ref().map(|user| format!("-httpAuth.username={user}")));
+    if let Some(password) = &store.password {
+        let secret = SecretRef::of(stack, &password.value);
+        argv.push(match &secret {
+            Some(secret) => format!("-httpAuth.password=file://{}", secret.path()),
+            None => format!("-httpAuth.password={}", password.value.text()),
+        });
+        if let Some(secret) = &secret {
+            part.grant(secret);
+        }
+    }
+}
+
 fn single(stack: &Stack, store: &Store) -> Part {
     let mut argv = vec![
         "-storageDataPath=/victoria-metrics-data".to_owned(),
@@ -28,6 +58,7 @@ fn single(stack: &Stack, store: &Store) -> Part {
     let image = format!("victoriametrics/victoria-metrics:{}", version(store, VERSION));
     let mut part =
         program(stack, store, Program { suffix: "", image, port: SINGLE, ready: "/health", argv });
+    guard(&mut part, stack, store);
     keep(&mut part, store, "/victoria-metrics-data", "");
     publish(&mut part, store);
     part
@@ -48,6 +79,7 @@ fn cluster(stack: &Stack, store: &Store) -> Vec<Part> {
         let (image, port) = (image("vmstorage"), STORAGE);
         let mut part =
             program(stack, store, Program { suffix, image, port, ready: "/health", argv });
+        guard(&mut part, stack, store);
         part.further_ports = vec![FROM_INSERT, FROM_SELECT];
         // The first keeps the name, so that a volume that is declared is also used.
         let volume = if number == 0 { String::new() } else { number.to_string() };
@@ -71,6 +103,7 @@ fn cluster(stack: &Stack, store: &Store) -> Vec<Part> {
         let image = image(suffix);
         let mut part =
             program(stack, store, Program { suffix, image, port, ready: "/health", argv });
+        guard(&mut part, stack, store);
         part.after = nodes.iter().map(|node| host(store, node)).collect();
         match suffix {
             "vmselect" => publish(&mut part, store),
@@ -87,23 +120,25 @@ fn tenant(store: &Store) -> &str {
 }
 
 pub(super) fn write_url(store: &Store) -> String {
+    let scheme = scheme(store);
     match store.is_cluster() {
         true => format!(
-            "http://{}:{INSERT}/insert/{}/prometheus/api/v1/write",
+            "{scheme}://{}:{INSERT}/insert/{}/prometheus/api/v1/write",
             host(store, "vminsert"),
             tenant(store)
         ),
-        false => format!("http://{}:{SINGLE}/api/v1/write", store.name),
+        false => format!("{scheme}://{}:{SINGLE}/api/v1/write", store.name),
     }
 }
 
 pub(super) fn query_url(store: &Store) -> String {
+    let scheme = scheme(store);
     match store.is_cluster() {
         true => format!(
-            "http://{}:{SELECT}/select/{}/prometheus",
+            "{scheme}://{}:{SELECT}/select/{}/prometheus",
             host(store, "vmselect"),
             tenant(store)
         ),
-        false => format!("http://{}:{SINGLE}", store.name),
+        false => format!("{scheme}://{}:{SINGLE}", store.name),
     }
 }
