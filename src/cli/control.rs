@@ -62,7 +62,7 @@ impl Ps {
             writeln!(out())?;
         } else {
             for status in &running {
-                let Status { stack, manifest, pid, parts } = status;
+                let Status { stack, manifest, pid, parts, rendered: _ } = status;
                 writeln!(out(), "{stack} (process {pid}, {})", manifest.display())?;
                 writeln!(out(), "{}", printer::parts_table(parts))?;
             }
@@ -134,8 +134,9 @@ async fn command(which: Which, request: &Request) -> anyhow::Result<ExitCode> {
     .await?;
     let Some(reason) = refused else { return Ok(ExitCode::SUCCESS) };
     // What is wrong with a rendered file is mended in the manifest.
-    if let Ok(Status { manifest, .. }) = status(&socket).await {
-        let output = Some(Place::of(&manifest, None).rendered());
+    if let Ok(Status { manifest, rendered, .. }) = status(&socket).await {
+        let output = Some(rendered.unwrap_or_else(|| Place::of(&manifest, None).rendered()));
+        // Its index knows the profile.
         let wanted = why::Wanted { manifest: Some(manifest), output, profile: None };
         why::explain(&wanted, None, &reason);
     }

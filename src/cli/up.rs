@@ -75,6 +75,7 @@ impl Up {
         let wanted = wanted(&self.source, &place);
         let settings = Settings {
             manifest: self.source.manifest,
+            profile: self.source.profile,
             read: Box::new(move || read(&source)),
             place,
             wishes: Wishes {

@@ -28,6 +28,8 @@ pub struct Loaded {
     pub paths: Vec<PathBuf>,
     /// Names of the profiles, each once.
     pub profiles: Vec<Spanned<String>>,
+    /// Where the profile stands that was laid over it: a profile may be written in several places.
+    pub overlay: Vec<Span>,
 }
 
 /// Why a manifest could not be read at all.
@@ -374,6 +376,7 @@ impl Loader<'_> {
             if wanted == Some(name.as_str()) {
                 loaded.stack = stack;
                 loaded.tree = whole;
+                loaded.overlay = places;
             } else {
                 findings
                     .retain(|finding| places.iter().any(|place| place.contains(finding.span())));

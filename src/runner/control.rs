@@ -56,6 +56,9 @@ pub struct Status {
     pub stack: String,
     /// The manifest it was started from.
     pub manifest: PathBuf,
+    /// The folder of its rendered files; older runners do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rendered: Option<PathBuf>,
     /// Process id of the runner.
     pub pid: u32,
     /// Its parts.
@@ -344,8 +347,13 @@ mod tests {
         });
         logs.push("prometheus", "ready");
         let (reload, mut asked) = tokio::sync::mpsc::channel(1);
-        let status =
-            |parts| Status { stack: "demo".into(), manifest: "stack.kdl".into(), pid: 1, parts };
+        let status = |parts| Status {
+            stack: "demo".into(),
+            manifest: "stack.kdl".into(),
+            rendered: None,
+            pid: 1,
+            parts,
+        };
         let served = tokio::spawn(control.serve(status, board, logs, reload, ends.clone()));
         assert!(matches!(Control::bind(path.clone()), Err(ControlError::Running { .. })));
 

@@ -52,6 +52,8 @@ pub type Started = Box<dyn FnOnce(&str, &[board::Part]) + Send>;
 pub struct Settings {
     /// The manifest.
     pub manifest: PathBuf,
+    /// The profile that is laid over it.
+    pub profile: Option<String>,
     /// How it is read.
     pub read: Read,
     /// Where things are kept.
@@ -68,7 +70,7 @@ pub struct Settings {
 
 /// Runs the stack until it is told to stop: by a signal, or through its control socket.
 pub async fn up(settings: Settings) -> anyhow::Result<()> {
-    let Settings { manifest, read, place, wishes, logs, started, guard } = settings;
+    let Settings { manifest, profile, read, place, wishes, logs, started, guard } = settings;
     let folder = match manifest.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => std::path::absolute(folder)?,
         _ => std::env::current_dir()?,
@@ -91,6 +93,7 @@ pub async fn up(settings: Settings) -> anyhow::Result<()> {
     }
     let mut up = Up {
         manifest: manifest.clone(),
+        profile,
         folder,
         place,
         wishes,
@@ -115,7 +118,15 @@ pub async fn up(settings: Settings) -> anyhow::Result<()> {
     let status = {
         let (stack, pid) = (name.clone(), std::process::id());
         let manifest = std::path::absolute(&manifest).unwrap_or(manifest);
-        move |parts| Status { stack: stack.clone(), manifest: manifest.clone(), pid, parts }
+        let rendered = up.place.rendered();
+        let rendered = Some(std::path::absolute(&rendered).unwrap_or(rendered));
+        move |parts| Status {
+            stack: stack.clone(),
+            manifest: manifest.clone(),
+            rendered: rendered.clone(),
+            pid,
+            parts,
+        }
     };
     let served = tokio::spawn(control.serve(
         status,
@@ -178,6 +189,7 @@ fn prepare(
 
 struct Up {
     manifest: PathBuf,
+    profile: Option<String>,
     folder: PathBuf,
     place: Place,
     wishes: Wishes,
@@ -234,7 +246,7 @@ impl Up {
     fn write(&mut self, outputs: &[Output]) -> anyhow::Result<()> {
         let options = WriteOptions {
             manifest: self.manifest.display().to_string(),
-            profile: None,
+            profile: self.profile.clone(),
             target: None,
             // The folder is the runner's own.
             hand_edits: HandEdits::Overwrite,

@@ -68,6 +68,18 @@ pub fn container<'a>(root: Place<'a>, name: &str) -> Option<Place<'a>> {
             let parts = ["prometheus", "pushgateway", "alertmanager", "grafana"];
             parts.contains(&name).then(|| root.one(name)).flatten()
         })
+        .or_else(|| {
+            // Shards and the nodes of a store are counted: `prometheus-0`, `ring-receive-1`.
+            name.strip_prefix("prometheus-")?.parse::<usize>().ok()?;
+            root.one("prometheus")
+        })
+        .or_else(|| {
+            let of = |store: &Place| {
+                let rest = store.name().and_then(|store| name.strip_prefix(store));
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+            };
+            root.all("store").filter(of).max_by_key(|store| store.name().map(str::len))
+        })
 }
 
 fn volume(marks: &mut Marks, item: &Item, root: Place, stack: Place) {
@@ -184,7 +196,7 @@ fn service(marks: &mut Marks, item: &Item, node: Place, root: Place) {
 }
 
 /// What a container says itself, or else the stack says for all of them.
-fn shared(marks: &mut Marks, item: Option<&Item>, node: Place, root: Place, key: &str) {
+pub fn shared(marks: &mut Marks, item: Option<&Item>, node: Place, root: Place, key: &str) {
     let Some(item) = item else { return };
     let Some(block) = node.one(key).or(root.one(key)) else {
         return marks.setting(item, &[node], &[key]);
@@ -220,7 +232,7 @@ const FLAGS: &[(&str, &[&str])] = &[
     ("--config.my-cnf", &["target"]),
 ];
 
-fn flag(marks: &mut Marks, item: &Item, node: Place) {
+pub fn flag(marks: &mut Marks, item: &Item, node: Place) {
     let text = item.text().unwrap_or_default();
     let name = text.split_once('=').map_or(text, |(name, _)| name);
     let args = node.said("args").map(|said| said.values).unwrap_or_default();
@@ -271,7 +283,7 @@ const GRAFANA: &[(&str, &[&str])] = &[
     ("GF_PLUGINS", &["plugins"]),
 ];
 
-fn environment(marks: &mut Marks, map: &Item, node: Place, root: Place) {
+pub fn environment(marks: &mut Marks, map: &Item, node: Place, root: Place) {
     marks.setting(map, &[node], &["env"]);
     let pairs = node.said("env").map(|said| said.pairs).unwrap_or_default();
     for item in map.items() {
@@ -311,7 +323,7 @@ fn environment(marks: &mut Marks, map: &Item, node: Place, root: Place) {
 }
 
 /// A secret that a container may read: where its node names it, and what it is.
-fn granted(marks: &mut Marks, item: &Item, node: Place, root: Place) {
+pub fn granted(marks: &mut Marks, item: &Item, node: Place, root: Place) {
     let name = item.text().unwrap_or_default();
     let wanted = |tag: &str, text: &str| match tag {
         "secret" => text == name,
@@ -329,7 +341,7 @@ fn granted(marks: &mut Marks, item: &Item, node: Place, root: Place) {
 }
 
 /// A published or exposed port: by its number inside of the container.
-fn port(marks: &mut Marks, item: &Item, node: Place, key: &str) {
+pub fn port(marks: &mut Marks, item: &Item, node: Place, key: &str) {
     let text = item.text().unwrap_or_default();
     let text = text.split_once('/').map_or(text, |(text, _)| text);
     let inside = text.rsplit(':').next().unwrap_or(text);
@@ -360,7 +372,7 @@ fn port(marks: &mut Marks, item: &Item, node: Place, key: &str) {
 }
 
 /// A mount: a `volume` node, or what follows from another setting.
-fn mount(marks: &mut Marks, item: &Item, node: Place, root: Place) {
+pub fn mount(marks: &mut Marks, item: &Item, node: Place, root: Place) {
     let text = item.text().or(item.str("source")).unwrap_or_default();
     let inside = text.strip_suffix(":ro").unwrap_or(text).rsplit(':').next().unwrap_or_default();
     let to = |place: &Place| {

@@ -32,6 +32,54 @@ impl Item {
         Some(of_yaml(None, root.span.range(), root))
     }
 
+    /// Reads all documents of a text: one as it is, several as a list.
+    pub fn stream(text: &str) -> Option<Self> {
+        let mut starts = vec![0];
+        let mut at = 0;
+        for line in text.split_inclusive('\n') {
+            at += line.len();
+            if line.trim_end() == "---" {
+                starts.push(at);
+            }
+        }
+        let ends = starts[1..].iter().copied().chain([text.len()]);
+        let documents = starts.iter().zip(ends).filter_map(|(start, end)| {
+            let mut item = Self::yaml(&text[*start..end])?;
+            item.shift(*start);
+            Some(item)
+        });
+        let mut documents: Vec<Self> = documents.collect();
+        match documents.len() {
+            0 | 1 => documents.pop(),
+            _ => Some(Self { key: None, range: 0..text.len(), data: Data::List(documents) }),
+        }
+    }
+
+    /// The documents of a file: the items of a list, or the file itself.
+    pub fn documents(&self) -> &[Self] {
+        match &self.data {
+            Data::List(items) => items,
+            _ => std::slice::from_ref(self),
+        }
+    }
+
+    fn shift(&mut self, by: usize) {
+        self.range = self.range.start + by..self.range.end + by;
+        if let Data::List(items) | Data::Map(items) = &mut self.data {
+            items.iter_mut().for_each(|item| item.shift(by));
+        }
+    }
+
+    /// The value at the end of a path of keys.
+    pub fn find(&self, path: &[&str]) -> Option<&Self> {
+        path.iter().try_fold(self, |item, key| item.get(key))
+    }
+
+    /// A single value as it would stand at the place of this one.
+    pub fn as_text(&self, key: Option<String>, text: String) -> Self {
+        Self { key, range: self.range.clone(), data: Data::Scalar(text) }
+    }
+
     /// Reads JSON.
     pub fn json(text: &str) -> Option<Self> {
         let root = json::read(text, FileId(0)).ok()?;
@@ -109,4 +157,20 @@ fn of_json(key: Option<String>, span: Span, value: json::Json) -> Item {
         ),
     };
     Item { key, range: span.range(), data }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_document_stands_at_its_place() {
+        let text = "# first\na: 1\n---\nb:\n  c: 2\n---\n";
+        let file = Item::stream(text).expect("YAML");
+        let [first, second] = file.documents() else { panic!("{file:?}") };
+        assert_eq!(&text[first.get("a").expect("there").range.clone()], "a: 1");
+        assert_eq!(&text[second.find(&["b", "c"]).expect("there").range.clone()], "c: 2");
+        let one = Item::stream("a: 1\n").expect("YAML");
+        assert_eq!(one.documents()[0].str("a"), Some("1"));
+    }
 }

@@ -16,11 +16,14 @@ mod compose;
 mod embedded;
 mod grafana;
 mod item;
+mod kubernetes;
 mod marks;
 pub mod messages;
+mod operator;
 mod place;
 mod prometheus;
 mod rules;
+mod systemd;
 mod text;
 
 use std::ops::Range;
@@ -80,6 +83,12 @@ impl FileMap {
     /// A line without indentation; lines count from 1.
     pub fn line(&self, line: usize) -> Option<&str> {
         self.text.get(self.lines.get(line.checked_sub(1)?)?.clone())
+    }
+
+    /// How many columns a line has, with its indentation; 0 where there is no such line.
+    pub fn length(&self, line: usize) -> usize {
+        let text = line.checked_sub(1).and_then(|at| self.text.lines().nth(at));
+        text.map_or(0, |text| text.chars().count())
     }
 
     /// What is known of a place, from the outside to the inside: the last knows best. Without a column
@@ -172,6 +181,17 @@ fn mark(
     if let Some(template) = template {
         return self::text::words(marks, text, root, template);
     }
+    if name.ends_with(".service") || name.ends_with(".target") || name.ends_with(".sysusers.conf") {
+        return systemd::unit(marks, name, text, root);
+    }
+    if matches!(path, "install.sh" | "prepare.sh") {
+        return systemd::script(marks, text, root);
+    }
+    let objects = items.map_or(&[][..], Item::documents);
+    if path.starts_with("kubernetes/") || objects.iter().any(|it| it.get("apiVersion").is_some()) {
+        kubernetes::file(marks, objects, root);
+        return embedded(marks, text, root, loaded);
+    }
     let folder = path.strip_prefix("monitoring/").and_then(|path| path.split_once('/'));
     let exporter = folder.and_then(|(folder, _)| compose::container(root, folder));
     let web = name.strip_suffix("-web.yml").or((name == "web.yml").then_some("prometheus"));
@@ -218,6 +238,8 @@ fn mark(
 fn embedded(marks: &mut Marks, text: &str, root: Place, loaded: &Loaded) {
     for block in embedded::find(text) {
         let path = match extension(&block.name) {
+            // The operator calls this one so.
+            _ if block.name == "alertmanager.yaml" => "monitoring/alertmanager.yml".to_owned(),
             Some("yml" | "json" | "cnf") => format!("monitoring/{}", block.name),
             _ => block.name.clone(),
         };
@@ -237,7 +259,7 @@ fn extension(path: &str) -> Option<&str> {
 
 fn items_of(path: &str, text: &str) -> Option<Item> {
     match extension(path) {
-        Some("yml" | "yaml") => Item::yaml(text),
+        Some("yml" | "yaml") => Item::stream(text),
         Some("json") => Item::json(text),
         _ => None,
     }

@@ -124,14 +124,15 @@ fn tls(marks: &mut Marks, item: &Item, from: &From, asked: &From) {
 }
 
 /// The nodes that jobs come from, by name: there may be thousands of jobs.
-struct Jobs<'a> {
+pub struct Jobs<'a> {
     root: Place<'a>,
     prometheus: Place<'a>,
     by_name: std::collections::HashMap<&'a str, Vec<Place<'a>>>,
 }
 
 impl<'a> Jobs<'a> {
-    fn new(root: Place<'a>, prometheus: Place<'a>) -> Self {
+    /// All nodes of a manifest that are scraped.
+    pub fn new(root: Place<'a>, prometheus: Place<'a>) -> Self {
         let mut by_name = std::collections::HashMap::<&str, Vec<Place>>::new();
         let kinds = [
             (prometheus, "scrape"),
@@ -179,17 +180,24 @@ impl<'a> Jobs<'a> {
     }
 
     fn mark(&self, marks: &mut Marks, list: &Item) {
-        for job in list.items() {
-            let name = job.str("job_name").unwrap_or_default();
-            self.job(marks, job, name, &self.of(job, name));
-        }
+        list.items().iter().for_each(|job| self.one(marks, job));
+    }
+
+    /// Marks one job.
+    pub fn one(&self, marks: &mut Marks, job: &Item) {
+        let name = job.str("job_name").unwrap_or_default();
+        self.job(marks, job, name, &self.of(job, name));
     }
 
     fn job(&self, marks: &mut Marks, job: &Item, name: &str, from: &[Place<'a>]) {
         let has_name = |place: &&Place| place.name() == Some(name);
         // Where it comes from in the first place; a `scrape` may only change it.
         let source = *from.iter().rev().find(has_name).unwrap_or(&from[from.len() - 1]);
-        marks.object(job, source, format!("scrape job `{name}`"));
+        let what = match name {
+            "" => "a scrape job without a name".to_owned(),
+            name => format!("scrape job `{name}`"),
+        };
+        marks.object(job, source, what);
         marks.entries(job, from, |marks, item| {
             match item.key() {
                 "job_name" => marks.name(item, source),

@@ -562,9 +562,15 @@ fn detached_failed_part() {
 
 fn refused_reload() {
     let (prometheus, node) = ports();
-    let mut stack = Stack::new(&small(prometheus, node, ""));
-    stack.start(&["--data-dir", "data"]);
+    let night = "profile \"night\" { prometheus { external_labels shift=\"night\" } }";
+    let mut stack = Stack::new(&small(prometheus, node, night));
+    stack.start(&["--data-dir", "data", "--profile", "night"]);
     stack.wait("it answers", || get(prometheus, "/-/ready"));
+    // A refusal is explained from what was rendered: with which profile, and where it lies, is told.
+    let index = std::fs::read_to_string(stack.path("data/rendered/.stackctl/outputs.json"));
+    assert!(index.unwrap().contains(r#""profile": "night""#));
+    let (_, answer, _) = stack.run(&["ps", "--json"]);
+    assert!(answer.contains("data/rendered"), "{answer}");
     let rendered = |stack: &Stack| {
         std::fs::read_to_string(stack.path("data/rendered/monitoring/prometheus.yml")).unwrap()
     };
@@ -572,8 +578,8 @@ fn refused_reload() {
     // Well written, and yet not to be had: somebody else listens there.
     let holder = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("the loopback has ports");
     let taken = holder.local_addr().expect("it is bound").port();
-    let next =
-        small(prometheus, taken, "rules \"r\" { record \"small:two\" { expr \"vector(2)\" } }");
+    let next = format!("rules \"r\" {{ record \"small:two\" {{ expr \"vector(2)\" }} }}\n{night}");
+    let next = small(prometheus, taken, &next);
     std::fs::write(stack.path("next.kdl"), &next).unwrap();
     assert_eq!(stack.run(&["validate", "next.kdl"]).0, Some(0));
     std::fs::write(stack.path("stack.kdl"), next).unwrap();

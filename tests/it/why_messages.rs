@@ -7,12 +7,16 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value as Json;
 
-use crate::support::{Needs, Test, find_program, stackctl};
-use crate::why::{json, line_of, rendered};
+use crate::support::{Needs, Test, find_program, repository, stackctl};
+use crate::why::{line_of, rendered};
 
 pub const TESTS: &[Test] = &[
     ("promtools_complaints_find_their_place", Needs::Program("promtool"), promtool),
     ("amtools_complaints_find_their_place", Needs::Program("amtool"), amtool),
+    ("what_is_said_without_a_line_finds_its_place", Needs::Nothing, without_lines),
+    ("files_that_are_missed_lead_to_who_names_them", Needs::Nothing, missing_files),
+    ("the_folder_is_known_by_the_path_in_a_message", Needs::Nothing, elsewhere),
+    ("complaints_about_objects_and_units_find_their_place", Needs::Nothing, objects_and_units),
     ("complaints_of_other_programs_find_their_place", Needs::Nothing, other_programs),
     ("a_part_that_does_not_start_names_the_manifests_place", Needs::Nothing, own_errors),
     ("what_cannot_be_placed_is_passed_on", Needs::Nothing, passed_on),
@@ -20,16 +24,9 @@ pub const TESTS: &[Test] = &[
 
 /// What `why -` makes of a text: each message that it placed, with what it points at.
 fn translated(dir: &Path, text: &str) -> Vec<(String, String, String)> {
-    let mut child = stackctl()
-        .args(["why", "-", "--format", "json"])
-        .current_dir(dir)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("written");
-    let answer = json(&child.wait_with_output().expect("it ends"));
+    let (answer, error) = answers(dir, text, "json");
+    let answer: Json =
+        serde_json::from_str(&answer).unwrap_or_else(|err| panic!("{err}: {answer}{error}"));
     let text = |value: &Json| value.as_str().expect("a text").to_owned();
     let messages = answer.as_array().expect("a list").iter();
     messages
@@ -194,6 +191,215 @@ fn other_programs() {
         let Some((message, found, what)) = placed.first() else { panic!("not placed: {said}") };
         assert!(found.contains(node) && what.contains(text), "{message}: {found} {what}");
     }
+}
+
+/// What the programs say of a broken file, word by word as they print it; they say no line.
+fn without_lines() {
+    let dir = rendered("examples/skincare.kdl", None);
+    let config = "Checking monitoring/prometheus.yml\n  FAILED: parsing YAML file monitoring/prometheus.yml: ";
+    let routes = "Checking 'monitoring/alertmanager.yml'  FAILED: ";
+    let (prometheus, alertmanager) = ("monitoring/prometheus.yml", "monitoring/alertmanager.yml");
+    for (file, from, to, said, node, text) in [
+        (prometheus, "job_name: mysql", "job_name: ''", [config, "job_name is empty"], "mysql", ""),
+        (
+            prometheus,
+            "scrape_interval: 15s",
+            "scrape_interval: 5s\n  scrape_timeout: 10s",
+            [config, "global scrape timeout greater than scrape interval"],
+            "prometheus",
+            "",
+        ),
+        (
+            prometheus,
+            "alerts.yml",
+            "aler[ts.yml",
+            ["Checking monitoring/prometheus.yml\n", "  FAILED: syntax error in pattern"],
+            "rules",
+            "",
+        ),
+        (
+            alertmanager,
+            "severity=\"critical\"",
+            "severity=\"cri\"tical\"",
+            [routes, "matcher value contains unescaped double quote: \"cri\"tical\""],
+            "route \"ops\"",
+            "",
+        ),
+        (
+            alertmanager,
+            "repeat_interval: 4h",
+            "repeat_interval: 0s",
+            [routes, "repeat_interval cannot be zero"],
+            "route \"ops\"",
+            "\"4h\"",
+        ),
+        (
+            alertmanager,
+            "http://whatsapp:5555/alerts",
+            "''",
+            [routes, "unsupported scheme \"\" for URL"],
+            "webhook",
+            "http://whatsapp:5555/alerts",
+        ),
+        (
+            alertmanager,
+            "- alertname",
+            "- '...'",
+            [
+                routes,
+                "cannot have wildcard group_by (`...`) and other other labels at the same time",
+            ],
+            "route \"ops\"",
+            "",
+        ),
+        (
+            alertmanager,
+            "receiver: ops",
+            "receiver: ''",
+            [routes, "root route must specify a default receiver"],
+            "route \"ops\"",
+            "",
+        ),
+        (
+            alertmanager,
+            "api_url_file",
+            "send_resolved: true # api_url_file",
+            [routes, "no global Slack API URL set either inline or in a file"],
+            "slack",
+            "",
+        ),
+    ] {
+        let path = dir.path().join(file);
+        let whole = fs::read_to_string(&path).expect("it is there");
+        assert!(whole.contains(from), "{from} in {file}");
+        fs::write(&path, whole.replacen(from, to, 1)).expect("written");
+        let said = said.concat();
+        let placed = translated(dir.path(), &said);
+        fs::write(&path, whole).expect("written");
+        let Some((message, found, what)) = placed.first() else { panic!("not placed: {said}") };
+        assert!(found.contains(node) && what.contains(text), "{message}: {found} {what}");
+    }
+    // Of a file that is in order again at least its part is named.
+    let placed = translated(dir.path(), &format!("{routes}something new is wrong"));
+    assert_eq!(placed[0].1, "alertmanager");
+}
+
+/// All of an answer of `why -`, from a folder of one's choice.
+fn answers(from: &Path, text: &str, form: &str) -> (String, String) {
+    let mut child = stackctl()
+        .args(["why", "-", "--format", form])
+        .current_dir(from)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("written");
+    let ran = child.wait_with_output().expect("it ends");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&ran.stdout), text(&ran.stderr))
+}
+
+fn missing_files() {
+    let dir = rendered("examples/skincare.kdl", None);
+    fs::remove_file(dir.path().join("monitoring/alerts.yml")).expect("it was there");
+    let said = "Checking monitoring/prometheus.yml\n  FAILED: \"monitoring/alerts.yml\" does not point to an existing file\n";
+    let placed = translated(dir.path(), said);
+    assert_eq!(placed[0].1, "rules \"skincare\"", "{placed:?}");
+    fs::remove_file(dir.path().join("monitoring/alertmanager.yml")).expect("it was there");
+    let (text, _) = answers(
+        dir.path(),
+        "Checking 'monitoring/alertmanager.yml'  FAILED: open monitoring/alertmanager.yml: no such file or directory\n",
+        "text",
+    );
+    assert!(text.contains("is not on disk: `stackctl render` writes it"), "{text}");
+}
+
+/// A manifest of another name in another folder; the message tells where.
+fn elsewhere() {
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::create_dir(dir.path().join("conf")).expect("made");
+    fs::create_dir(dir.path().join("other")).expect("made");
+    fs::write(
+        dir.path().join("conf/shop.kdl"),
+        "stack \"shop\" manifest=1\nprometheus { scrape_interval \"15s\" }\nexporter \"node\"\n",
+    )
+    .expect("written");
+    let arguments = ["render", "conf/shop.kdl", "-o", "out"];
+    let ran = stackctl().args(arguments).current_dir(dir.path()).output().expect("it runs");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let line = line_of(dir.path(), "out/monitoring/prometheus.yml", "scrape_interval");
+    let file = dir.path().join("out/monitoring/prometheus.yml");
+    for (from, path) in [
+        ("other", file.display().to_string()),
+        (".", "out/monitoring/prometheus.yml".to_owned()),
+        ("other", "../out/monitoring/prometheus.yml".to_owned()),
+    ] {
+        let said = format!("{path}:{line}: not a valid duration string");
+        let placed = translated(&dir.path().join(from), &said);
+        assert_eq!(placed[0].2, "\"15s\"", "{from} {path}: {placed:?}");
+    }
+    // Who edits what is rendered is told so.
+    let text = fs::read_to_string(&file).expect("it is there");
+    fs::write(&file, text.replacen("15s", "15", 1)).expect("written");
+    let said = format!("{}:{line}: not a valid duration string: \"15\"\n", file.display());
+    let (text, error) = answers(&dir.path().join("other"), &said, "text");
+    assert!(text.contains("changed by hand") && text.contains("shop.kdl:2:"), "{text}{error}");
+    let (text, _) = answers(&dir.path().join("other"), &said, "json");
+    let answer: Json = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(answer[0]["as_rendered"], false, "{answer}");
+}
+
+fn target(manifest: &str, target: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut command = stackctl();
+    command.arg("render").arg(repository(manifest)).arg("--target").arg(target);
+    let ran = command.arg("-o").arg(dir.path()).output().expect("it runs");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    dir
+}
+
+fn objects_and_units() {
+    let dir = target("examples/skincare.kdl", "kubernetes");
+    let check = |dir: &Path, said: &str, node: &str| {
+        let placed = translated(dir, said);
+        let Some((message, found, _)) = placed.first() else { panic!("not placed: {said}") };
+        assert!(found.contains(node), "{message}: {found}");
+    };
+    let line = line_of(dir.path(), "kubernetes/db.yaml", "image: mysql");
+    for (said, node) in [
+        (
+            format!(
+                "error: error parsing {}/kubernetes/db.yaml: error converting YAML to JSON: yaml: line {line}: found character that cannot start any token",
+                dir.path().display()
+            ),
+            "service \"db\"",
+        ),
+        (
+            r#"E1123 03:08:35.763494    7038 run.go:72] "command failed" err="accumulating resources: accumulation err='accumulating resources from 'kubernetes/db.yaml': missing kind in object {{apps/v1 } {{db } map[] map[]}}'""#.to_owned(),
+            "service \"db\"",
+        ),
+        (
+            r#"E1123 03:08:34.828692    6927 run.go:72] "command failed" err="accumulating resources: accumulation err='accumulating resources from 'kubernetes/db.yaml': lstat kubernetes/db.yaml: no such file or directory'""#.to_owned(),
+            "service \"db\"",
+        ),
+        (
+            r#"E1123 03:08:36.423829    7150 run.go:72] "command failed" err="loading KV pairs: file sources: [monitoring/prometheus.yml monitoring/alerts.yml]: lstat monitoring/alerts.yml: no such file or directory""#.to_owned(),
+            "rules \"skincare\"",
+        ),
+    ] {
+        check(dir.path(), &said, node);
+    }
+    let dir = target("examples/skincare.kdl", "systemd");
+    let unit = "systemd/stackctl-skincare-app.service";
+    let line = line_of(dir.path(), unit, "Restart=");
+    let said = format!(
+        "{}/{unit}:{line}: Unknown key 'Restarts' in section [Service], ignoring.",
+        dir.path().display()
+    );
+    check(dir.path(), &said, "service \"app\"");
+    let said = "stackctl-skincare-app.service: Command php-fpm is not executable: No such file or directory";
+    check(dir.path(), said, "service \"app\"");
 }
 
 fn own_errors() {

@@ -35,6 +35,8 @@ pub struct Desk {
     pub loaded: Loaded,
     pub outputs: Vec<Output>,
     pub folder: PathBuf,
+    /// The profile that was laid over the manifest.
+    profile: Option<String>,
 }
 
 impl Desk {
@@ -85,12 +87,18 @@ impl Desk {
                 outputs.push(Output::text(path, text));
             }
         }
-        Ok(Self { loaded, outputs, folder })
+        Ok(Self { loaded, outputs, folder, profile })
     }
 
     /// Whether a file lies in a folder that was rendered to.
     pub fn is_around(file: Option<&Path>) -> bool {
         folder_of(file).is_some()
+    }
+
+    /// Whether a file that somebody names lies in a folder that was rendered to.
+    pub fn was_rendered(file: &Path) -> bool {
+        let mut above = file.ancestors().skip(1).filter(|path| !path.as_os_str().is_empty());
+        above.any(Index::is_in)
     }
 
     /// The output that a file is: by its path below the folder, as it stands there, or by its name.
@@ -114,13 +122,23 @@ impl Desk {
 
     /// The map of an output as it is on disk, and whether that is what would be rendered.
     pub fn map(&self, path: &str) -> (FileMap, State) {
+        let (text, state) = self.on_disk(path);
+        (self.map_of(path, &text), state)
+    }
+
+    /// Whether an output is on disk what would be rendered.
+    pub fn state(&self, path: &str) -> State {
+        self.on_disk(path).1
+    }
+
+    fn on_disk(&self, path: &str) -> (String, State) {
         let rendered = self.outputs.iter().find(|output| output.path == path);
         let rendered = rendered.map_or(&[][..], |output| &output.bytes);
         let rendered = String::from_utf8_lossy(rendered).into_owned();
         match std::fs::read_to_string(self.folder.join(path)) {
-            Ok(text) if text == rendered => (self.map_of(path, &text), State::AsRendered),
-            Ok(text) => (self.map_of(path, &text), State::Differs { rendered }),
-            Err(_) => (self.map_of(path, &rendered), State::NotThere),
+            Ok(text) if text == rendered => (text, State::AsRendered),
+            Ok(text) => (text, State::Differs { rendered }),
+            Err(_) => (rendered, State::NotThere),
         }
     }
 
@@ -149,10 +167,17 @@ impl Desk {
                 format!("{what} comes from `{}` ({})", origin.node, self.place(origin.span))
             })
             .collect();
+        help.extend(self.overlay(origin.span).map(|name| format!("profile `{name}` says so")));
         if let How::Default(key) = &origin.how {
             help.push(format!("say something else with `{key}` in `{node}`"));
         }
         if help.is_empty() { finding } else { finding.help(help.join("\n")) }
+    }
+
+    /// The profile that a place belongs to, if it was laid over the manifest.
+    pub fn overlay(&self, place: Span) -> Option<&str> {
+        let inside = self.loaded.overlay.iter().any(|profile| profile.contains(place));
+        self.profile.as_deref().filter(|_| inside)
     }
 
     /// What a program said, as a finding at the manifest's place; `None` if it speaks of no rendered file.
@@ -166,12 +191,15 @@ impl Desk {
             label.span = span;
         }
         let line = spot.map.line(spot.line).unwrap_or_default();
-        let place = format!("{}:{}: `{}`", spot.map.path, spot.line, short(line));
-        let help = match finding.help.take() {
-            Some(help) => format!("{place}\n{help}"),
-            None => place,
+        let path = &spot.map.path;
+        let state = self.state(path);
+        let mut help = match spot.whole {
+            true => vec![path.clone()],
+            false => vec![format!("{path}:{}: `{}`", spot.line, short(line))],
         };
-        Some(finding.help(help))
+        help.extend(state.advice(&spot.map, path, spot.line, spot.whole));
+        help.extend(finding.help.take());
+        Some(finding.help(help.join("\n")))
     }
 
     /// What the place is a part of, from the inside to the outside, without the whole file.
@@ -212,6 +240,15 @@ impl State {
         })
     }
 
+    /// Whether a place is as it would be rendered.
+    pub fn is_rendered(&self, map: &FileMap, line: usize, whole: bool) -> bool {
+        match self {
+            State::AsRendered => true,
+            State::NotThere => false,
+            State::Differs { .. } => !whole && self.line_is_rendered(map, line),
+        }
+    }
+
     pub fn note(&self, map: &FileMap, path: &str, line: usize) -> Option<String> {
         match self {
             State::AsRendered => None,
@@ -222,11 +259,29 @@ impl State {
                 "`{path}` on disk is not what the manifest renders (`stackctl render --diff`), but \
                  for lines like this one"
             )),
-            State::Differs { .. } => Some(format!(
-                "`{path}` on disk is not what the manifest renders, and this line is none of its \
-                 own: changed by hand, or the manifest has changed since (`stackctl render --diff`)"
-            )),
+            State::Differs { .. } => Some(Self::changed(path)),
         }
+    }
+
+    /// What else there is to know of a place that a message speaks of: of the file as a whole, or of a
+    /// line in it.
+    fn advice(&self, map: &FileMap, path: &str, line: usize, whole: bool) -> Option<String> {
+        match self {
+            State::NotThere => {
+                Some(format!("`{path}` is not on disk: `stackctl render` writes it"))
+            }
+            State::Differs { .. } if whole || !self.line_is_rendered(map, line) => {
+                Some(Self::changed(path))
+            }
+            _ => None,
+        }
+    }
+
+    fn changed(path: &str) -> String {
+        format!(
+            "`{path}` on disk is not what the manifest renders, and this line is none of its \
+                 own: changed by hand, or the manifest has changed since (`stackctl render --diff`)"
+        )
     }
 }
 
@@ -254,7 +309,8 @@ fn folder_of(file: Option<&Path>) -> Option<PathBuf> {
     let here = std::env::current_dir().unwrap_or_default();
     let around =
         |path: &Path| tidied(path).ancestors().find(|path| Index::is_in(path)).map(Path::to_owned);
-    let parent = file.filter(|file| file.exists()).and_then(Path::parent);
+    // A file that is missed may have its folder all the same.
+    let parent = file.and_then(Path::parent).filter(|parent| here.join(parent).is_dir());
     let found = parent.and_then(|parent| around(&here.join(parent))).or_else(|| around(&here))?;
     // Short in messages, where that is possible.
     Some(match found.strip_prefix(&here) {

@@ -19,8 +19,8 @@ use crate::manifest::Loaded;
 use crate::sourcemap::{self, Mark, messages};
 
 /// Shows what a line of a rendered file comes from, or what a line of the manifest becomes. With `-` it
-/// reads what promtool, amtool, Prometheus, Alertmanager, Grafana, Caddy or docker compose said, and shows
-/// the manifest's place for each message that speaks of a rendered file.
+/// reads what promtool, amtool, Prometheus, Alertmanager, Grafana, Caddy, docker compose, kubectl or
+/// systemd-analyze said, and shows the manifest's place for each message that speaks of a rendered file.
 #[derive(Debug, Args)]
 pub struct Why {
     /// `FILE:LINE` or `FILE:LINE:COLUMN`, rendered or of the manifest; `FILE` for all lines of a rendered
@@ -76,11 +76,19 @@ impl Why {
     /// Exit code 1 if nothing comes from the place.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let place = self.place.as_deref().filter(|place| *place != "-");
-        let asked = place.map(Asked::parse).transpose()?;
-        let desk = Desk::new(&self.wanted, asked.as_ref().map(|asked| asked.file.as_path()))?;
-        let Some(asked) = asked else {
-            return desk.translate(self.format);
+        let Some(asked) = place.map(Asked::parse).transpose()? else {
+            let mut text = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut text).context("cannot read the messages")?;
+            let text = String::from_utf8_lossy(&text);
+            let named = messages::named(&text).find(|file| Desk::was_rendered(file));
+            return Desk::new(&self.wanted, named.as_deref())?.translate(&text, self.format);
         };
+        if asked.file.is_dir() {
+            bail!("`{}` is a folder: say a file in it, `FILE:LINE`", asked.file.display());
+        }
+        let desk = Desk::new(&self.wanted, Some(&asked.file)).map_err(|err| {
+            if asked.file.exists() { err } else { err.context(not_there(&asked.file)) }
+        })?;
         if let Some(path) = desk.output(&asked.file) {
             return match asked.line {
                 Some(line) => desk.origin(&path, line, asked.column, self.format),
@@ -101,8 +109,14 @@ impl Desk {
     ) -> anyhow::Result<ExitCode> {
         let (map, state) = self.map(path);
         let Some(text) = map.line(line) else {
-            bail!("`{path}` has {} lines, and no line {line}", map.len());
+            bail!("`{path}` has {}, and no line {line}", counted(map.len(), "line"));
         };
+        if let Some(column) = column
+            && let length = map.length(line)
+            && column > length
+        {
+            bail!("`{path}` line {line} has {}, and no column {column}", counted(length, "column"));
+        }
         let marks = map.at(line, column);
         let Some(mark) = marks.last() else {
             bail!("`{path}` line {line} is empty");
@@ -172,6 +186,15 @@ impl Desk {
         let Loaded { files, tree, .. } = &self.loaded;
         let source = files.iter().find(|(_, source)| is_file(&source.name, &asked.file));
         let Some((id, source)) = source else {
+            if !asked.file.exists() {
+                let names = self.outputs.iter().map(|output| output.path.as_str());
+                let manifest = self.loaded.files.name(crate::diag::FileId(0));
+                bail!(
+                    "{}, and nothing of that name is rendered from `{manifest}`; rendered are {}",
+                    not_there(&asked.file),
+                    diag::quoted_list(names)
+                );
+            }
             let known = self.outputs.iter().map(|output| output.path.as_str());
             bail!(
                 "`{}` is neither rendered from this manifest nor a part of it; rendered are {}",
@@ -182,6 +205,15 @@ impl Desk {
         let Some(line) = asked.line else {
             bail!("say which line of the manifest: `{}:LINE`", asked.file.display());
         };
+        let Some(range) = source.line(line) else {
+            let lines = source.text.lines().count();
+            bail!("`{}` has {}, and no line {line}", source.name, counted(lines, "line"));
+        };
+        let length = source.text[range].chars().count();
+        if let Some(column) = asked.column.filter(|column| *column > length) {
+            let counted = counted(length, "column");
+            bail!("`{}` line {line} has {counted}, and no column {column}", source.name);
+        }
         let Some(wanted) = sourcemap::asked(tree, files, id, line, asked.column) else {
             bail!("`{}` has no line {line}", source.name);
         };
@@ -231,10 +263,7 @@ impl Desk {
     }
 
     /// Passes messages of other programs on, each with the place of the manifest that it is about.
-    fn translate(&self, form: Form) -> anyhow::Result<ExitCode> {
-        let mut text = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut text).context("cannot read the messages")?;
-        let text = String::from_utf8_lossy(&text);
+    fn translate(&self, text: &str, form: Form) -> anyhow::Result<ExitCode> {
         let paths: Vec<&str> = self.outputs.iter().map(|output| output.path.as_str()).collect();
         let mut reader = messages::Reader::new(&paths, |path| self.map(path).0);
         let mut answers = Vec::new();
@@ -261,6 +290,15 @@ impl Desk {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn not_there(file: &Path) -> String {
+    format!("`{}` is not there", file.display())
+}
+
+/// `1 line`, `2 lines`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn print(finding: &Finding, files: &Files) -> anyhow::Result<()> {

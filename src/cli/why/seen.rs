@@ -32,6 +32,9 @@ pub struct SeenOrigin {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub setting: Option<String>,
     pub node: String,
+    /// The profile that says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
     pub place: SeenSpan,
     pub also: Vec<SeenSpan>,
 }
@@ -68,6 +71,7 @@ pub struct SeenRange {
 #[derive(Serialize)]
 pub struct SeenMessage {
     pub message: String,
+    pub as_rendered: bool,
     pub place: Seen,
     pub origin: SeenOrigin,
 }
@@ -102,6 +106,7 @@ impl Desk {
                 _ => None,
             },
             node: origin.node.clone(),
+            profile: self.overlay(origin.span).map(str::to_owned),
             place: self.seen_span(origin.span),
             also: origin.also.iter().map(|span| self.seen_span(*span)).collect(),
         }
@@ -125,6 +130,7 @@ impl Desk {
         let text = spot.map.line(spot.line).unwrap_or_default();
         Some(SeenMessage {
             message: said.text.clone(),
+            as_rendered: self.state(&spot.map.path).is_rendered(&spot.map, spot.line, spot.whole),
             place: Self::seen(&spot.map.path, spot.line, spot.column, text),
             origin,
         })

@@ -1,5 +1,5 @@
 //! What other programs say of rendered files, and where in those files it is: promtool, amtool,
-//! Prometheus, Alertmanager, Grafana, Caddy and docker compose.
+//! Prometheus, Alertmanager, Grafana, Caddy, docker compose, kubectl and systemd-analyze.
 //!
 //! They tell a file and a line (`alerts.yml: 9:15:`, `line 108:`, `Caddyfile:12:`), or names (`group "x",
 //! rule 2`, `job name "x"`, `receiver "x"`), or only the value that they do not like.
@@ -9,12 +9,14 @@ mod names;
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
 use super::FileMap;
+use super::item::Item;
 use super::marks::{How, Mark};
 use crate::diag::{Files, Span, Spanned};
 use crate::manifest::place_in;
@@ -47,6 +49,8 @@ pub struct Spot {
     pub line: usize,
     /// Column, from 1, where one was told.
     pub column: Option<usize>,
+    /// Whether the file as a whole is spoken of.
+    pub whole: bool,
     /// The bytes of what is spoken of, where it was found by its name.
     range: Option<Range<usize>>,
 }
@@ -111,6 +115,18 @@ pub fn file_called<'a>(
     })
 }
 
+/// What the name of a rendered file looks like in a text.
+fn file_names() -> &'static Regex {
+    pattern!(
+        r#"[^\s"'`()\[\]=:,]*(?:\.(?:ya?ml|json|cnf|tmpl|cfg|service|target|sysusers\.conf)\b|Caddyfile[\w.-]*|Makefile|install\.sh|prepare\.sh)"#
+    )
+}
+
+/// The files that a text names, as it names them.
+pub fn named(text: &str) -> impl Iterator<Item = PathBuf> {
+    file_names().find_iter(text).map(|name| PathBuf::from(name.as_str().trim_end_matches('.')))
+}
+
 /// Reads messages line by line; what a line says of a file counts for the lines behind it.
 pub struct Reader<'a, Load> {
     paths: &'a [&'a str],
@@ -152,10 +168,7 @@ impl<'a, Load: FnMut(&str) -> FileMap> Reader<'a, Load> {
 
     /// Remembers the file that a text names.
     fn mention(&mut self, text: &str) -> Option<&'a str> {
-        let names = pattern!(
-            r#"[^\s"'`()\[\]=:,]*(?:\.(?:ya?ml|json|cnf|tmpl|cfg)|Caddyfile[\w.-]*|Makefile)"#
-        );
-        let found = names.find_iter(text).find_map(|name| {
+        let found = file_names().find_iter(text).find_map(|name| {
             file_called(self.paths.iter().copied(), name.as_str().trim_end_matches('.'))
         });
         self.file = found.or(self.file);
@@ -168,7 +181,14 @@ impl<'a, Load: FnMut(&str) -> FileMap> Reader<'a, Load> {
     }
 
     fn spot(&mut self, text: &str, fields: &[(String, String)]) -> Option<Spot> {
-        self.mention(text);
+        let before = self.file;
+        let mentioned = self.mention(text).is_some();
+        let missing = pattern!(
+            r"does not point to an existing file|no such file or directory|not found in archive"
+        );
+        if mentioned && missing.is_match(text) {
+            return self.missing(text, before);
+        }
         if let Some((line, column)) = position(text)
             && let Some(path) = self.file
         {
@@ -180,6 +200,7 @@ impl<'a, Load: FnMut(&str) -> FileMap> Reader<'a, Load> {
                 map,
                 line,
                 column,
+                whole: false,
                 range: None,
             });
         }
@@ -193,10 +214,59 @@ impl<'a, Load: FnMut(&str) -> FileMap> Reader<'a, Load> {
             let found = map.items.as_ref().and_then(|items| names::find(items, text, fields));
             if let Some(range) = found {
                 let line = map.line_at(range.start);
-                return Some(Spot { map, line, column: None, range: Some(range) });
+                return Some(Spot { map, line, column: None, whole: false, range: Some(range) });
+            }
+            if map.items.is_none()
+                && let Some(range) = names::in_lines(&map.text, text)
+            {
+                let line = map.line_at(range.start);
+                return Some(Spot { map, line, column: None, whole: false, range: Some(range) });
             }
         }
+        let complains =
+            pattern!(r"FAILED: \S|(?i)\berror\b|\binvalid\b|\bmissing \w|not executable");
+        if complains.is_match(text) && (mentioned || text.contains("FAILED: ")) {
+            return self.whole(self.file?);
+        }
         None
+    }
+
+    /// A file that is not where somebody looks for it: the entry that names it, in the file that was
+    /// spoken of before; else what the missing file would be made of.
+    fn missing(&mut self, text: &str, before: Option<&'a str>) -> Option<Spot> {
+        // The last of several that are listed is the one that something is said of.
+        let here = &text[..text.find("no such").unwrap_or(text.len())];
+        let paths = self.paths.iter().copied();
+        let mut named = file_names().find_iter(here).map(|name| name.as_str());
+        let gone = named.by_ref().filter_map(|name| file_called(paths.clone(), name)).last()?;
+        self.file = Some(gone);
+        let name = gone.rsplit('/').next().unwrap_or(gone);
+        let names_it = |item: &Item| {
+            item.text().is_some_and(|text| text.rsplit(['/', '=']).next() == Some(name))
+        };
+        // Who lists files is the file that was read, or a list of all objects.
+        let readers = before.into_iter().chain(self.paths.iter().copied().filter(|path| {
+            *path == "kustomization.yaml" || path.ends_with("monitoring/prometheus.yml")
+        }));
+        let readers: Vec<&'a str> = readers.filter(|path| *path != gone).collect();
+        for path in readers {
+            let map = self.map(path);
+            let found = map.items.as_ref().and_then(|items| names::search(items, &names_it));
+            if let Some(range) = found.map(|item| item.range.clone()) {
+                let line = map.line_at(range.start);
+                return Some(Spot { map, line, column: None, whole: false, range: Some(range) });
+            }
+        }
+        self.whole(gone)
+    }
+
+    /// A file as a whole: its first line that is no comment.
+    fn whole(&mut self, path: &'a str) -> Option<Spot> {
+        let map = self.map(path);
+        let says = |line: &str| !line.is_empty() && !line.starts_with(['#', '/']);
+        let line = (1..=map.len()).find(|line| map.line(*line).is_some_and(says))?;
+        let range = map.items.as_ref().map(|items| items.range.clone());
+        Some(Spot { map, line, column: None, whole: true, range })
     }
 }
 
@@ -214,7 +284,7 @@ type LazyRegex = LazyLock<Regex>;
 
 /// `alerts.yml: 9:15:`, `Caddyfile:12:`, `Caddyfile:12 - Error`.
 static BEHIND_FILE: LazyRegex = LazyLock::new(|| {
-    Regex::new(r#"(?:\.ya?ml|\.json|\.cnf|Caddyfile[\w.-]*)["']?: ?(\d+)(?::(\d+))?(?:[:\s,]|$)"#)
+    Regex::new(r#"(?:\.ya?ml|\.json|\.cnf|\.service|\.target|\.sh|Caddyfile[\w.-]*)["']?: ?(\d+)(?::(\d+))?(?:[:\s,]|$)"#)
         .expect("a pattern of our own")
 });
 
@@ -238,6 +308,7 @@ mod tests {
         check("Error: adapting config: Caddyfile:12: unrecognized directive: x", Some((12, None)));
         check("Caddyfile:2 - Error during parsing: x", Some((2, None)));
         check(r#"  in "./compose.yaml", line 10, column 7"#, Some((10, Some(7))));
+        check("/etc/systemd/system/a.service:18: Unknown key 'X' in section", Some((18, None)));
         check("SUCCESS: 5 rules found", None);
         check("ts=2026-11-22T22:42:55.649Z caller=manager.go:1015", None);
     }

@@ -10,6 +10,8 @@ pub fn kinds(text: &str, fields: &[(String, String)]) -> &'static [&'static str]
     let has = |name: &str| fields.iter().any(|(field, _)| field == name);
     if has("scrape_pool") || text.contains("scrape config") || text.contains("scrape job") {
         &["prometheus.yml"]
+    } else if text.contains("Kustomization") || text.contains("accumulating resources") {
+        &["kustomization.yaml"]
     } else if has("receiver") || text.contains("receiver") || integration(text).is_some() {
         &["alertmanager.yml"]
     } else if text.contains("group \"") || text.contains("groupname") || has("group") {
@@ -46,8 +48,63 @@ pub fn find(file: &Item, text: &str, fields: &[(String, String)]) -> Option<Rang
         .iter()
         .find_map(|value| search(inside, &|item| exact(item, value)))
         .or_else(|| values.iter().find_map(|value| search(inside, &|item| part(item, value))));
-    let found = found.or(scope.map(|scope| first_line(scope, text)));
+    let found = found
+        .or_else(|| if bad.is_match(text) { by_key(inside, text) } else { None })
+        .or(scope.map(|scope| first_line(scope, text)));
     found.map(|item| item.range.clone())
+}
+
+/// What programs say without a name or a value, and the settings that it is about, the first that there
+/// is. An empty value is looked for as such.
+const ABOUT: &[(&str, &[&str])] = &[
+    ("global scrape timeout", &["scrape_timeout", "scrape_interval", "global"]),
+    ("syntax error in pattern", &["rule_files", "files"]),
+    ("oot route", &["route"]),
+    ("route provided", &["route"]),
+    ("Slack API URL", &["slack_configs"]),
+    ("SMTP smarthost", &["email_configs"]),
+    ("SMTP from", &["email_configs"]),
+    ("missing to address", &["to", "email_configs"]),
+    ("missing URL in webhook", &["url", "webhook_configs"]),
+    ("missing name in receiver", &["name", "receivers"]),
+    ("matcher", &["matchers", "source_matchers", "target_matchers"]),
+    ("wildcard group_by", &["group_by"]),
+    ("duplicated label", &["group_by"]),
+    ("unsupported scheme", &["url", "api_url"]),
+    ("missing host for URL", &["url", "api_url"]),
+    ("missing kind", &["apiVersion"]),
+    ("missing metadata.name", &["metadata"]),
+    ("already registered id", &["resources"]),
+];
+
+/// What a message is about where it names a setting (`job_name is empty`) or speaks of one in words.
+fn by_key<'a>(inside: &'a Item, text: &str) -> Option<&'a Item> {
+    let empty = text.contains("empty") || text.contains("\"\"") || text.contains("missing");
+    let of = |key: &str| {
+        let blank = |item: &Item| item.key() == key && item.text().is_some_and(str::is_empty);
+        let first = if empty { search(inside, &blank) } else { None };
+        first.or_else(|| search(inside, &|item| item.key() == key))
+    };
+    let about = ABOUT.iter().filter(|(words, _)| text.contains(words));
+    let told = about.flat_map(|(_, keys)| *keys).find_map(|key| of(key));
+    told.or_else(|| {
+        let settings = pattern!(r"\b[a-z]+(?:_[a-z]+)+\b");
+        settings.find_iter(text).find_map(|key| of(key.as_str()))
+    })
+}
+
+/// The line of a text without structure that has what a message names.
+pub fn in_lines(file: &str, text: &str) -> Option<Range<usize>> {
+    let command = pattern!(r"Command (\S+) is not executable|Unit (\S+) not found").captures(text);
+    let named = command.and_then(|found| found.iter().skip(1).flatten().next());
+    let values = named.map(|name| name.as_str().to_owned()).into_iter().chain(told(text));
+    let values: Vec<String> = values.filter(|value| value.len() > 2).collect();
+    let mut lines = super::super::text::lines(file);
+    lines.find_map(|(range, line)| {
+        let comment = line.starts_with('#');
+        let held = !comment && values.iter().any(|value| line.contains(value.as_str()));
+        held.then_some(range)
+    })
 }
 
 /// Of a rule, the setting that is spoken of; else its first line.
@@ -148,6 +205,8 @@ fn told(text: &str) -> Vec<String> {
         told.push(value.replace("\\\"", "\""));
     }
     let words = [
+        pattern!(r#"unescaped double quote: "(.+)"$"#),
+        pattern!(r"bad matcher format: (.+)$"),
         pattern!(r"label name:? (.+)$"),
         pattern!(r"rule name:? (.+)$"),
         pattern!(r"records type (\S+)"),
@@ -165,7 +224,7 @@ fn told(text: &str) -> Vec<String> {
 }
 
 /// The first value, from the outside to the inside, that is looked for.
-fn search<'a>(item: &'a Item, wanted: &dyn Fn(&Item) -> bool) -> Option<&'a Item> {
+pub fn search<'a>(item: &'a Item, wanted: &dyn Fn(&Item) -> bool) -> Option<&'a Item> {
     match &item.data {
         Data::Scalar(_) => None,
         Data::List(items) | Data::Map(items) => items
