@@ -180,6 +180,8 @@ pub(super) fn add_target(jobs: &mut [wire::ScrapeConfig], part: &Part) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
     use crate::manifest::{Format, parse};
     use crate::model::Labels;
@@ -192,15 +194,14 @@ mod tests {
         loaded.stack
     }
 
-    /// The rules of a job as the scraper reads them, and what they leave of a target.
-    fn kept(job: &wire::ScrapeConfig, address: &str) -> Option<Labels> {
-        let rules: Vec<Rule> =
-            job.relabel_configs.iter().map(|step| Rule::new(step).unwrap()).collect();
-        let labels = Labels::from_pairs([
-            ("__address__".to_owned(), address.to_owned()),
-            ("job".to_owned(), job.job_name.clone()),
-        ]);
-        relabel_labels(&labels, &rules)
+    /// The rules of a job as the scraper reads them.
+    fn rules(job: &wire::ScrapeConfig) -> Vec<Rule> {
+        job.relabel_configs.iter().map(|step| Rule::new(step).unwrap()).collect()
+    }
+
+    /// What the rules of a job leave of a target.
+    fn kept(job: &str, rules: &[Rule], address: &str) -> Option<Labels> {
+        relabel_labels(&Labels::from_pairs([("__address__", address), ("job", job)]), rules)
     }
 
     #[test]
@@ -217,16 +218,21 @@ mod tests {
                     }}
                 }}"#
             ));
-            let configs: Vec<_> = (0..number).map(|shard| config(&stack, shard).unwrap()).collect();
+            let shards = (0..number).map(|shard| config(&stack, shard).unwrap());
+            // Compiled once: the expressions are what takes time.
+            let shards: Vec<HashMap<String, Vec<Rule>>> = shards
+                .map(|config| {
+                    let jobs = config.scrape_configs.iter();
+                    jobs.map(|job| (job.job_name.clone(), rules(job))).collect()
+                })
+                .collect();
             let mut load = vec![0_u64; number as usize];
             for target in 0..2000 {
                 let address = format!("10.{}.{}.7:9100", target / 250, target % 250);
                 let keepers = |name: &str| -> Vec<usize> {
-                    let keeps = |config: &wire::Config| {
-                        let job = config.scrape_configs.iter().find(|job| job.job_name == name);
-                        kept(job.unwrap(), &address).is_some()
-                    };
-                    (0..configs.len()).filter(|shard| keeps(&configs[*shard])).collect()
+                    let keeps =
+                        |shard: &usize| kept(name, &shards[*shard][name], &address).is_some();
+                    (0..shards.len()).filter(keeps).collect()
                 };
                 let own = keepers("a");
                 assert_eq!(own.len(), 1, "{address}: {own:?}");
@@ -257,8 +263,8 @@ mod tests {
         for shard in 0..3 {
             let config = config(&sharded, shard).unwrap();
             let job = config.scrape_configs.iter().find(|job| job.job_name == "b").unwrap();
-            if let Some(labels) = kept(job, "h:9") {
-                assert_eq!(visible(labels), visible(kept(&whole, "h:9").unwrap()));
+            if let Some(labels) = kept("b", &rules(job), "h:9") {
+                assert_eq!(visible(labels), visible(kept("b", &rules(&whole), "h:9").unwrap()));
                 return;
             }
         }
