@@ -2,6 +2,7 @@
 //! containers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -15,7 +16,7 @@ const NAMED: [&str; 5] = ["labels", "params", "external_labels", "headers", "mat
 
 /// The objects of a file, if it is one of objects: every document in it says its kind.
 pub fn objects(Document { path, text }: &Document) -> Result<Option<Vec<Json>>, ReadError> {
-    let yaml = path.ends_with(".yaml") || path.ends_with(".yml");
+    let yaml = Path::new(path).extension().is_some_and(|end| end == "yaml" || end == "yml");
     let says = |key: &str| text.lines().any(|line| line.starts_with(key));
     if !yaml || !says("apiVersion:") || !says("kind:") {
         return Ok(None);
@@ -168,7 +169,7 @@ impl Cluster {
         for (kind, name, object) in objects {
             match kind.as_str() {
                 "Deployment" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob" => {
-                    things.push(workload(&kind, name, object, &mut retention));
+                    things.push(workload(&kind, &name, object, &mut retention));
                 }
                 "Service" => services.push((name, object)),
                 _ => things.push(other(&kind, name, object)),
@@ -300,11 +301,11 @@ fn snake_key(key: &str) -> String {
 /// What runs containers.
 fn workload(
     kind: &str,
-    name: String,
+    name: &str,
     object: Json,
     retention: &mut BTreeMap<String, Value>,
 ) -> Thing {
-    let mut thing = Thing::new(Kind::Service, name.clone());
+    let mut thing = Thing::new(Kind::Service, name);
     thing.set("workload", Value::Text(kind.to_owned()));
     let mut fields = Fields::of(object);
     metadata(&mut thing, fields.take("metadata"));
@@ -320,7 +321,7 @@ fn workload(
     let containers = pod.items("containers");
     let alone = containers.len() == 1;
     for container in containers {
-        self::container("", &name, alone, container, &mut thing, retention);
+        self::container("", name, alone, container, &mut thing, retention);
     }
     for init in pod.items("initContainers") {
         self::container("init ", "", false, init, &mut thing, &mut BTreeMap::new());
