@@ -6,9 +6,22 @@ use super::boards::Boards;
 use super::known::{Known, Role, Series, Values};
 use super::{expressions, read};
 use crate::catalogue::{Metric, parts};
-use crate::diag::{Files, Span};
+use crate::diag::{Files, Span, Spanned};
 use crate::exporters::{mysql, node};
 use crate::manifest::{Exporter, Stack};
+use crate::promql::Expr;
+
+/// Hands on the queries in the dashboards that the manifest names as files, with what could be read of
+/// each; where a variable stands the tree has something made up.
+pub fn board_queries(stack: &Stack, files: &Files, each: &mut dyn FnMut(&Spanned<String>, &Expr)) {
+    let boards = Boards::of(stack, files);
+    for expression in expressions::all(stack, &boards) {
+        let taken = files.naming(expression.text.span.file).next().is_some();
+        if let (true, Some(tree)) = (taken, &expression.tree) {
+            each(expression.text, tree);
+        }
+    }
+}
 
 /// All that a stack tells about its metrics.
 pub struct Knowledge<'a> {

@@ -194,6 +194,7 @@ use crate::diag::{
 };
 use crate::manifest::{Stack, codes};
 use crate::parallel;
+use crate::manifest::{Stack, codes, tidied};
 use boards::Boards;
 use expressions::MUCH;
 use input::Input;
@@ -453,7 +454,15 @@ fn ask(rules: &[&Rule], input: &Input<'_>, findings: &mut Findings) {
 /// Reads a file that the manifest names: paths are relative to the folder of its first file.
 fn read(files: &Files, path: &str) -> std::io::Result<String> {
     let folder = Path::new(files.name(FileId(0))).parent().unwrap_or(Path::new(""));
-    std::fs::read_to_string(folder.join(path))
+    let path = folder.join(path);
+    let name = tidied(&path).display().to_string();
+    let mut attached = files.iter().filter(|(id, _)| files.naming(*id).next().is_some());
+    match attached.find(|(_, file)| file.name == name) {
+        // As an editor has it, which may not have saved it yet.
+        Some((_, file)) => Ok(file.text.clone()),
+        // Why it cannot be read.
+        None => std::fs::read_to_string(path),
+    }
 }
 
 /// Findings in a file that the manifest names say where it does.

@@ -12,7 +12,7 @@ use super::validate;
 use crate::diag::{Files, Severity};
 use crate::diff::{self, Beside, Document, Extent, Model, report};
 use crate::import::find;
-use crate::manifest::{self, Format as Notation, Loaded};
+use crate::manifest::{self, Format as Notation, Loaded, RenderTarget};
 use crate::render::{self, Index, Setting, Sources};
 
 /// Compares two stacks by meaning: manifests, or folders of configuration, rendered or not.
@@ -75,7 +75,7 @@ impl Diff {
 /// One of the two that are compared.
 enum Side {
     Manifest { path: PathBuf, loaded: Box<Loaded>, store: Store },
-    Folder { path: PathBuf, documents: Vec<Document>, extent: Extent },
+    Folder { path: PathBuf, documents: Vec<Document>, extent: Extent, target: RenderTarget },
 }
 
 impl Side {
@@ -94,6 +94,10 @@ impl Side {
         };
         let (store, name) = match name.split_once(':') {
             Some((revision, name)) if !Path::new(said).exists() && !revision.is_empty() => {
+                // git would take it for an option; no revision can be called so.
+                if revision.starts_with('-') {
+                    bail!("`{revision}` is no revision: none begins with `-`");
+                }
                 (Store::Git(revision.to_owned()), name)
             }
             _ => (Store::Disk, name),
@@ -117,10 +121,10 @@ impl Side {
             Self::Manifest { path, loaded, store } => {
                 let (beside, base) = match other {
                     Self::Manifest { .. } => (Beside::Manifest, ".".to_owned()),
-                    Self::Folder { path: folder, extent, .. } => {
+                    Self::Folder { path: folder, extent, target, .. } => {
                         let beside = match extent {
-                            Extent::Rendered => Beside::Rendered,
-                            Extent::Found => Beside::Folder,
+                            Extent::Rendered => Beside::Rendered(*target),
+                            Extent::Found => Beside::Folder(*target),
                         };
                         (beside, render::base_between(path, folder))
                     }
@@ -147,6 +151,11 @@ impl Side {
 fn folder(path: &Path) -> anyhow::Result<Side> {
     let shown = path.display();
     if let Some(index) = Index::read(path)? {
+        let word = index.target.as_deref().unwrap_or(RenderTarget::Compose.name());
+        let target = render::TARGETS.into_iter().find(|target| target.name() == word);
+        let target = target.with_context(|| {
+            format!("`{shown}` was rendered for `{word}`, which this version does not know")
+        })?;
         let mut documents = Vec::new();
         for name in index.outputs.keys() {
             match std::fs::read(path.join(name)) {
@@ -161,10 +170,14 @@ fn folder(path: &Path) -> anyhow::Result<Side> {
                 }
             }
         }
-        return Ok(Side::Folder { path: path.to_owned(), documents, extent: Extent::Rendered });
+        let extent = Extent::Rendered;
+        return Ok(Side::Folder { path: path.to_owned(), documents, extent, target });
     }
     let found = find::all(path)?;
-    if found.is_empty() {
+    let composed = found.iter().any(|file| file.kind == find::Kind::Compose);
+    // Beside a compose file they are of another deployment.
+    let others = if composed { Vec::new() } else { diff::others(path)? };
+    if found.is_empty() && others.is_empty() {
         let manifest = path.join("stack.kdl");
         if manifest.exists() {
             bail!(
@@ -173,8 +186,8 @@ fn folder(path: &Path) -> anyhow::Result<Side> {
             );
         }
         bail!(
-            "`{shown}` has no prometheus.yml, rule file, alertmanager.yml, compose file or Grafana \
-             provisioning"
+            "`{shown}` has no prometheus.yml, rule file, alertmanager.yml, compose file, objects of \
+             Kubernetes, units of systemd or Grafana provisioning"
         );
     }
     for (kind, what) in [
@@ -191,9 +204,10 @@ fn folder(path: &Path) -> anyhow::Result<Side> {
             }
         }
     }
-    let documents =
-        found.into_iter().map(|file| Document { path: file.path, text: file.text }).collect();
-    Ok(Side::Folder { path: path.to_owned(), documents, extent: Extent::Found })
+    let target = diff::target(&others);
+    let found = found.into_iter().map(|file| Document { path: file.path, text: file.text });
+    let documents = found.chain(others).collect();
+    Ok(Side::Folder { path: path.to_owned(), documents, extent: Extent::Found, target })
 }
 
 /// Where a manifest and the files that it names are read.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::fields::{Fields, compact, flatten, normal, scalar};
 use super::model::{Kind, Model, Thing, Value};
+use super::spans;
 use crate::alerting::matchers;
 use crate::model::{MatchOp, Matcher};
 
@@ -35,37 +36,13 @@ pub fn read(file: Json, model: &mut Model) {
         for interval in fields.items(key) {
             let mut fields = Fields::of(interval);
             let mut thing = Thing::new(Kind::Mute, fields.text("name").unwrap_or_default());
-            thing.set("times", Value::set(fields.items("time_intervals").into_iter().map(time)));
+            thing.set("times", Value::Set(spans::texts(fields.items("time_intervals"))));
             fields.rest(&[], &mut thing);
             model.push(thing);
         }
     }
     fields.rest(&[], &mut thing);
     model.push(thing);
-}
-
-/// A span of time in words: `22:00-24:00 monday:friday UTC`.
-fn time(time: Json) -> String {
-    let mut fields = Fields::of(time);
-    let ranges = fields.items("times").into_iter().map(|range| {
-        let mut range = Fields::of(range);
-        let mut text = |key: &str| range.text(key).unwrap_or_default();
-        format!("{}-{}", text("start_time"), text("end_time"))
-    });
-    let ranges: BTreeSet<String> = ranges.collect();
-    let mut parts = vec![ranges.into_iter().collect::<Vec<_>>().join(",")];
-    for (key, word) in
-        [("weekdays", ""), ("days_of_month", "days "), ("months", "months "), ("years", "years ")]
-    {
-        let mut said = fields.texts(key);
-        said.sort_unstable();
-        if !said.is_empty() {
-            parts.push(format!("{word}{}", said.join(",")));
-        }
-    }
-    parts.push(fields.text("location").unwrap_or_else(|| "UTC".to_owned()));
-    parts.retain(|part| !part.is_empty());
-    parts.join(" ")
 }
 
 fn receiver(receiver: Json) -> Thing {

@@ -174,7 +174,7 @@ fn without_complaint(text: String) -> String {
 
 /// A command line: one attribute for each flag where there are only flags, since their order means
 /// nothing, else the words in their order.
-fn words(
+pub(super) fn words(
     thing: &mut Thing,
     key: &str,
     words: Vec<String>,

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use serde_json::Value as Json;
 
 use super::fields::{Fields, flatten};
-use super::model::{Kind, Model, Thing};
+use super::model::{Kind, Model, Thing, Value};
 use super::read::{Document, Extent, ReadError, read};
 use crate::diag::Span;
-use crate::manifest::{Alertmanager, Block, DashboardItem, RowItem, Rule, Stack};
+use crate::manifest::{Alertmanager, Block, DashboardItem, RenderTarget, RowItem, Rule, Stack};
 use crate::render::{self, RenderError, Setting};
 
 /// What a manifest is compared with: what the other side does not know is left out.
@@ -16,10 +16,10 @@ use crate::render::{self, RenderError, Setting};
 pub enum Beside {
     /// Another manifest.
     Manifest,
-    /// A folder that was rendered.
-    Rendered,
-    /// A folder of other configuration.
-    Folder,
+    /// A folder that was rendered for a target.
+    Rendered(RenderTarget),
+    /// A folder of other configuration, as the target has it.
+    Folder(RenderTarget),
 }
 
 /// Why a manifest has no model.
@@ -49,7 +49,13 @@ pub fn model(stack: &Stack, setting: &Setting, beside: Beside) -> Result<Model, 
         }
         _ => whole,
     };
-    let outputs = render::plan(stack, setting)?;
+    let (extent, target) = match beside {
+        // What two manifests mean does not depend on a target, which may not even take them.
+        Beside::Manifest => (Extent::Rendered, RenderTarget::Compose),
+        Beside::Rendered(target) => (Extent::Rendered, target),
+        Beside::Folder(target) => (Extent::Found, target),
+    };
+    let outputs = render::plan_for(stack, setting, target)?;
     let documents: Vec<Document> = outputs
         .into_iter()
         .map(|output| Document {
@@ -57,7 +63,6 @@ pub fn model(stack: &Stack, setting: &Setting, beside: Beside) -> Result<Model, 
             text: String::from_utf8_lossy(&output.bytes).into_owned(),
         })
         .collect();
-    let extent = if beside == Beside::Folder { Extent::Found } else { Extent::Rendered };
     let mut model = read(&documents, extent)?;
     if beside == Beside::Manifest {
         if let Some(alertmanager) = &whole.alertmanager {
@@ -91,6 +96,10 @@ fn mutes(stack: &Stack, alertmanager: &Alertmanager, model: &mut Model) {
 
 /// What no product's configuration has a place for.
 fn only_in_manifests(stack: &Stack, model: &mut Model) {
+    if let Some(target) = stack.header.as_ref().and_then(|header| header.target.as_ref()) {
+        let thing = model.only(Kind::Stack);
+        thing.set("target", Value::Text(target.value.name().to_owned()));
+    }
     let natives = stack.services.iter().map(|service| (&service.name, &service.native));
     let exporters = stack.exporters.iter().map(|exporter| (&exporter.name, &exporter.native));
     for (name, native) in natives.chain(exporters) {

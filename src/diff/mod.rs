@@ -8,8 +8,10 @@
 
 mod alertmanager;
 mod changes;
+mod cluster;
 mod compose;
 mod fields;
+mod folder;
 mod grafana;
 mod manifest;
 mod model;
@@ -19,8 +21,11 @@ mod read;
 pub mod report;
 mod risks;
 mod rules;
+mod spans;
+mod units;
 
 pub use changes::{Change, Difference, Fate, changes};
+pub use folder::{others, target};
 pub use manifest::{Beside, model as of_manifest};
 pub use model::{Kind, Model, REACHES, Thing, Value};
 pub use read::{Document, Extent, ReadError, read as of_documents};

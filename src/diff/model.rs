@@ -53,6 +53,8 @@ pub enum Kind {
     Volume,
     /// A secret.
     Secret,
+    /// An object of a cluster that is none of the others.
+    Object,
     /// A rendered file of a form of its own.
     File,
     /// A test of the manifest.
@@ -84,6 +86,7 @@ impl Kind {
             Self::Network => "network",
             Self::Volume => "volume",
             Self::Secret => "secret",
+            Self::Object => "object",
             Self::File => "file",
             Self::Test => "test",
         }

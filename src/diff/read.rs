@@ -1,10 +1,15 @@
 //! Configuration files -> a model.
 
+use serde::Deserialize as _;
 use serde_json::Value as Json;
 
+use super::cluster::{self, Cluster};
 use super::model::{Kind as What, Model, Thing, Value};
-use super::{alertmanager, compose, grafana, prometheus, reach, rules};
+use super::{alertmanager, compose, grafana, prometheus, reach, rules, units};
+use crate::diag::{Files, Findings};
 use crate::import::find::{self, Kind};
+use crate::import::overrides;
+use crate::manifest::yaml::{Data, Yaml, read_tree};
 use crate::model::glob_matches;
 
 /// A file of a side.
@@ -41,7 +46,8 @@ struct Sorted {
     prometheus: Vec<(String, Json)>,
     rules: Vec<(String, Json)>,
     alertmanager: Vec<Json>,
-    composes: Vec<Json>,
+    composes: Vec<(Document, Json)>,
+    overrides: Vec<Document>,
     datasources: Vec<Json>,
     folders: Vec<(String, String)>,
     dashboards: Vec<(String, Json)>,
@@ -51,33 +57,53 @@ struct Sorted {
 pub fn read(documents: &[Document], extent: Extent) -> Result<Model, ReadError> {
     let mut sorted = Sorted::default();
     let mut model = Model::default();
-    for Document { path, text } in documents {
+    let mut objects = Vec::new();
+    let mut files = Vec::new();
+    for document in documents {
+        match cluster::objects(document)? {
+            Some(more) => objects.extend(more),
+            None => files.push(document),
+        }
+    }
+    let mut cluster = Cluster::of(objects);
+    // What objects hold is what the cluster reads, whatever lies beside them.
+    let inside = std::mem::take(&mut cluster.files);
+    for document in inside.iter().chain(files) {
+        let Document { path, text } = document;
+        if units::is_unit(document) {
+            units::read(document, &mut model);
+            continue;
+        }
         let Some(kind) = find::kind(path, text) else {
             if extent == Extent::Rendered {
                 model.push(file(path, text));
             }
             continue;
         };
-        // How it would be laid over its file is compose's to know: its text is compared.
-        if kind == Kind::Override {
-            model.push(file(path, text));
-            continue;
-        }
         let json = parse(path, text)?;
         match kind {
-            Kind::Override => {}
+            Kind::Override => sorted.overrides.push(document.clone()),
             Kind::Prometheus => sorted.prometheus.push((path.clone(), json)),
             Kind::Rules => sorted.rules.push((path.clone(), json)),
             Kind::Alertmanager => sorted.alertmanager.push(json),
-            Kind::Compose => sorted.composes.push(json),
+            Kind::Compose => sorted.composes.push((document.clone(), json)),
             Kind::Datasources => sorted.datasources.push(json),
             Kind::Providers => sorted.folders.extend(grafana::folders(json)),
             Kind::Dashboard => sorted.dashboards.push((path.clone(), json)),
         }
     }
-    let Sorted { prometheus, rules, alertmanager, composes, datasources, folders, dashboards } =
-        sorted;
-    let prometheus = prometheus.into_iter().next();
+    let Sorted {
+        prometheus,
+        rules,
+        alertmanager,
+        composes,
+        mut overrides,
+        datasources,
+        folders,
+        dashboards,
+    } = sorted;
+    let own = cluster.prometheus.take().map(|file| (String::new(), file));
+    let prometheus = own.or_else(|| prometheus.into_iter().next());
     let folder =
         prometheus.as_ref().and_then(|(path, _)| Some(path.rsplit_once('/')?.0.to_owned()));
     let folder = folder.as_deref().unwrap_or_default();
@@ -91,7 +117,10 @@ pub fn read(documents: &[Document], extent: Extent) -> Result<Model, ReadError> 
     for ((_, file), _) in rules.into_iter().zip(used).filter(|(_, used)| *used) {
         rules::read(file, interval, &mut model);
     }
-    let alertmanager = alertmanager.into_iter().next();
+    for file in std::mem::take(&mut cluster.rules) {
+        rules::read(file, interval, &mut model);
+    }
+    let alertmanager = with(cluster.alertmanager.take(), alertmanager.into_iter().next());
     let route = alertmanager.as_ref().and_then(|file| file.get("route").cloned());
     if let Some(file) = alertmanager {
         alertmanager::read(file, &mut model);
@@ -105,10 +134,60 @@ pub fn read(documents: &[Document], extent: Extent) -> Result<Model, ReadError> 
     for (path, file) in dashboards {
         grafana::dashboard(&path, file, &folders, &mut model);
     }
-    if let Some(file) = composes.into_iter().next() {
-        compose::read(file, &mut model);
+    if let Some((document, json)) = composes.into_iter().next() {
+        let above = laid(&document, &mut overrides);
+        compose::read(above.unwrap_or(json), &mut model);
     }
+    for Document { path, text } in overrides {
+        model.push(file(&path, &text));
+    }
+    cluster.read(&mut model);
     Ok(model)
+}
+
+/// What the operator's object says besides the file that it uses.
+fn with(object: Option<Json>, file: Option<Json>) -> Option<Json> {
+    match (object, file) {
+        (Some(Json::Object(mut object)), Some(Json::Object(file))) => {
+            object.extend(file);
+            Some(Json::Object(object))
+        }
+        (object, file) => file.or(object),
+    }
+}
+
+/// A compose file with what compose lays over it without being told, which is taken away.
+fn laid(lower: &Document, uppers: &mut Vec<Document>) -> Option<Json> {
+    let folder = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+    let (at, _) = uppers
+        .iter()
+        .enumerate()
+        .filter(|(_, upper)| folder(&upper.path) == folder(&lower.path))
+        .min_by_key(|(_, upper)| overrides::rank(&upper.path))?;
+    let upper = uppers.remove(at);
+    let read = |document: &Document| {
+        let file = Files::default().add(document.path.clone(), document.text.clone());
+        read_tree(&document.text, file, &mut Findings::default())
+    };
+    let mut tree = read(lower)?;
+    overrides::lay(&mut tree, read(&upper)?);
+    Some(untold(&tree))
+}
+
+/// A value without its places.
+fn untold(value: &Yaml) -> Json {
+    match &value.data {
+        Data::Scalar { text, plain: true } => serde_yaml::from_str(text)
+            .ok()
+            .and_then(|single| json(single).ok())
+            .filter(|single| !single.is_object() && !single.is_array())
+            .unwrap_or_else(|| Json::String(text.clone())),
+        Data::Scalar { text, .. } => Json::String(text.clone()),
+        Data::List(items) => items.iter().map(untold).collect(),
+        Data::Map(entries) => {
+            entries.iter().map(|(key, value)| (key.value.clone(), untold(value))).collect()
+        }
+    }
 }
 
 /// Which files the patterns of a prometheus.yml in `folder` name.
@@ -140,6 +219,18 @@ fn parse(path: &str, text: &str) -> Result<Json, ReadError> {
         serde_yaml::from_str(text).map_err(|err| failed(err.to_string()))?;
     yaml.apply_merge().map_err(|err| failed(err.to_string()))?;
     json(yaml).map_err(failed)
+}
+
+/// All documents of a file.
+pub fn stream(path: &str, text: &str) -> Result<Vec<Json>, ReadError> {
+    let failed = |message: String| ReadError { path: path.to_owned(), message };
+    let document = |document| {
+        let mut yaml = serde_yaml::Value::deserialize(document)
+            .map_err(|err: serde_yaml::Error| failed(err.to_string()))?;
+        yaml.apply_merge().map_err(|err| failed(err.to_string()))?;
+        json(yaml).map_err(failed)
+    };
+    serde_yaml::Deserializer::from_str(text).map(document).collect()
 }
 
 /// As JSON, whose keys are texts.

@@ -51,9 +51,21 @@ pub struct Found {
 /// for them.
 pub fn all(folder: &Path) -> Result<Vec<Found>, ImportError> {
     let mut found = Vec::new();
-    walk(folder, "", 0, &mut found)?;
+    texts(folder, &["yml", "yaml", "json", "rules"], &mut |path, text| {
+        let kind = kind(&path, &text);
+        found.extend(kind.map(|kind| Found { path, text, kind }));
+    })?;
     found.sort_by(|a, b| (rank(&a.path), &a.path).cmp(&(rank(&b.path), &b.path)));
     Ok(found)
+}
+
+/// Hands on the files of a folder that have one of these endings, with their paths below it.
+pub fn texts(
+    folder: &Path,
+    endings: &[&str],
+    each: &mut dyn FnMut(String, String),
+) -> Result<(), ImportError> {
+    walk(folder, "", 0, endings, each)
 }
 
 /// Names that compose prefers come first, and files nearer to the folder.
@@ -66,7 +78,13 @@ fn rank(path: &str) -> (usize, usize) {
     )
 }
 
-fn walk(root: &Path, below: &str, depth: usize, found: &mut Vec<Found>) -> Result<(), ImportError> {
+fn walk(
+    root: &Path,
+    below: &str,
+    depth: usize,
+    endings: &[&str],
+    each: &mut dyn FnMut(String, String),
+) -> Result<(), ImportError> {
     let folder = root.join(below);
     let read = |path: &Path, source| ImportError::Read { path: path.display().to_string(), source };
     let listed = fs::read_dir(&folder).map_err(|err| read(&folder, err))?;
@@ -82,19 +100,18 @@ fn walk(root: &Path, below: &str, depth: usize, found: &mut Vec<Found>) -> Resul
             let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
             // What cannot be looked into (a database's files) has no configuration for us.
             if !hidden && !link && depth < MAX_DEPTH && fs::read_dir(entry.path()).is_ok() {
-                walk(root, &path, depth + 1, found)?;
+                walk(root, &path, depth + 1, endings, each)?;
             }
         } else if metadata.is_file() && metadata.len() <= MAX_BYTES {
             let Some(extension) = Path::new(&name).extension().and_then(|e| e.to_str()) else {
                 continue;
             };
-            if !["yml", "yaml", "json", "rules"].contains(&extension) {
+            if !endings.contains(&extension) {
                 continue;
             }
             // One that is not ours to read, or no text, is nobody's configuration.
             let Ok(text) = fs::read_to_string(entry.path()) else { continue };
-            let kind = kind(&path, &text);
-            found.extend(kind.map(|kind| Found { path, text, kind }));
+            each(path, text);
         }
     }
     Ok(())

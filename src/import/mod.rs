@@ -12,7 +12,7 @@ mod context;
 pub(crate) mod find;
 mod grafana;
 pub mod kdl;
-mod overrides;
+pub(crate) mod overrides;
 mod parts;
 mod prometheus;
 mod rules;

@@ -6,12 +6,15 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use crate::alerting::matchers;
+use crate::check::ask;
 use crate::dashboards::variables;
 use crate::diag::{Files, Span, Spanned};
 use crate::manifest::shape::{Field, Shape};
-use crate::manifest::tree::{Data, Value};
+use crate::manifest::tree::{Data, Node, Value};
 use crate::manifest::{Format, Loaded, outline, place_in};
-use crate::promql::{ParseOptions, parse_recovering};
+use crate::model::{MatchOp, Matcher};
+use crate::promql::{Expr, ParseOptions, parse_recovering};
 
 /// What a name is the name of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -115,6 +118,23 @@ pub fn is_expression(owner: &Shape, field: &Field) -> bool {
     )
 }
 
+/// Whether the value of a setting is a list of matchers.
+fn is_matchers(owner: &Shape, field: &Field) -> bool {
+    matches!(
+        (owner.name, field.key),
+        ("When", "match") | ("Inhibit", "source" | "target") | ("Mute", "when")
+    )
+}
+
+/// What the values of a label name.
+fn named_by(label: &str) -> Option<Kind> {
+    match label {
+        "alertname" => Some(Kind::Alert),
+        "job" => Some(Kind::Host),
+        _ => None,
+    }
+}
+
 /// A name where it is written.
 #[allow(clippy::struct_field_names)] // the name of a name is its name
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,17 +149,23 @@ pub struct Name {
     pub declares: bool,
 }
 
-/// All names of a manifest, in its files that are manifests.
+/// All names of a manifest: in its files that are manifests, and in the queries of the dashboards that
+/// it names.
 pub fn names(loaded: &Loaded) -> Vec<Name> {
     let files = &loaded.files;
     let mut found = Vec::new();
+    let mut labels = Vec::new();
     for (id, file) in files.iter().filter(|(id, _)| files.naming(*id).next().is_none()) {
         let Some(format) = Format::of(Path::new(&file.name)) else { continue };
         let nodes = outline::nodes(&file.text, id, format);
         outline::walk(&nodes, &mut |it| {
             let tag = it.value.tag.as_ref().map(|tag| tag.as_str());
             if is_expression(it.owner, it.field) {
-                metrics(files, it.value, &mut found);
+                expression(files, it.value, &mut found, &mut labels);
+            } else if is_matchers(it.owner, it.field) {
+                labels.extend(asked(files, it.value));
+            } else if (it.owner.name, it.field.key) == ("Fires", "labels") {
+                labels.extend(label(files, it));
             } else if let Some((kind, declares)) = role(it.owner, it.field, tag)
                 && !matches!(kind, Kind::File | Kind::Rule)
             {
@@ -148,7 +174,13 @@ pub fn names(loaded: &Loaded) -> Vec<Name> {
         });
     }
     let jobs = loaded.stack.exporters.iter().map(|exporter| exporter.name.value.clone());
+    ask::board_queries(&loaded.stack, files, &mut |text, tree| {
+        selected(files, text, tree, &mut found, &mut labels);
+    });
     settle(&mut found, &jobs.collect());
+    // A label may have any value; one that nothing here is called by is no name.
+    let declared = declared(&found);
+    found.extend(labels.into_iter().filter(|it| declared.contains(&(it.kind, it.name.clone()))));
     found
 }
 
@@ -177,31 +209,93 @@ fn spanned(value: &Value) -> Option<Spanned<String>> {
     }
 }
 
-/// The names of the series that an expression reads.
-fn metrics(files: &Files, value: &Value, found: &mut Vec<Name>) {
+/// The names in an expression that the manifest writes.
+fn expression(files: &Files, value: &Value, found: &mut Vec<Name>, labels: &mut Vec<Name>) {
     let Some(text) = spanned(value) else { return };
     let read = variables::masked(&text, &variables::mentions(&text));
-    let (Some(tree), _) = parse_recovering(&read, ParseOptions::default()) else { return };
+    if let (Some(tree), _) = parse_recovering(&read, ParseOptions::default()) {
+        selected(files, &text, &tree, found, labels);
+    }
+}
+
+/// The names of the series that an expression reads, and those that its labels are to have.
+fn selected(
+    files: &Files,
+    text: &Spanned<String>,
+    tree: &Expr,
+    found: &mut Vec<Name>,
+    labels: &mut Vec<Name>,
+) {
     for one in tree.selectors() {
-        let Some((name, place)) = one.metric() else { continue };
-        // What a variable stands for has another text.
-        let range = place.start..place.end;
-        if text.get(range.clone()) == Some(name) {
-            let span = place_in(files, &text, range);
-            let name = name.to_owned();
-            found.push(Name { kind: Kind::Metric, name, span, declares: false });
+        if let Some((name, place)) = one.metric() {
+            // What a variable stands for has another text.
+            let range = place.start..place.end;
+            if text.get(range.clone()) == Some(name) {
+                let span = place_in(files, text, range);
+                let name = name.to_owned();
+                found.push(Name { kind: Kind::Metric, name, span, declares: false });
+            }
+        }
+        for entry in &one.selector.matchers {
+            let range = entry.value_span.start..entry.value_span.end;
+            labels.extend(wanted(files, text, &entry.matcher, range));
         }
     }
+}
+
+/// The names that a list of matchers asks for.
+fn asked(files: &Files, value: &Value) -> Vec<Name> {
+    let Some(text) = spanned(value) else { return Vec::new() };
+    let all = matchers::parse(&text).unwrap_or_default();
+    all.into_iter().flat_map(|one| wanted(files, &text, &one.matcher, one.value)).collect()
+}
+
+/// The names that a matcher asks for: its value, or each of `a|b`; `range` has its quotes.
+fn wanted(
+    files: &Files,
+    text: &Spanned<String>,
+    matcher: &Matcher,
+    range: std::ops::Range<usize>,
+) -> Vec<Name> {
+    let (Some(kind), Some(written)) = (named_by(&matcher.name), text.get(range.clone())) else {
+        return Vec::new();
+    };
+    let quotes = |c: char| matches!(c, '"' | '\'' | '`');
+    let inner = written.trim_matches(quotes);
+    let start = range.start + (written.len() - written.trim_start_matches(quotes).len());
+    let parts: Vec<&str> = match matcher.op {
+        MatchOp::Equal | MatchOp::NotEqual => vec![inner],
+        MatchOp::Regex | MatchOp::NotRegex => inner.split('|').collect(),
+    };
+    let mut at = start;
+    let mut names = Vec::new();
+    for part in parts {
+        if !part.is_empty() && text.get(at..at + part.len()) == Some(part) {
+            let span = place_in(files, text, at..at + part.len());
+            names.push(Name { kind, name: part.to_owned(), span, declares: false });
+        }
+        at += part.len() + 1;
+    }
+    names
+}
+
+/// The name that a label of an expected alert has: `fires "Down" job="app"`.
+fn label(files: &Files, it: outline::Written<'_>) -> Option<Name> {
+    let node = it.node?;
+    let prop = node.props.iter().find(|prop| prop.value.span == it.value.span);
+    // In YAML they are nodes of their own.
+    let inner = |child: &&Node| child.args.iter().any(|value| value.span == it.value.span);
+    let key = match prop {
+        Some(prop) => &prop.name,
+        None => &node.children.iter().find(inner)?.name,
+    };
+    name(files, it.value, named_by(key)?, true).map(|name| Name { declares: false, ..name })
 }
 
 /// Brings the names that follow from another one back to it: `x_bucket` of a histogram `x`, the host
 /// `node-exporter` of an exporter `node`.
 fn settle(names: &mut [Name], exporters: &HashSet<String>) {
-    let declared: HashSet<(Kind, String)> = names
-        .iter()
-        .filter(|name| name.declares)
-        .map(|name| (name.kind, name.name.clone()))
-        .collect();
+    let declared = declared(names);
     for name in names.iter_mut().filter(|name| !name.declares) {
         let own = |stem: &&str| match name.kind {
             Kind::Host => exporters.contains(*stem),
@@ -221,6 +315,12 @@ fn settle(names: &mut [Name], exporters: &HashSet<String>) {
             name.name = stem;
         }
     }
+}
+
+/// What is declared.
+fn declared(names: &[Name]) -> HashSet<(Kind, String)> {
+    let declared = names.iter().filter(|name| name.declares);
+    declared.map(|name| (name.kind, name.name.clone())).collect()
 }
 
 /// The name at a place.

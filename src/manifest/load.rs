@@ -388,18 +388,22 @@ impl Loader<'_> {
             loaded.tree = base;
         }
         loaded.findings.settle();
-        self.dashboards();
+        self.attachments();
         Ok(self.loaded)
     }
 
-    /// Reads the dashboards that exist as files: rules look into them. What cannot be read is left to
-    /// a rule as well, since a stack with other dashboards may still be looked at.
-    fn dashboards(&mut self) {
+    /// Reads the dashboards and metrics pages that exist as files: rules look into them. What cannot be
+    /// read is left to a rule as well, since a stack with other dashboards may still be looked at.
+    fn attachments(&mut self) {
         let Some(manifest) = self.loaded.paths.first().cloned() else { return };
         let folder = manifest.parent().unwrap_or(Path::new(""));
-        let dashboards = self.loaded.stack.grafana.iter().flat_map(|grafana| &grafana.dashboards);
+        let stack = &self.loaded.stack;
+        let dashboards = stack.grafana.iter().flat_map(|grafana| &grafana.dashboards);
+        let services = stack.services.iter().filter_map(|service| service.metrics.as_ref());
+        let exporters = stack.exporters.iter().filter_map(|exporter| exporter.metrics.as_ref());
+        let pages = services.chain(exporters).filter_map(|metrics| metrics.from.clone());
         let wanted: Vec<Spanned<String>> =
-            dashboards.filter_map(|dashboard| dashboard.from.clone()).collect();
+            dashboards.filter_map(|dashboard| dashboard.from.clone()).chain(pages).collect();
         let mut known: HashMap<PathBuf, Result<FileId, String>> = HashMap::new();
         for from in wanted {
             let path = folder.join(&from.value);

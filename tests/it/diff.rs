@@ -1,12 +1,14 @@
 //! `diff`: what differs between two stacks is said, each thing on its line, and nothing else is.
 
+mod targets;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value as Json;
 use stackctl::diff::{self, Document, Extent};
-use stackctl::manifest;
+use stackctl::manifest::{self, RenderTarget};
 use stackctl::render::{self, Beside, Setting, WriteOptions};
 
 use crate::support::{Needs, Test, find_program, repository, stackctl};
@@ -24,6 +26,11 @@ pub const TESTS: &[Test] = &[
     ("a_rendered_folder_with_hand_edits", Needs::Nothing, hand_edits),
     ("profiles_and_revisions", Needs::Program("git"), revisions),
     ("what_cannot_be_compared_is_named", Needs::Nothing, refusals),
+    ("what_is_rendered_for_other_targets_is_no_difference", Needs::Nothing, targets::golden),
+    ("a_folder_is_compared_as_its_target_has_it", Needs::Nothing, targets::folders),
+    ("each_change_of_another_target_gives_its_line", Needs::Nothing, targets::changes),
+    ("what_compose_lays_over_its_file_counts", Needs::Nothing, targets::overrides),
+    ("quiet_times_are_compared_by_what_they_mean", Needs::Nothing, targets::quiet_times),
 ];
 
 /// A stack with one of each.
@@ -197,7 +204,12 @@ fn cases() {
                 .collect();
             // A dashboard that is none is refused on both sides.
             let Ok(rendered) = diff::of_documents(&documents, Extent::Rendered) else { continue };
-            let model = diff::of_manifest(&loaded.stack, &setting, diff::Beside::Rendered).unwrap();
+            let model = diff::of_manifest(
+                &loaded.stack,
+                &setting,
+                diff::Beside::Rendered(RenderTarget::Compose),
+            )
+            .unwrap();
             let changes = diff::changes(&model, &rendered);
             assert!(changes.is_empty(), "{}: {changes:#?}", path.display());
             compared += 1;
@@ -750,9 +762,10 @@ fn refusals() {
         ("text.txt", "`text.txt` is not called .kdl, .yaml, .yml or .json"),
         ("empty", "`empty` has no prometheus.yml"),
         ("project", "did you mean `project/stack.kdl`?"),
+        ("--output=x:a.kdl", "`--output=x` is no revision"),
         ("a.kdl@nope", "the stack has no profile `nope`"),
     ] {
-        let (code, out, err) = dir.run(&["diff", "a.kdl", other]);
+        let (code, out, err) = dir.run(&["diff", "--", "a.kdl", other]);
         assert_eq!((code, &*out), (2, ""), "{other}: {err}");
         assert!(err.contains(expected), "{other}: {err}");
     }

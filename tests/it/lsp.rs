@@ -1,6 +1,7 @@
 //! `stackctl lsp`: scripted sessions of an editor with the built program.
 
 mod client;
+mod everywhere;
 mod knowing;
 
 use std::process::Stdio;
@@ -37,6 +38,9 @@ pub const TESTS: &[Test] = &[
     ("what_is_offered_can_be_written", Needs::Nothing, knowing::offers_fit),
     ("a_name_leads_to_its_declaration", Needs::Nothing, knowing::definition),
     ("a_name_is_changed_everywhere", Needs::Nothing, knowing::rename),
+    ("a_name_is_changed_in_matchers_labels_and_dashboards", Needs::Nothing, everywhere::rename),
+    ("uses_in_dashboards_are_found", Needs::Nothing, everywhere::references),
+    ("a_saved_page_counts_as_the_editor_has_it", Needs::Nothing, everywhere::page),
     ("a_document_shows_its_nodes", Needs::Nothing, knowing::symbols),
 ];
 

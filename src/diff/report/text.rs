@@ -82,7 +82,12 @@ pub(super) fn area(kind: Kind) -> &'static str {
             "Alertmanager"
         }
         Kind::Datasource | Kind::Dashboard | Kind::Variable | Kind::Panel => "Grafana",
-        Kind::Service | Kind::Native | Kind::Network | Kind::Volume | Kind::Secret => "Services",
+        Kind::Service
+        | Kind::Native
+        | Kind::Network
+        | Kind::Volume
+        | Kind::Secret
+        | Kind::Object => "Services",
         Kind::File | Kind::Test => "Files and tests",
     }
 }
