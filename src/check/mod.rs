@@ -192,9 +192,8 @@ use std::path::Path;
 use crate::diag::{
     Code, FileId, Files, Finding, Findings, Label, Severity, Span, most_similar, quoted_list,
 };
-use crate::manifest::{Stack, codes};
-use crate::parallel;
 use crate::manifest::{Stack, codes, tidied};
+use crate::parallel;
 use boards::Boards;
 use expressions::MUCH;
 use input::Input;
