@@ -66,7 +66,9 @@ impl Item {
     fn shift(&mut self, by: usize) {
         self.range = self.range.start + by..self.range.end + by;
         if let Data::List(items) | Data::Map(items) = &mut self.data {
-            items.iter_mut().for_each(|item| item.shift(by));
+            for item in items {
+                item.shift(by);
+            }
         }
     }
 

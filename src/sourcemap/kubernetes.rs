@@ -296,7 +296,9 @@ pub fn certificate(marks: &mut Marks, item: &Item, key: &str, from: Place) -> bo
     let found = certificates(from).into_iter().find(|(path, _)| same_file(path, key));
     let origin = found.map(|(_, origin)| origin);
     let is_one = origin.is_some();
-    origin.into_iter().for_each(|origin| marks.put(item, origin));
+    if let Some(origin) = origin {
+        marks.put(item, origin);
+    }
     is_one
 }
 

@@ -34,7 +34,9 @@ pub fn unit(marks: &mut Marks, name: &str, file: &str, root: Place) {
             "PartOf" | "WantedBy" if node.node.name.value != stack.node.name.value => {
                 marks.name(&item, stack);
             }
-            "Description" => also(marks, &item, node, &[stack]),
+            "Description" | "StateDirectory" | "RuntimeDirectory" => {
+                also(marks, &item, node, &[stack]);
+            }
             "After" | "Wants" | "Requires" | "BindsTo" => {
                 marks.setting(&item, &[node], &["depends_on"]);
             }
@@ -57,7 +59,6 @@ pub fn unit(marks: &mut Marks, name: &str, file: &str, root: Place) {
                 let map = Item { key: None, range, data: Data::Map(vec![pair]) };
                 compose::environment(marks, &map, node, root);
             }
-            "StateDirectory" | "RuntimeDirectory" => also(marks, &item, node, &[stack]),
             _ => marks.put(&item, Origin::derived(node)),
         }
     }
@@ -73,7 +74,9 @@ fn limit(marks: &mut Marks, item: &Item, node: Place, root: Place, key: &str) {
 
 fn also(marks: &mut Marks, item: &Item, node: Place, others: &[Place]) {
     marks.put(item, Origin::derived(node));
-    others.iter().for_each(|other| add(marks, *other));
+    for other in others {
+        add(marks, *other);
+    }
 }
 
 fn add(marks: &mut Marks, other: Place) {

@@ -265,7 +265,7 @@ fn without_lines() {
             "api_url_file",
             "send_resolved: true # api_url_file",
             [routes, "no global Slack API URL set either inline or in a file"],
-            "slack",
+            "receiver \"ops\"",
             "",
         ),
     ] {

@@ -193,9 +193,10 @@ impl Desk {
         let line = spot.map.line(spot.line).unwrap_or_default();
         let path = &spot.map.path;
         let state = self.state(path);
-        let mut help = match spot.whole {
-            true => vec![path.clone()],
-            false => vec![format!("{path}:{}: `{}`", spot.line, short(line))],
+        let mut help = if spot.whole {
+            vec![path.clone()]
+        } else {
+            vec![format!("{path}:{}: `{}`", spot.line, short(line))]
         };
         help.extend(state.advice(&spot.map, path, spot.line, spot.whole));
         help.extend(finding.help.take());
