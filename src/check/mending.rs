@@ -220,7 +220,7 @@ pub(super) fn move_before(files: &Files, node: Span, sibling: Span) -> Option<[(
         let after = text[place.end()..lines.end].trim();
         let alone = matches!(before.trim(), "" | "-") && matches!(after, "" | ";");
         let end = lines.end + 1;
-        (alone && end <= text.len()).then(|| (text, lines.start..end, before))
+        (alone && end <= text.len()).then_some((text, lines.start..end, before))
     };
     let (text, own, indent) = lines(node)?;
     let (_, target, other) = lines(sibling)?;
