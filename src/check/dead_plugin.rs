@@ -1,7 +1,7 @@
 //! A plugin that this version of Grafana no longer loads.
 
 use super::boards::plugin_id;
-use super::{Input, Rule};
+use super::{Input, Rule, mending};
 use crate::dashboards::panel_types;
 use crate::dashboards::plugins::{self, Dead, GONE_SINCE};
 use crate::diag::{Finding, Findings, Severity, Span};
@@ -9,20 +9,35 @@ use crate::diag::{Finding, Findings, Severity, Span};
 pub(super) const RULE: Rule =
     Rule { code: "S505", name: "dead-plugin", severity: Severity::Error, explain: EXPLAIN, check };
 
-fn check(Input { stack, boards, .. }: &Input<'_>, findings: &mut Findings) {
+fn check(Input { stack, boards, files, .. }: &Input<'_>, findings: &mut Findings) {
     let Some(grafana) = &stack.grafana else { return };
     let find = |id: &str| plugins::find(id).filter(|_| boards.plugin_is_dead(stack, id));
     let version = boards.version.0;
     for plugin in &grafana.plugins {
         if let Some(dead) = find(plugin_id(plugin)) {
-            findings.push(says(&format!("plugin `{}`", dead.id), dead, version, plugin.span));
+            let finding = says(&format!("plugin `{}`", dead.id), dead, version, plugin.span);
+            findings.push(if is_plugin(dead.instead) {
+                mending::rename(finding, files, plugin.span, plugin, dead.instead).as_a_choice()
+            } else {
+                // It is not loaded either way.
+                match mending::word(files, plugin.span) {
+                    Some(gone) => finding.replace("remove it", gone, ""),
+                    None => finding,
+                }
+            });
         }
     }
     for source in &grafana.datasources {
         if let Some(dead) = find(source.plugin()) {
             let place = source.kind.as_ref().unwrap_or(&source.name).span;
             let what = format!("plugin `{}` of data source `{}`", dead.id, source.name);
-            findings.push(says(&what, dead, version, place));
+            let finding = says(&what, dead, version, place);
+            findings.push(if is_plugin(dead.instead) {
+                let said = source.plugin();
+                mending::rename(finding, files, place, said, dead.instead).as_a_choice()
+            } else {
+                finding
+            });
         }
     }
     for board in &boards.all {
@@ -34,6 +49,9 @@ fn check(Input { stack, boards, .. }: &Input<'_>, findings: &mut Findings) {
             let mut finding = says(&what, dead, version, kind.span);
             if dead.migrates {
                 finding.severity = Severity::Warning;
+                // Grafana translates the old settings only while the old type stands there.
+                finding =
+                    mending::rename(finding, files, kind.span, kind, dead.instead).as_a_choice();
             }
             findings.push(finding);
         }
@@ -47,6 +65,11 @@ fn check(Input { stack, boards, .. }: &Input<'_>, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// Whether a successor is a plugin that has to be installed, rather than a part of Grafana.
+fn is_plugin(successor: &str) -> bool {
+    !successor.is_empty() && panel_types::since(successor).is_none()
 }
 
 fn says(what: &str, dead: &Dead, version: u32, place: Span) -> Finding {

@@ -1,6 +1,6 @@
 //! A service waits until another one is well, and nothing tells whether that is so.
 
-use super::{Input, Rule};
+use super::{Input, Rule, mending};
 use crate::diag::{Findings, Severity};
 use crate::manifest::{Condition, Service};
 
@@ -26,7 +26,10 @@ const CHECKS: [(&str, &str); 10] = [
     ("nginx", "curl -fs http://127.0.0.1/"),
 ];
 
-fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
+/// Commands of them that ask a web server, whose settings decide about the answer.
+const ASKS_THE_SITE: [&str; 2] = ["curl", "wget"];
+
+fn check(Input { stack, files, .. }: &Input<'_>, findings: &mut Findings) {
     for service in &stack.services {
         for other in &service.depends_on {
             let wanted = other.condition.as_ref().filter(|said| said.value == Condition::Healthy);
@@ -51,7 +54,18 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
                 .at(wanted.span, "would wait for ever")
                 .also(needed.name.span, "no `healthcheck`")
                 .help(help);
-            if known.is_none() {
+            if let Some(command) = known {
+                let kdl = format!("healthcheck {command:?} interval=\"10s\"");
+                let yaml = format!("{{\"command\": {command:?}, \"interval\": \"10s\"}}");
+                let edit = mending::child(files, needed.name.span, "healthcheck", &kdl, &yaml);
+                if let Some((place, text)) = edit {
+                    finding = finding.replace("add a healthcheck", place, text);
+                }
+                // A web server answers what its own settings say.
+                if ASKS_THE_SITE.iter().any(|part| command.starts_with(part)) {
+                    finding = finding.as_a_choice();
+                }
+            } else {
                 // The image may bring a healthcheck.
                 finding.severity = Severity::Warning;
             }

@@ -1,6 +1,6 @@
 //! One file of the host is mounted, where its folder should be.
 
-use super::{Input, Rule};
+use super::{Input, Rule, mending};
 use crate::diag::{Findings, Severity};
 use crate::manifest::Mount;
 
@@ -30,7 +30,7 @@ const CONFIGURATION: [&str; 14] = [
     "hcl",
 ];
 
-fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
+fn check(Input { stack, files, .. }: &Input<'_>, findings: &mut Findings) {
     let services = stack.services.iter().map(|s| (format!("service `{}`", s.name), &s.volumes));
     let exporters = stack.exporters.iter().map(|e| (format!("exporter `{}`", e.name), &e.volumes));
     for (owner, mounts) in services.chain(exporters) {
@@ -48,11 +48,28 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
                 ),
                 _ => format!("mount its folder: `volume \"{from}\" to=\"{to}\"`"),
             };
-            findings.push(
-                RULE.says(format!("{owner} would not see a new version of `{file}`"))
-                    .at(mount.name.span, "a single file")
-                    .help(help),
-            );
+            let mut finding = RULE
+                .says(format!("{owner} would not see a new version of `{file}`"))
+                .at(mount.name.span, "a single file")
+                .help(help);
+            // Under another name the program would not find it, and two mounts cannot be at one place.
+            let same_name = mount.to.rsplit('/').next() == Some(file);
+            let taken = mounts.iter().any(|other| folder(&other.to) == to && *other != *mount);
+            let top =
+                matches!(from.as_str(), "." | "/" | "~") || matches!(to.as_str(), "/" | "/etc");
+            if same_name && !taken && !top {
+                for (said, folder) in [(&mount.name, &from), (&mount.to, &to)] {
+                    let alone = mending::rename(RULE.says(""), files, said.span, said, folder);
+                    let edits = alone.fix.map(|fix| fix.replacements).unwrap_or_default();
+                    for edit in edits {
+                        finding = finding.replace("mount the folder", edit.span, edit.text);
+                    }
+                }
+                // The folder hides what the image has there.
+                let both = finding.fix.as_ref().is_some_and(|fix| fix.replacements.len() == 2);
+                finding.fix = finding.fix.filter(|_| both);
+            }
+            findings.push(finding.as_a_choice());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! An image whose content changes under its name.
 
-use super::{Input, Rule};
+use super::{Input, Rule, mending};
 use crate::diag::{Findings, Severity, Spanned};
 use crate::manifest::Stack;
 use crate::manifest::versions::Product;
@@ -19,7 +19,7 @@ const FLOATING: [&str; 13] = [
     "rolling", "head", "unstable",
 ];
 
-fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
+fn check(Input { stack, files, .. }: &Input<'_>, findings: &mut Findings) {
     for (owner, image) in images(stack) {
         let Some((repository, tag)) = floating(image) else { continue };
         let what = match tag {
@@ -31,7 +31,15 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
             Some(product) => format!("name a version, for instance `{}`", product.image(None)),
             None => "name the version that you have tried, or a digest: `@sha256:…`".to_owned(),
         };
-        findings.push(RULE.says(what).at(image.span, "another image tomorrow").help(help));
+        let finding = RULE.says(what).at(image.span, "another image tomorrow").help(help);
+        findings.push(match known {
+            // What runs may be older or newer than the version that is known here.
+            Some(product) => {
+                let pinned = product.image(None);
+                mending::rename(finding, files, image.span, image, &pinned).as_a_choice()
+            }
+            None => finding,
+        });
     }
 }
 

@@ -1,11 +1,11 @@
 //! Something further out needs a label that an aggregation has dropped.
 
 use super::expressions::Expression;
-use super::known::{Flow, Loss, Lost};
+use super::known::{Flow, Loss, Lost, grouping_span};
 use super::{Input, Rule};
 use crate::diag::{Finding, Findings, Severity};
 use crate::promql::Expr;
-use crate::promql::ast::{BinaryOp, Cardinality, LabelName};
+use crate::promql::ast::{Aggregate, BinaryOp, Cardinality, LabelName};
 
 pub(super) const RULE: Rule = Rule {
     code: "S310",
@@ -89,11 +89,52 @@ pub(super) fn dropped(
     let place = loss.record.unwrap_or_else(|| expression.place(input.files, loss.at));
     let finding = finding.also(place, "dropped here");
     match loss.how {
-        Lost::Aggregation => finding.help(format!("keep it: `by ({name}, …)` in the aggregation")),
+        Lost::Aggregation => kept(finding, input, expression, name, loss)
+            .help(format!("keep it: `by ({name}, …)` in the aggregation")),
         Lost::Matching => finding
             .help(format!("keep it: `group_left` or `{name}` among the labels that are matched")),
         Lost::Function => finding,
     }
+}
+
+/// Offers to keep the label in the aggregation that drops it. There are other ways: to do without it
+/// outside.
+fn kept(
+    mut finding: Finding,
+    input: &Input<'_>,
+    expression: &Expression<'_>,
+    name: &str,
+    loss: &Loss,
+) -> Finding {
+    let Some(tree) = expression.sound().filter(|_| loss.record.is_none()) else { return finding };
+    tree.walk(&mut |node, path| {
+        let Expr::Aggregate(aggregate) = node else { return };
+        let keeps = |node: &Aggregate| {
+            node.grouping.without != node.grouping.labels.iter().any(|label| label.name == name)
+        };
+        // One further out drops it again.
+        let again = path.iter().any(|above| matches!(above, Expr::Aggregate(it) if !keeps(it)));
+        if grouping_span(aggregate) != loss.at || aggregate.grouping.without || again {
+            return;
+        }
+        let (part, written, meant) = match aggregate.grouping.labels.last() {
+            Some(last) => (last.span, last.name.as_str(), format!("{}, {name}", last.name)),
+            None => {
+                let text = |from: usize, to: usize| expression.text.get(from..to).map(str::trim);
+                let (op, inner, all) = (aggregate.op_span, aggregate.expr.span(), aggregate.span);
+                let bare =
+                    text(op.end, inner.start) == Some("(") && text(inner.end, all.end) == Some(")");
+                let Some(op_text) = text(op.start, op.end).filter(|_| bare) else { return };
+                (op, op_text, format!("{op_text} by ({name}) "))
+            }
+        };
+        let place = expression.place(input.files, part);
+        if input.files.text(place) == written {
+            finding =
+                finding.clone().replace(&format!("keep `{name}`"), place, meant).as_a_choice();
+        }
+    });
+    finding
 }
 
 const EXPLAIN: &str = r##"An aggregation keeps the labels in `by (…)` and drops all others. Further out something asks for one of

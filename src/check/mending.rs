@@ -41,11 +41,13 @@ pub(super) fn rename(
     let quoted = text.starts_with(['"', '\'', '#']);
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/');
     let quotable = |c: char| !matches!(c, '"' | '\'' | '\\') && !c.is_control();
-    let reads_as_itself = meant.starts_with(|c: char| c.is_ascii_alphabetic())
-        && !matches!(
-            meant,
-            "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "inf" | "nan"
-        );
+    // An address is none, with its three dots.
+    let reads_as_itself = meant.parse::<std::net::Ipv4Addr>().is_ok()
+        || meant.starts_with(|c: char| c.is_ascii_alphabetic())
+            && !matches!(
+                meant,
+                "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "inf" | "nan"
+            );
     let readable = if quoted {
         meant.chars().all(quotable)
     } else {
@@ -175,6 +177,76 @@ pub(super) fn setting(
     Some((at(offset), format!("{}{key}: {yaml}\n", " ".repeat(indent(first)))))
 }
 
+/// A node inside of another one whose name or keyword is `head`: what is inserted, if it is seen where.
+/// `kdl` is the whole node, `yaml` its value in a form that JSON has as well.
+pub(super) fn child(
+    files: &Files,
+    head: Span,
+    key: &str,
+    kdl: &str,
+    yaml: &str,
+) -> Option<(Span, String)> {
+    if format(files, head)? != Format::Kdl {
+        return setting(files, head, key, yaml, yaml);
+    }
+    let text = files.get(head.file)?.text.as_str();
+    let behind = text.get(head.end()..)?;
+    let brace = behind.find('{').filter(|at| behind[..*at].trim().is_empty())?;
+    let inside = &behind[brace + 1..];
+    let (rest, below) = inside.split_once('\n').unwrap_or((inside, ""));
+    let at = head.end() + brace + 1;
+    let here = Span::new(head.file, at..at);
+    match rest.trim() {
+        "" => {
+            let next = below.lines().find(|line| !line.trim().is_empty())?;
+            let indent = &next[..next.len() - next.trim_start().len()];
+            let (_, own) = line(files, head)?;
+            let deeper = indent.len() > text[own.clone()].len() - text[own].trim_start().len();
+            deeper.then(|| (here, format!("\n{indent}{kdl}")))
+        }
+        rest if rest.starts_with('/') => None,
+        _ => Some((here, format!(" {kdl};"))),
+    }
+}
+
+/// The edits that put a node with the comments above it before another one, its sibling further up, if
+/// both have their lines for themselves.
+pub(super) fn move_before(files: &Files, node: Span, sibling: Span) -> Option<[(Span, String); 2]> {
+    // The marker of a list's entry goes with it.
+    let lines = |place: Span| {
+        let place = place.part(0..files.text(place).trim_end().len());
+        let (text, lines) = line(files, place)?;
+        let before = &text[lines.start..place.range().start];
+        let after = text[place.end()..lines.end].trim();
+        let alone = matches!(before.trim(), "" | "-") && matches!(after, "" | ";");
+        let end = lines.end + 1;
+        (alone && end <= text.len()).then_some((text, lines.start..end, before))
+    };
+    let (text, own, indent) = lines(node)?;
+    let (_, target, other) = lines(sibling)?;
+    if node.file != sibling.file || target.end > own.start || indent != other {
+        return None;
+    }
+    let commented = |start: usize| {
+        let mut start = start;
+        while let Some(above) = text[..start].strip_suffix('\n') {
+            let line = above.rfind('\n').map_or(0, |at| at + 1);
+            let written = text[line..start].trim_start();
+            if !written.starts_with("//") && !written.starts_with('#') {
+                break;
+            }
+            start = line;
+        }
+        start
+    };
+    let (own, target) = (commented(own.start)..own.end, commented(target.start));
+    let moved = text[own.clone()].to_owned();
+    Some([
+        (Span::new(node.file, target..target), moved),
+        (Span::new(node.file, own), String::new()),
+    ])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,6 +324,56 @@ mod tests {
             let (files, span) = place(name, marked);
             let mut text = marked.replace('^', "");
             if let Some((at, new)) = setting(&files, span, "k", "1", "2") {
+                text.replace_range(at.range(), &new);
+            }
+            assert_eq!(text, expected);
+        }
+    }
+
+    #[test]
+    fn a_node_is_written_first_into_a_block() {
+        for (name, marked, expected) in [
+            ("a.kdl", "s ^\"a\"^ { b; }\n", "s \"a\" { k \"v\"; b; }\n"),
+            ("a.kdl", "s ^\"a\"^ {\n    b\n}\n", "s \"a\" {\n    k \"v\"\n    b\n}\n"),
+            ("a.kdl", "s ^\"a\"^ { // why\n    b\n}\n", "s \"a\" { // why\n    b\n}\n"),
+            ("a.kdl", "s ^\"a\"^\nt { b }\n", "s \"a\"\nt { b }\n"),
+            ("a.yaml", "^a^:\n  b: c\n", "a:\n  k: {}\n  b: c\n"),
+        ] {
+            let (files, span) = place(name, marked);
+            let mut text = marked.replace('^', "");
+            if let Some((at, new)) = child(&files, span, "k", "k \"v\"", "{}") {
+                text.replace_range(at.range(), &new);
+            }
+            assert_eq!(text, expected);
+        }
+    }
+
+    #[test]
+    fn a_node_moves_with_the_comments_above_it() {
+        for (name, text, first, second, expected) in [
+            (
+                "a.kdl",
+                "a {\n  // x\n  b 1\n  // y\n  c {\n  }\n}\n",
+                "b 1",
+                "c {\n  }",
+                "a {\n  // y\n  c {\n  }\n  // x\n  b 1\n}\n",
+            ),
+            (
+                "a.yaml",
+                "a:\n  - {b: 1}\n  - {c: 2}\n",
+                "{b: 1}",
+                "{c: 2}",
+                "a:\n  - {c: 2}\n  - {b: 1}\n",
+            ),
+            ("a.yaml", "a: [{b: 1}, {c: 2}]\n", "{b: 1}", "{c: 2}", "a: [{b: 1}, {c: 2}]\n"),
+            ("a.kdl", "b; c\n", "b", "c", "b; c\n"),
+        ] {
+            let mut files = Files::default();
+            let id: FileId = files.add(name, text.to_owned());
+            let at = |part: &str| text.find(part).map(|at| Span::new(id, at..at + part.len()));
+            let (first, second) = (at(first).unwrap(), at(second).unwrap());
+            let mut text = text.to_owned();
+            for (at, new) in move_before(&files, second, first).into_iter().flatten().rev() {
                 text.replace_range(at.range(), &new);
             }
             assert_eq!(text, expected);

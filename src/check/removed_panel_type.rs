@@ -1,6 +1,6 @@
 //! A panel of a type that this version of Grafana no longer has.
 
-use super::{Input, Rule};
+use super::{Input, Rule, mending};
 use crate::dashboards::panel_types;
 use crate::diag::{Findings, Severity};
 
@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(Input { boards, .. }: &Input<'_>, findings: &mut Findings) {
+fn check(Input { boards, files, .. }: &Input<'_>, findings: &mut Findings) {
     for board in &boards.all {
         for panel in &board.content.panels {
             let Some(kind) = &panel.kind else { continue };
@@ -20,8 +20,8 @@ fn check(Input { boards, .. }: &Input<'_>, findings: &mut Findings) {
             if boards.version.0 < gone {
                 continue;
             }
-            findings.push(
-                RULE.says(format!(
+            let finding = RULE
+                .says(format!(
                     "{} is of type `{kind}`, which Grafana {gone} no longer has",
                     board.panel(panel, &panel.pointer)
                 ))
@@ -29,8 +29,10 @@ fn check(Input { boards, .. }: &Input<'_>, findings: &mut Findings) {
                 .help(format!(
                     "open the dashboard in Grafana, look whether `{instead}` shows what is meant, and \
                      export it again"
-                )),
-            );
+                ));
+            // Grafana translates the old settings only while the old type stands there.
+            let finding = mending::rename(finding, files, kind.span, kind, instead);
+            findings.push(finding.as_a_choice());
         }
     }
 }
@@ -41,4 +43,5 @@ and styles of columns may look otherwise or get lost, at each look anew.
 
     { "type": "graph", "title": "Load", "yaxes": [ … ] }  // since 7.4: `timeseries`
 
-Save the migrated dashboard once and take that file. `version=` of `grafana` says which version counts."##;
+An editor offers to write the new type into the file; what the old panel had set is then not translated any
+more, so that is for panels with little of it. Save the migrated dashboard once and take that file. `version=` of `grafana` says which version counts."##;

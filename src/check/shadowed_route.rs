@@ -1,8 +1,8 @@
 //! A sibling before a route takes everything that the route asks for.
 
-use super::routing::{Conditions, Routing};
-use super::{Input, Rule};
-use crate::diag::{Findings, Severity};
+use super::routing::{Conditions, Route, Routing};
+use super::{Input, Rule, mending};
+use crate::diag::{Findings, Severity, Span};
 
 pub(super) const RULE: Rule = Rule {
     code: "S411",
@@ -12,20 +12,35 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(Input { routing, .. }: &Input<'_>, findings: &mut Findings) {
+fn check(Input { routing, files, .. }: &Input<'_>, findings: &mut Findings) {
     for (index, route) in routing.routes.iter().enumerate() {
         let (Some(own), Some(sibling)) = (&route.conditions, shadowing(routing, index)) else {
             continue;
         };
-        findings.push(
-            RULE.says("no alert gets to this route: one before it takes all of them")
-                .at(own.text.span, "never reached")
-                .also(sibling.text.span, "takes every alert that it asks for")
-                .help(
-                    "put the narrower route first, or let alerts go on to later ones with \
-                     `continue=#true`",
-                ),
-        );
+        let mut finding = RULE
+            .says("no alert gets to this route: one before it takes all of them")
+            .at(own.text.span, "never reached")
+            .also(sibling.text.span, "takes every alert that it asks for")
+            .help(
+                "put the narrower route first, or let alerts go on to later ones with \
+                 `continue=#true`",
+            );
+        // Of two that ask for the same, the second is shadowed in any order.
+        if !sibling.lies_within(own) {
+            let node = |text: Span| {
+                let asks = |route: &&Route<'_>| {
+                    route.conditions.as_ref().is_some_and(|asked| asked.text.span == text)
+                };
+                routing.routes.iter().find(asks)?.when.map(|when| when.whole)
+            };
+            let edits = node(own.text.span)
+                .zip(node(sibling.text.span))
+                .and_then(|(own, wider)| mending::move_before(files, own, wider));
+            for (place, text) in edits.into_iter().flatten() {
+                finding = finding.replace("put it before the wider one", place, text);
+            }
+        }
+        findings.push(finding.as_a_choice());
     }
 }
 

@@ -6,7 +6,7 @@ use super::label_lost_by_aggregation::dropped;
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity, quoted_list};
 use crate::promql::Expr;
-use crate::promql::ast::{Binary, BinaryOp};
+use crate::promql::ast::{Binary, BinaryOp, Cardinality};
 
 pub(super) const RULE: Rule = Rule {
     code: "S311",
@@ -34,8 +34,8 @@ fn look(input: &Input<'_>, expression: &Expression<'_>, tree: &Expr, findings: &
         let (other, only_right) = only(&right, &left, binary);
         let (side, labels, lacking) = match (only_left.as_slice(), only_right.as_slice()) {
             ([], []) => return,
-            ([_, ..], _) => ("left", only_left, &right),
-            ([], _) => ("right", only_right, &left),
+            ([_, ..], _) => ("left", &only_left, &right),
+            ([], _) => ("right", &only_right, &left),
         };
         // What an aggregation dropped under `on` is told by the rule for that.
         if matching.on && labels.iter().all(|label| lacking.lost(label).is_some()) {
@@ -57,6 +57,22 @@ fn look(input: &Input<'_>, expression: &Expression<'_>, tree: &Expr, findings: &
         let first = labels[0].as_str();
         if let Some(loss) = lacking.lost(first) {
             finding = dropped(finding, input, expression, first, loss);
+            // With one of several labels back, nothing is paired yet.
+            finding.fix = finding.fix.filter(|_| only_left.len() + only_right.len() == 1);
+        }
+        // Values of a common label may differ, and which side has more series is a guess.
+        let nothing = |flow: &Flow| flow.may.is_empty() && !flow.open;
+        let pairs = !common.is_empty() || nothing(&left) || nothing(&right);
+        let bare = !matching.on && matching.labels.is_empty() && !binary.return_bool;
+        let one_to_one = matches!(matching.cardinality, Cardinality::OneToOne);
+        if finding.fix.is_none()
+            && bare
+            && pairs
+            && (one_to_one || binary.op == BinaryOp::And)
+            && input.files.text(place) == op
+        {
+            let meant = format!("{op} on ({}){group}", common.join(", "));
+            finding = finding.replace(&format!("write `{meant}`"), place, meant).as_a_choice();
         }
         findings.push(finding.help(format!(
             "say which labels are to be equal: `{op} on ({}){group}`",
