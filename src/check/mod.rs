@@ -147,6 +147,7 @@ mod timestamp_without_time;
 mod tls_skip_verify;
 mod topology;
 mod undefined_in_test;
+mod undefined_network;
 mod undefined_receiver;
 mod undefined_secret;
 mod undefined_service;
@@ -238,6 +239,7 @@ const RULES: &[Rule] = &[
     unknown_rule::RULE,
     unused_allowance::RULE,
     invalid_allowance::RULE,
+    undefined_network::RULE,
     host_port_clash::RULE,
     target_port_not_exposed::RULE,
     not_same_network::RULE,

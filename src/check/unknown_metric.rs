@@ -110,7 +110,7 @@ pub(super) fn unknown(known: &Known<'_>, name: &str, reads: &Reads<'_>) -> Optio
         });
     }
     if !reads.named.is_empty() {
-        return misspelt_field(name, reads);
+        return misspelt_field(known, name, reads);
     }
     let near = known.nearest(name);
     let page = known.owner_of(name);
@@ -152,7 +152,7 @@ pub(super) fn unknown(known: &Known<'_>, name: &str, reads: &Reads<'_>) -> Optio
 }
 
 /// A name of an open family that is nearly one of its well-known members.
-fn misspelt_field(name: &str, reads: &Reads<'_>) -> Option<Unknown> {
+fn misspelt_field(known: &Known<'_>, name: &str, reads: &Reads<'_>) -> Option<Unknown> {
     let mut family = None;
     for series in &reads.named {
         match series {
@@ -166,10 +166,16 @@ fn misspelt_field(name: &str, reads: &Reads<'_>) -> Option<Unknown> {
     if fields.contains(&field) {
         return None;
     }
-    let close = |other: &&&str| {
+    let close = |other: &str| {
         field.len() > 5 && strsim::osa_distance(field, other) <= 1 + usize::from(field.len() > 12)
     };
-    let meant = fields.iter().find(close)?;
+    let usual = || fields.iter().copied().find(|other| close(other));
+    // A part shows more than is declared of it, and what is declared may be what was meant.
+    let declared = || {
+        let mut names = known.all_names().filter_map(|other| other.strip_prefix(&*family.name));
+        names.find(|other| close(other))
+    };
+    let meant = usual().or_else(declared)?;
     let meant = format!("{}{meant}", family.name);
     Some(Unknown {
         message: format!("`{name}` is most likely misspelt"),

@@ -83,7 +83,7 @@ rules "shop" interval="30s" {
 }
 alertmanager {
     receiver "ops" { slack channel="#ops" api_url=(secret)"hook" }
-    receiver "pager" { webhook "http://127.0.0.1:9/pager" }
+    receiver "pager" { webhook "http://hooks.example.org/pager" }
     route "ops" repeat_interval="4h" {
         group_by "alertname" "job"
         when #"severity="critical""# to="pager"
@@ -256,7 +256,7 @@ fn layout() {
     // Rules in another order, and receivers.
     let quiet =
         "    alert \"Quiet\" severity=\"warning\" for=\"10m\" { expr \"job:orders:rate5m < 1\" }\n";
-    let pager = "    receiver \"pager\" { webhook \"http://127.0.0.1:9/pager\" }\n";
+    let pager = "    receiver \"pager\" { webhook \"http://hooks.example.org/pager\" }\n";
     let moved = edited(&[
         (quiet, ""),
         (
@@ -341,8 +341,8 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     ("channel=\"#ops\"", "channel=\"#shop\"", "~ receiver ops: slack.channel #ops -> #shop"),
     (
-        "{ webhook \"http://127.0.0.1:9/pager\" }",
-        "{ webhook \"http://127.0.0.1:9/pager\"; email \"a@example.com\" from=\"b@example.com\" smarthost=\"mail:25\" }",
+        "{ webhook \"http://hooks.example.org/pager\" }",
+        "{ webhook \"http://hooks.example.org/pager\"; email \"a@example.com\" from=\"b@example.com\" smarthost=\"mail:25\" }",
         "~ receiver pager\n    email.from b@example.com added\n    email.smarthost mail:25 added\n    \
          email.to a@example.com added\n    integrations +email",
     ),
@@ -524,7 +524,7 @@ fn risks() {
         ("retention time=\"30d\" size=\"20GB\"", "retention time=\"7d\" size=\"10GB\""),
         ("port 8080", "port 8080 bind=\"0.0.0.0\""),
         ("image \"shop/app:1\"", "image \"shop/app:1\"\n    privileged #true"),
-        ("{ webhook \"http://127.0.0.1:9/pager\" }", ""),
+        ("{ webhook \"http://hooks.example.org/pager\" }", ""),
         (
             "remote_write \"http://store:8428/api/v1/write\"",
             "remote_write \"https://store:8428/api/v1/write\" { tls insecure_skip_verify=#true }",

@@ -211,7 +211,7 @@ fn rendered_command_lines() {
 fn explained_flags() {
     let flags = [
         "--web.enable-admin-api",
-        "--web.enable-remote-write-receiver",
+        "--web.enable-otlp-receiver",
         "--log.level=warn",
         "--log.format=json",
         "--config.auto-reload-interval=30s",
@@ -223,7 +223,7 @@ fn explained_flags() {
     let log = server.log();
     for said in [
         "--web.enable-admin-api has no effect",
-        "--web.enable-remote-write-receiver has no effect",
+        "--web.enable-otlp-receiver has no effect",
         "--log.format has no effect",
         "--config.auto-reload-interval has no effect",
         "--enable-feature=auto-reload-config has no effect",

@@ -86,7 +86,8 @@ pub struct Flags {
     #[arg(
         long = "storage.remote.read-sample-limit",
         value_name = "N",
-        default_value_t = 50_000_000
+        default_value_t = 50_000_000,
+        value_parser = parse_count
     )]
     pub read_samples: usize,
 
@@ -293,6 +294,19 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
         .map_err(|err| format!("{err}; an address looks like 127.0.0.1:9090"))?
         .next()
         .ok_or_else(|| "the name has no address".to_owned())
+}
+
+/// A count, also as the reference program's help writes it: `5e7`.
+fn parse_count(text: &str) -> Result<usize, String> {
+    if let Ok(count) = text.parse() {
+        return Ok(count);
+    }
+    let number: f64 = text.parse().map_err(|_| "a count is a number".to_owned())?;
+    if number.fract() == 0.0 && (0.0..=9e15).contains(&number) {
+        Ok(number as usize)
+    } else {
+        Err("a count is a whole number".to_owned())
+    }
 }
 
 fn parse_size(text: &str) -> Result<u64, String> {
