@@ -78,4 +78,4 @@ has no integration, these alerts fire and nobody hears of them.
     route "ops"
 
 Say how it is told: `receiver "ops" { slack channel="#ops" }`. If that is what you mean, call the receiver
-`null`, `none` or `blackhole`."##;
+`null`, `none`, `nobody`, `noone`, `blackhole`, `devnull`, `void` or `ignore`."##;

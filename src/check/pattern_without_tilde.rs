@@ -41,10 +41,13 @@ fn is_pattern(Matcher { name, op, value, .. }: &Matcher) -> bool {
             !part.is_empty()
                 && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-.*+".contains(c))
         });
+    // The tilde stands on the wrong side of the quote.
+    let tilde = value.len() > 1 && value.starts_with('~');
     compares
         && name != METRIC_NAME
         && !route
         && (dots
+            || tilde
             || choice
             || value.contains(".*")
             || value.contains(".+")
@@ -65,6 +68,12 @@ fn finding(expression: &Expression<'_>, entry: &SelectorMatcher, files: &Files) 
         ))
         .at(place, "looks like a regular expression")
         .help(format!("patterns are matched by `{meant}`"));
+    if matcher.value.starts_with('~') {
+        return finding.help(format!(
+            "the `~` belongs before the quote: `{meant}\"{}\"`",
+            &matcher.value[1..]
+        ));
+    }
     let between = expression.text.get(span.start..value_span.start).unwrap_or_default();
     let Some(at) = between.rfind(matcher.op.as_str()) else { return finding };
     let operator =

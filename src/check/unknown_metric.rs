@@ -93,7 +93,9 @@ pub(super) fn unknown(known: &Known<'_>, name: &str, reads: &Reads<'_>) -> Optio
     let history = renamed(name).filter(|rename| !known.named(rename.new).named.is_empty());
     let owner = || known.owner_of(name).and_then(|page| page.place);
     if let Some(Rename { new, program, since, .. }) = history {
-        let open = reads.named.is_empty() && open;
+        // The beginning alone says no more than nothing.
+        let is_family = |series: &Series<'_>| matches!(series, Series::Scraped(_, m) if m.family);
+        let open = reads.named.iter().all(is_family) && open;
         let message = if since.is_empty() {
             format!("{program} has no `{name}`; it shows that as `{new}`")
         } else {

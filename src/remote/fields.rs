@@ -44,7 +44,10 @@ impl<'a> Value<'a> {
 
     /// Adds the numbers of a repeated `uint32`, packed or not.
     pub fn numbers(self, into: &mut Vec<u32>) -> Result<(), Malformed> {
-        let mut add = |number| Ok(into.push(u32::try_from(number).map_err(|_| Malformed)?));
+        let mut add = |number| {
+            into.push(u32::try_from(number).map_err(|_| Malformed)?);
+            Ok(())
+        };
         match self {
             Self::Varint(number) => add(number),
             Self::Bytes(mut bytes) => {

@@ -307,7 +307,7 @@ impl RunningGroup {
         let data = AlertData {
             labels: &visible,
             external_labels: &options.external_labels,
-            external_url: options.external_url.trim_end_matches('/'),
+            external_url: &options.external_url,
             value,
         };
         let expand = |text: &str| {

@@ -32,7 +32,7 @@ impl Bench {
     fn over(store: Arc<MemoryStore>, rules: &str) -> Self {
         let options = Options {
             external_labels: Labels::from_pairs([("dc", "eu1")]),
-            external_url: "http://here:9090/".to_owned(),
+            external_url: "http://here:9090".to_owned(),
             ..Options::default()
         };
         let (manager, alerts) = Manager::new(Arc::clone(&store) as _, options);

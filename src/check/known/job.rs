@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use crate::diag::Span;
 use crate::manifest::Stack;
-use crate::manifest::address::host_of;
+use crate::manifest::address::{host_of, split_address};
 use crate::model::{METRIC_NAME, Matcher};
 use crate::promql::parse_selector;
 use crate::render;
@@ -266,6 +266,14 @@ fn place(stack: &Stack, name: &str) -> Option<Span> {
             };
             part.filter(|place| place.len > 0)
         })
+}
+
+/// The port of all of a job's targets, if there is but one.
+pub(super) fn port(config: &ScrapeConfig) -> Option<u16> {
+    let targets = config.static_configs.iter().flat_map(|group| &group.targets);
+    let mut ports = targets.map(|target| split_address(target).and_then(|(_, port)| port));
+    let first = ports.next()??;
+    ports.all(|port| port == Some(first)).then_some(first)
 }
 
 /// Hosts that a job's targets name.

@@ -382,7 +382,11 @@ impl<'a> Known<'a> {
                     }
                     if targets == 0 {
                         job.pages.push(pages.len());
-                        pages.push(Page::unknown(format!("job `{}`", job.name), job.place));
+                        let usual = job::port(config).filter(|_| config.relabel_configs.is_empty());
+                        let page = usual.and_then(|port| Page::usual(port, &job.name));
+                        pages.push(page.unwrap_or_else(|| {
+                            Page::unknown(format!("job `{}`", job.name), job.place)
+                        }));
                     }
                 }
             }

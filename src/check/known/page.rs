@@ -83,6 +83,13 @@ pub struct Collected {
     pub place: Option<Span>,
 }
 
+impl Collected {
+    /// Of a program elsewhere: whoever uses its metrics will have turned it on.
+    fn unasked(name: &'static str) -> Self {
+        Self { name, runs: true, place: None }
+    }
+}
+
 /// How the values of a series move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Nature {
@@ -120,6 +127,43 @@ impl<'a> Page<'a> {
     /// A page of which nothing is known.
     pub fn unknown(what: String, place: Option<Span>) -> Self {
         Self { open: true, ..Self::new(what, place) }
+    }
+
+    /// The page that is told by the port of a target which the stack does not run itself, for parts by
+    /// the job's name as well: most likely that of the program which has the port by default. It may
+    /// have more than is known.
+    pub fn usual(port: u16, job: &str) -> Option<Self> {
+        let part = |name: &str, metrics| {
+            let what = format!("a usual {name}");
+            job.contains(name).then(|| Self::of_part(&what, None, metrics))
+        };
+        let mut page = match port {
+            9100 => {
+                let mut page = Self::new("a usual node exporter".to_owned(), None);
+                for collector in node::COLLECTORS {
+                    page.collected(collector.metrics, Collected::unasked(collector.name));
+                }
+                let collected = node::COLLECTORS.iter().map(|it| it.metrics.len()).sum();
+                page.own(node::declared_metrics().skip(collected));
+                page.add_open(&["node_"]);
+                page
+            }
+            9104 => {
+                let mut page = Self::new("a usual MySQL exporter".to_owned(), None);
+                for collector in mysql::COLLECTORS {
+                    page.collected(collector.metrics, Collected::unasked(collector.name));
+                }
+                let collected = mysql::COLLECTORS.iter().map(|it| it.metrics.len()).sum();
+                page.own(mysql::declared_metrics().skip(collected));
+                page.add_open(&["mysql_"]);
+                page
+            }
+            9090 => part("prometheus", catalogue::parts::PROMETHEUS)?,
+            9093 => part("alertmanager", catalogue::parts::ALERTMANAGER)?,
+            _ => return None,
+        };
+        page.open = true;
+        Some(page)
     }
 
     /// The page of an exporter.

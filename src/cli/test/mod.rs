@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
 use self::coverage::Coverage;
 use super::printer::{self, out};
 use super::validate::Source;
-use crate::diag::{Code, Files, Findings, Severity, Span};
+use crate::diag::{Code, Files, Findings, Severity, Span, quoted_list};
 
 /// What a test found that is not as expected. No rule of `validate`: it has no entry in `explain`.
 const FAILED: Code = Code { code: "test", name: "failed", severity: Severity::Error, explain: "" };
@@ -39,8 +39,8 @@ pub struct Test {
     #[arg(long)]
     coverage: bool,
     /// Fail if less than this part of alerts and receivers has a test.
-    #[arg(long, value_name = "PERCENT")]
-    min_coverage: Option<f64>,
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(..=100))]
+    min_coverage: Option<u8>,
     /// Overlay this profile of the manifest.
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
@@ -101,6 +101,13 @@ impl Test {
                 manifest::run(&path.display().to_string(), source.load()?, &wanted)
             });
         }
+        let none_ran = suites.iter().all(|suite| suite.outcomes.is_empty());
+        if none_ran && !self.filter.is_empty() {
+            bail!(
+                "no test's name contains {}",
+                quoted_list(self.filter.iter().map(String::as_str))
+            );
+        }
         let mut text = String::new();
         let list = self.coverage;
         match self.format {
@@ -115,7 +122,7 @@ impl Test {
         }
         let coverage: Vec<&Coverage> = suites.iter().filter_map(|s| s.coverage.as_ref()).collect();
         let percent = Coverage::percent(&coverage);
-        if let Some(wanted) = self.min_coverage.filter(|wanted| percent < *wanted) {
+        if let Some(wanted) = self.min_coverage.filter(|wanted| percent < f64::from(*wanted)) {
             printer::error(&format!("the tests cover {percent:.0} %, and {wanted} % are wanted"));
             return Ok(ExitCode::FAILURE);
         }

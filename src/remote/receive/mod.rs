@@ -269,11 +269,13 @@ impl Receiver {
         self.register(protocol, work, &places)?;
         let new: std::collections::HashMap<SeriesId, SeriesId> =
             places.iter().filter_map(|&at| Some((before[at].ok()?, work.ids[at].ok()?))).collect();
-        let renew = |id: &mut SeriesId| *id = new.get(id).copied().unwrap_or(*id);
         let Batch { floats, histograms, exemplars, .. } = &mut work.batch;
-        floats.iter_mut().for_each(|row| renew(&mut row.series));
-        histograms.iter_mut().for_each(|row| renew(&mut row.series));
-        exemplars.iter_mut().for_each(|row| renew(&mut row.series));
+        let floats = floats.iter_mut().map(|row| &mut row.series);
+        let histograms = histograms.iter_mut().map(|row| &mut row.series);
+        let exemplars = exemplars.iter_mut().map(|row| &mut row.series);
+        for id in floats.chain(histograms).chain(exemplars) {
+            *id = new.get(id).copied().unwrap_or(*id);
+        }
         Ok(true)
     }
 }

@@ -79,6 +79,11 @@ pub(super) fn claims(stack: &Stack, context: &Context) -> Option<String> {
     (!claims.is_empty()).then(|| joined(&claims))
 }
 
+/// Name of the claim of a job for one of its volumes.
+pub(super) fn claim_of(workload: &str, volume: &str) -> String {
+    format!("{workload}-{volume}")
+}
+
 /// All objects of a workload.
 pub(super) fn documents(stack: &Stack, workload: &Workload) -> String {
     let Workload { name, shape, replicas: count, spec, claims, ports, annotations, .. } = workload;
@@ -122,6 +127,13 @@ pub(super) fn documents(stack: &Stack, workload: &Workload) -> String {
             document("batch/v1", "Job", own, Some(Job { backoff_limit: Some(0), template }))
         }
     })];
+    if *shape == Shape::Job {
+        documents.extend(claims.iter().map(|claim| {
+            let volume = claim.metadata.name.as_deref().unwrap_or_default();
+            let metadata = metadata(stack, name, &claim_of(name, volume));
+            document("v1", "PersistentVolumeClaim", metadata, Some(claim.spec.clone()))
+        }));
+    }
     documents.extend(services(stack, workload));
     documents.extend(ingress(stack, workload));
     joined(&documents)

@@ -10,8 +10,8 @@ use crate::render::parts::{
 use crate::render::secrets::{Origin, SecretRef};
 use crate::render::{Plan, RenderError, caddy, compose, mysql};
 use crate::wire::kubernetes::{
-    Capabilities, Container, EnvFrom, HostAlias, HttpGet, NameRef, PodSecurity, PodSpec, Probe,
-    Seccomp, Security, TcpSocket, Toleration,
+    Capabilities, ClaimRef, Container, EnvFrom, HostAlias, HttpGet, NameRef, PodSecurity, PodSpec,
+    Probe, Seccomp, Security, TcpSocket, Toleration, Volume,
 };
 
 use super::workload::{
@@ -165,7 +165,7 @@ pub(super) fn of_service(
         seccomp_profile: runtime_default(),
         ..PodSecurity::default()
     });
-    let once = service.restart.as_ref().is_some_and(|restart| restart.value == Restart::No);
+    let once = runs_once(service) && ports.is_empty();
     let shape = match (once, mounts.claims.is_empty()) {
         (true, _) => Shape::Job,
         (false, true) => Shape::Deployment,
@@ -173,6 +173,13 @@ pub(super) fn of_service(
     };
     if shape == Shape::Job {
         spec.restart_policy = Some("Never".to_owned());
+        // Only sets make claims from templates: the one of a job is an object of its own.
+        spec.volumes.extend(mounts.claims.iter().filter_map(|claim| {
+            let name = claim.metadata.name.clone()?;
+            let claim_name = super::objects::claim_of(&service.name, &name);
+            let claim = Some(ClaimRef { claim_name });
+            Some(Volume { name, persistent_volume_claim: claim, ..Volume::default() })
+        }));
     }
     Ok(Some(Workload {
         shape,
@@ -190,6 +197,12 @@ pub(super) fn of_service(
         host: None,
         name,
     }))
+}
+
+/// Whether a service is not to be started again when it has ended. One that others reach is a server
+/// all the same, and is kept running.
+pub(super) fn runs_once(service: &Service) -> bool {
+    service.restart.as_ref().is_some_and(|restart| restart.value == Restart::No)
 }
 
 /// The image of a service that is built: its name in compose.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::diag::{Span, Spanned};
 use crate::manifest::address::host_of;
-use crate::manifest::{Condition, Logging, Mount, Resources, Restart, Service, Stack};
+use crate::manifest::{Condition, Logging, Mount, Resources, Service, Stack};
 use crate::render::parts::{HostPath, mount_source, parts};
 use crate::render::target::Remark;
 
@@ -173,9 +173,7 @@ fn service(stack: &Stack, service: &Service, remarks: &mut Vec<Remark>) {
             ));
         }
     }
-    if service.restart.as_ref().is_some_and(|restart| restart.value == Restart::No)
-        && many.is_some()
-    {
+    if super::pods::runs_once(service) && service.ports.is_empty() && many.is_some() {
         remarks.push(Remark::warning(
             span,
             format!("{owner} is a Job, which runs once"),

@@ -367,12 +367,18 @@ pub(in crate::render) fn probes(
         failure_threshold: Some(failures),
         ..Probe::default()
     };
-    let startup = start_period.as_ref().map(|start| Probe {
-        failure_threshold: Some(seconds(start.value.ms).div_ceil(period) + failures),
+    // Compose never ends what is not healthy yet, a kubelet does: a database that makes its files at its
+    // first start is given the time.
+    let start = start_period.as_ref().map_or(0, |start| seconds(start.value.ms));
+    let startup = Probe {
+        failure_threshold: Some(start.max(FIRST_START).div_ceil(period.max(1)) + failures),
         ..probe.clone()
-    });
-    (startup, Some(probe))
+    };
+    (Some(startup), Some(probe))
 }
+
+/// Least time in seconds in which what is checked may come up.
+const FIRST_START: u64 = 300;
 
 /// Whether a part has a use for a file of a mounted folder. Prometheus and Alertmanager are given one
 /// folder in compose; in a cluster each gets its own files, and those of the user's templates.
