@@ -19,7 +19,8 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
         }
     }
     if let Some(prometheus) = &stack.prometheus {
-        for scrape in &prometheus.scrapes {
+        // A probe is asked about URLs, and steps say where it is.
+        for scrape in prometheus.scrapes.iter().filter(|scrape| !scrape.writes_address()) {
             let what = format!("target of scrape job `{}`", scrape.job);
             for address in scrape.targets.iter().flat_map(|target| &target.addresses) {
                 refuse(address, &what, true, findings);
@@ -93,4 +94,15 @@ const EXPLAIN: &str = r##"A target is a host with its port, or the name of a ser
 targets have a scheme or a path: those are settings of the whole job.
 
     scrape "db" { target "https://db.example.org:9104/stats" }
-    scrape "db" scheme="https" path="/stats" { target "db.example.org:9104" }"##;
+    scrape "db" scheme="https" path="/stats" { target "db.example.org:9104" }
+
+A job with a `relabel` step that writes `__address__` says itself who is asked, as for an exporter that probes what it
+is told; its targets may be anything.
+
+    scrape "pages" path="/probe" {
+        param "module" "http_2xx"
+        target "https://www.example.org"
+        relabel target_label="__param_target" { source_labels "__address__" }
+        relabel target_label="instance" { source_labels "__param_target" }
+        relabel target_label="__address__" replacement="blackbox:9115"
+    }"##;
