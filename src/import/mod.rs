@@ -28,7 +28,8 @@ use self::find::{Found, Kind};
 use self::grafana::Dashboard;
 use self::kdl::Node;
 pub use self::source::NOT_CARRIED;
-use crate::diag::{FileId, Files, Findings, Severity, Span};
+use crate::check::{self, Levels};
+use crate::diag::{FileId, Files, Findings, Severity, Span, print_concise};
 use crate::manifest::yaml::{Yaml, read_tree};
 use crate::manifest::{Format, Stack, parse};
 use crate::model::glob_matches;
@@ -92,23 +93,36 @@ pub struct ComposeFile {
     pub parts: Vec<&'static str>,
     /// What could not be carried over.
     pub lost: usize,
+    /// The first mistake in its text or in that of its override, with its place; then it has no services.
+    pub broken: Option<String>,
 }
 
 /// The services of the compose file that `found` has, if it has one.
 pub fn compose_file(found: &[Found]) -> Option<ComposeFile> {
     let Found { path, text, .. } = found.iter().find(|file| file.kind == Kind::Compose)?;
-    let file = Files::default().add("", "");
+    let mut files = Files::default();
     let mut context = Context { in_containers: true, ..Context::default() };
-    let mut tree = read_tree(text, file, &mut context.notes.0)?;
+    let tree = read_tree(text, files.add(path, text), &mut context.notes.0);
     let folder = folder_of(path);
     let above = found
         .iter()
         .filter(|file| file.kind == Kind::Override && folder_of(&file.path) == folder)
         .min_by_key(|file| overrides::rank(&file.path));
-    if let Some(above) = above
-        && let Some(above) = read_tree(&above.text, file, &mut context.notes.0)
-    {
+    let above = above.and_then(|Found { path, text, .. }| {
+        read_tree(text, files.add(path, text), &mut context.notes.0)
+    });
+    if context.notes.0.count(Severity::Error) > 0 {
+        context.notes.0.settle();
+        let mut said = String::new();
+        let _ = print_concise(&mut said, &context.notes.0, &files);
+        let broken = said.lines().find(|line| line.contains(": error[")).map(str::to_owned);
+        return Some(ComposeFile { path: path.clone(), broken, ..ComposeFile::default() });
+    }
+    let mut tree = tree?;
+    overrides::settle(&mut tree, &mut context.notes);
+    if let Some(above) = above {
         overrides::lay(&mut tree, above);
+        overrides::settle(&mut tree, &mut context.notes);
     }
     let composed = compose::read(&tree, folder, &mut context);
     let mut places = composed.places;
@@ -119,6 +133,7 @@ pub fn compose_file(found: &[Found]) -> Option<ComposeFile> {
         services: composed.services,
         parts: composed.parts.keys().map(|kind| kind.host()).collect(),
         lost: context.notes.0.len(),
+        broken: None,
     })
 }
 
@@ -197,10 +212,9 @@ impl Importer {
         if let Some(compose) = compose
             && let Some(at) = others.iter().position(|other| other.folder() == compose.folder())
         {
-            let Document { path, file, tree } = others.remove(at);
-            let text = self.files.get(file).map_or("", |file| file.text.as_str());
-            overrides::name_tags(text, file, &mut self.context.notes);
+            let Document { path, tree, .. } = others.remove(at);
             overrides::lay(&mut compose.tree, tree);
+            overrides::settle(&mut compose.tree, &mut self.context.notes);
             self.read.push(path);
         }
         for other in others {
@@ -215,6 +229,9 @@ impl Importer {
         let mut nodes = Vec::new();
         let composes = std::mem::take(&mut self.composes);
         let mut compose = self.only(composes, "compose file");
+        if let Some(compose) = &mut compose {
+            overrides::settle(&mut compose.tree, &mut self.context.notes);
+        }
         self.lay_overrides(compose.as_mut());
         self.context.in_containers = compose.is_some();
         let prometheus = std::mem::take(&mut self.prometheus);
@@ -269,15 +286,15 @@ impl Importer {
             self.context.secrets.iter().map(|(name, source)| secret(name, source)).collect();
         let at_prometheus = at_prometheus + secrets.len();
         nodes.splice(at_secrets..at_secrets, secrets);
-        if !self.context.in_containers && self.context.reached.contains("localhost") {
+        if prometheus.is_some() {
+            jobs(&mut nodes, at_prometheus, said.jobs);
+        }
+        if !self.context.in_containers && goes_to_localhost(&nodes) {
             nodes.push(
                 Node::new("lint")
                     .prop("allow", Some("S105"))
                     .comment("Everything was on one machine: `localhost` means that machine."),
             );
-        }
-        if prometheus.is_some() {
-            jobs(&mut nodes, at_prometheus, said.jobs);
         }
         let Self { files, mut context, mut read, .. } = self;
         context.notes.0.settle();
@@ -357,6 +374,14 @@ fn secret(name: &str, source: &str) -> Node {
             Node::new("secret").arg(name).prop("file", Some(dotted(&normal(&join("", source)))))
         }
     }
+}
+
+/// Whether the lint takes something for lost in its own container.
+fn goes_to_localhost(nodes: &[Node]) -> bool {
+    let text = kdl::document(nodes);
+    let Ok(mut loaded) = parse("stack.kdl", &text, Format::Kdl, None) else { return false };
+    check::run(&loaded.stack, &loaded.files, &mut loaded.findings, &Levels::default());
+    loaded.findings.iter().any(|finding| finding.code == "S105")
 }
 
 /// Adds the jobs: nothing of what follows from the stack, settings where only they differ, and a word

@@ -5,7 +5,7 @@ mod convert;
 
 use std::collections::HashMap;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
 use super::codes;
 use super::tree::Node;
@@ -40,6 +40,19 @@ pub struct Yaml {
     tag: Option<Spanned<String>>,
     /// Whether the text broke off inside.
     damaged: bool,
+}
+
+impl Yaml {
+    /// Its tag, if it is one of the user's own: `reset` of `!reset []`.
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_ref().map(|tag| tag.value.as_str())
+    }
+}
+
+/// A tag that is none of YAML's.
+fn own(tag: Option<&Tag>, span: Span) -> Option<Spanned<String>> {
+    let tag = tag.filter(|tag| tag.handle == "!")?;
+    Some(Spanned::new(tag.suffix.clone(), span))
 }
 
 /// What a value is.
@@ -133,31 +146,29 @@ impl<'a> Reader<'a> {
                 Event::Scalar(text, style, anchor, tag) => {
                     let plain = style == ScalarStyle::Plain;
                     let data = Data::Scalar { text: text.into_owned(), plain };
-                    let tag = tag
-                        .filter(|tag| tag.handle == "!")
-                        .map(|tag| Spanned::new(tag.suffix.clone(), span));
+                    let tag = own(tag.as_deref(), span);
                     let span = self.trimmed(span, style);
                     let value = Yaml { data, span, head: self.head(span), tag, damaged: false };
                     if !self.close(&mut open, &mut root, value, anchor, 1) {
                         break;
                     }
                 }
-                Event::SequenceStart(anchor, _) => {
+                Event::SequenceStart(anchor, tag) => {
                     let value = Yaml {
                         data: Data::List(Vec::new()),
                         span,
                         head: self.head(span),
-                        tag: None,
+                        tag: own(tag.as_deref(), span),
                         damaged: true,
                     };
                     open.push(Open::new(value, anchor));
                 }
-                Event::MappingStart(anchor, _) => {
+                Event::MappingStart(anchor, tag) => {
                     let value = Yaml {
                         data: Data::Map(Vec::new()),
                         span,
                         head: self.head(span),
-                        tag: None,
+                        tag: own(tag.as_deref(), span),
                         damaged: true,
                     };
                     open.push(Open::new(value, anchor));
