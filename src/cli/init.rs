@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::printer::{self, out};
-use super::{edit, small_runtime};
+use super::{edit, small_runtime, usual};
 use crate::init;
 use crate::manifest::Format;
 
@@ -48,6 +48,9 @@ impl Init {
             bail!(
                 "`{shown}` is there already; `--force` replaces it, `-o FILE` writes another one"
             );
+        }
+        if !stdout && !self.force {
+            usual::alone(&path)?;
         }
         let parent = path.parent().filter(|folder| !stdout && !folder.as_os_str().is_empty());
         let folder = parent.unwrap_or(Path::new("."));
