@@ -75,7 +75,6 @@ fn check(Input { stack, topology, files, .. }: &Input<'_>, findings: &mut Findin
 
 /// The target that is a push gateway, if the job asks one.
 fn pushed(scrape: &Scrape, topology: &Topology<'_>) -> Option<Span> {
-    let addresses = scrape.targets.iter().flat_map(|target| &target.addresses);
     let is_gateway = |address: &&Spanned<String>| {
         split_address(address).is_some_and(|(host, port)| {
             let own = topology.resolve(host);
@@ -83,7 +82,7 @@ fn pushed(scrape: &Scrape, topology: &Topology<'_>) -> Option<Span> {
             own.map_or(usual, |own| own.name == "pushgateway")
         })
     };
-    addresses.into_iter().find(is_gateway).map(|address| address.span)
+    scrape.addresses().into_iter().find(is_gateway).map(|address| address.span)
 }
 
 /// Whether a step reads the labels that were put aside.

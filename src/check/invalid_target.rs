@@ -2,7 +2,6 @@
 
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity, Spanned};
-use crate::manifest::{RelabelAction, Scrape};
 
 pub(super) const RULE: Rule = Rule {
     code: "S208",
@@ -20,7 +19,8 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
         }
     }
     if let Some(prometheus) = &stack.prometheus {
-        for scrape in prometheus.scrapes.iter().filter(|scrape| !replaces_address(scrape)) {
+        // A probe is asked about URLs, and steps say where it is.
+        for scrape in prometheus.scrapes.iter().filter(|scrape| !scrape.writes_address()) {
             let what = format!("target of scrape job `{}`", scrape.job);
             for address in scrape.targets.iter().flat_map(|target| &target.addresses) {
                 refuse(address, &what, true, findings);
@@ -31,18 +31,6 @@ fn check(Input { stack, .. }: &Input<'_>, findings: &mut Findings) {
             refuse(&federate.target, &what, true, findings);
         }
     }
-}
-
-/// Whether relabelling puts another address in the place of the target, which then is but a parameter:
-/// so are probes through an exporter written.
-fn replaces_address(scrape: &Scrape) -> bool {
-    let is_address = |label: &Spanned<String>| label.as_str() == "__address__";
-    scrape.relabel.iter().any(|step| {
-        let maps =
-            step.action.as_ref().is_some_and(|action| action.value == RelabelAction::Labelmap);
-        step.target_label.as_ref().is_some_and(is_address)
-            || maps && step.replacement.as_ref().is_some_and(is_address)
-    })
 }
 
 /// Says what of the address belongs elsewhere; `page` when it is an HTTP page that is meant.
@@ -107,4 +95,15 @@ targets have a scheme or a path: those are settings of the whole job. A job whos
 `__address__` may have any text as a target: it is a parameter of what is asked instead.
 
     scrape "db" { target "https://db.example.org:9104/stats" }
-    scrape "db" scheme="https" path="/stats" { target "db.example.org:9104" }"##;
+    scrape "db" scheme="https" path="/stats" { target "db.example.org:9104" }
+
+A job with a `relabel` step that writes `__address__` says itself who is asked, as for an exporter that probes what it
+is told; its targets may be anything.
+
+    scrape "pages" path="/probe" {
+        param "module" "http_2xx"
+        target "https://www.example.org"
+        relabel target_label="__param_target" { source_labels "__address__" }
+        relabel target_label="instance" { source_labels "__param_target" }
+        relabel target_label="__address__" replacement="blackbox:9115"
+    }"##;

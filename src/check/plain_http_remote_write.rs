@@ -104,9 +104,10 @@ fn plain(what: String, url: &str, place: Span, with: Option<Span>) -> Option<Log
 
 /// Hosts that a job asks by name. What is discovered in files is not known here.
 fn hosts(scrape: &Scrape) -> impl Iterator<Item = (&str, Span)> {
-    let targets = scrape.targets.iter().flat_map(|target| &target.addresses);
     let discovered = scrape.dns_sd.iter().flat_map(|discovery| &discovery.names);
-    targets
+    scrape
+        .addresses()
+        .into_iter()
         .chain(discovered)
         .filter(|address| !address.starts_with("https://"))
         .filter_map(|address| Some((split_address(address)?.0, address.span)))

@@ -297,7 +297,7 @@ impl<'a> Topology<'a> {
         }
         if let Some(prometheus) = &stack.prometheus {
             for scrape in &prometheus.scrapes {
-                for address in scrape.targets.iter().flat_map(|target| &target.addresses) {
+                for address in scrape.addresses() {
                     self.add("prometheus", address, format!("scrape job `{}`", scrape.job), true);
                 }
             }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 
 use super::printer::{self, out};
-use super::validate;
+use super::{usual, validate};
 use crate::diag::{Files, Severity};
 use crate::diff::{self, Beside, Document, Extent, Model, report};
 use crate::import::find;
@@ -178,8 +178,7 @@ fn folder(path: &Path) -> anyhow::Result<Side> {
     // Beside a compose file they are of another deployment.
     let others = if composed { Vec::new() } else { diff::others(path)? };
     if found.is_empty() && others.is_empty() {
-        let manifest = path.join("stack.kdl");
-        if manifest.exists() {
+        if let Some(manifest) = usual::all(path).first() {
             bail!(
                 "`{shown}` has no rendered configuration; did you mean `{}`?",
                 manifest.display()

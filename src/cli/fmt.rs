@@ -8,15 +8,15 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::printer::{self, out};
-use super::{COULD_NOT, edit};
+use super::{COULD_NOT, edit, usual};
 use crate::diag::{FileId, Files, Finding, Place, Span};
 use crate::manifest::{self, Format, Refusal};
 
-/// Brings KDL manifests into their canonical layout; comments stay.
+/// Brings KDL manifests into their canonical layout; comments stay. YAML and JSON have formatters of
+/// their own: such a file is named, with exit code 2, and the KDL ones beside it are formatted.
 #[derive(Debug, Args)]
 pub struct Fmt {
-    /// The files; only KDL has a layout.
-    #[arg(default_value = "stack.kdl")]
+    /// The files; only KDL has a layout. When nothing is said, the stack.kdl of this folder.
     files: Vec<PathBuf>,
     /// Write nothing; name the files that would change, with exit code 1.
     #[arg(long)]
@@ -30,7 +30,8 @@ pub struct Fmt {
 }
 
 impl Fmt {
-    /// Exit code 1 if `--check` or `--diff` found something to change, 2 if a file has mistakes.
+    /// Exit code 1 if `--check` or `--diff` found something to change, 2 if a file has mistakes or is no
+    /// KDL; the others are formatted all the same.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         if self.stdin {
             let mut text = String::new();
@@ -41,7 +42,11 @@ impl Fmt {
         }
         let (mut differs, mut failed) = (false, false);
         // One file with a mistake does not keep the others from their layout.
-        for path in &self.files {
+        let files = match &self.files[..] {
+            [] => vec![kdl_here()?],
+            files => files.to_vec(),
+        };
+        for path in &files {
             match self.one(path) {
                 Ok(changed) => differs |= changed && (self.check || self.diff),
                 Err(err) => {
@@ -59,7 +64,10 @@ impl Fmt {
         match Format::of(path) {
             Some(Format::Kdl) => {}
             Some(Format::Yaml | Format::Json) => {
-                bail!("`{name}` is not KDL; YAML and JSON keep the layout that they have")
+                bail!(
+                    "`{name}` is not KDL: `fmt` has a layout for KDL alone, so leave this file out and \
+                     format it with a formatter of its own language"
+                )
             }
             None => bail!("`{name}` is not called .kdl"),
         }
@@ -78,6 +86,16 @@ impl Fmt {
             printer::note(&format!("formatted {name}"));
         }
         Ok(true)
+    }
+}
+
+/// The KDL manifest of this folder.
+fn kdl_here() -> anyhow::Result<PathBuf> {
+    let all = usual::all(Path::new(""));
+    match all.iter().find(|path| Format::of(path) == Some(Format::Kdl)) {
+        Some(path) => Ok(path.clone()),
+        // Says that there is none, or that what is there is no KDL.
+        None => usual::here(),
     }
 }
 

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::edit;
 use super::printer::{self, out};
+use super::{edit, usual};
 use crate::diag;
 use crate::import;
 
@@ -48,6 +48,9 @@ impl Import {
         }
         if path.exists() && !self.force {
             bail!("`{}` is there already; `--force` replaces it", path.display());
+        }
+        if !self.force {
+            usual::alone(&path)?;
         }
         edit::create(&path, &import.manifest, self.force)
             .with_context(|| format!("cannot write `{}`", path.display()))?;

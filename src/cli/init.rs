@@ -8,9 +8,9 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::printer::{self, out};
-use super::{edit, small_runtime};
+use super::{edit, small_runtime, usual};
 use crate::init;
-use crate::manifest::{self, Format};
+use crate::manifest::Format;
 
 /// Writes a commented starter manifest of what runs on this machine and lies in this folder; asks
 /// nothing, changes nothing.
@@ -49,14 +49,8 @@ impl Init {
                 "`{shown}` is there already; `--force` replaces it, `-o FILE` writes another one"
             );
         }
-        let beside = manifest::usual(path.parent().unwrap_or(Path::new("")));
-        if !stdout && !self.force && beside != path && beside.exists() {
-            bail!(
-                "`{}` is there already, and commands that are told no manifest take the first of \
-                 {}; `--force` writes `{shown}` beside it",
-                beside.display(),
-                manifest::USUAL.join(", ")
-            );
+        if !stdout && !self.force {
+            usual::alone(&path)?;
         }
         let parent = path.parent().filter(|folder| !stdout && !folder.as_os_str().is_empty());
         let folder = parent.unwrap_or(Path::new("."));

@@ -20,6 +20,7 @@ mod several;
 mod telemetry;
 mod test;
 mod up;
+mod usual;
 mod validate;
 mod why;
 

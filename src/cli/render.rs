@@ -57,7 +57,8 @@ impl Render {
         if loaded.findings.count(Severity::Error) > 0 {
             return Ok(ExitCode::from(1));
         }
-        let outputs = plan(&loaded, target, &self.source.manifest, &self.output)?;
+        let manifest = self.source.path()?;
+        let outputs = plan(&loaded, target, &manifest, &self.output)?;
         if let Some(wanted) = &self.stdout {
             let Some(output) = outputs.iter().find(|output| output.path == *wanted) else {
                 let paths: Vec<&str> = outputs.iter().map(|output| output.path.as_str()).collect();
@@ -87,7 +88,7 @@ impl Render {
             (false, false) => HandEdits::Refuse,
         };
         let options = WriteOptions {
-            manifest: self.source.manifest.display().to_string(),
+            manifest: manifest.display().to_string(),
             profile: self.source.profile.clone(),
             target: Some(target),
             hand_edits,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -14,7 +14,7 @@ use super::validate::{self, Source};
 use crate::alerting::{Grouping, Tree};
 use crate::check::routing::{Answer, Declared, Routing};
 use crate::diag::{Files, Severity, Spanned};
-use crate::manifest::{self, Alertmanager, Mute, MuteMode, Receiver, Stack, Times};
+use crate::manifest::{Alertmanager, Mute, MuteMode, Receiver, Stack, Times};
 use crate::model::{Labels, format_duration};
 use crate::render;
 
@@ -43,10 +43,11 @@ impl Routes {
     /// Exit code 1 if the manifest has errors.
     pub fn run(mut self) -> anyhow::Result<ExitCode> {
         // The manifest may be left out before labels, too.
-        let first = self.source.manifest.to_string_lossy().into_owned();
-        if first.contains('=') && !self.source.manifest.exists() {
-            self.labels.insert(0, first);
-            self.source.manifest = manifest::usual(Path::new(""));
+        let label = |first: &mut PathBuf| {
+            first.to_str().is_some_and(|text| text.contains('=')) && !first.exists()
+        };
+        if let Some(first) = self.source.manifest.take_if(label) {
+            self.labels.insert(0, first.to_string_lossy().into_owned());
         }
         let loaded = self.source.load()?;
         if loaded.findings.count(Severity::Error) > 0 {

@@ -12,7 +12,7 @@ pub fn load(first: &Source, others: &[PathBuf]) -> anyhow::Result<Loaded> {
     let mut all = first.load()?;
     let mut stacks: Vec<(Stack, u32)> = vec![(all.stack.clone(), 0)];
     for path in others {
-        let source = Source { manifest: path.clone(), ..first.clone() };
+        let source = Source { manifest: Some(path.clone()), ..first.clone() };
         let Loaded { stack, files, mut findings, paths, .. } = source.load()?;
         let before = all.files.append(files);
         findings.iter_mut().for_each(|finding| finding.shift(before));

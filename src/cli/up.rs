@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -54,7 +54,10 @@ pub struct Up {
 
 impl Up {
     /// Exit code 1 if the manifest has errors; 2 if the stack could not be started.
-    pub fn run(self, verbose: u8) -> anyhow::Result<ExitCode> {
+    pub fn run(mut self, verbose: u8) -> anyhow::Result<ExitCode> {
+        // What lies here later does not change which manifest this is.
+        let manifest = self.source.path()?;
+        self.source.manifest = Some(manifest.clone());
         let loaded = self.source.load()?;
         if !super::in_background() {
             validate::show(&loaded);
@@ -62,11 +65,11 @@ impl Up {
         if loaded.findings.count(Severity::Error) > 0 {
             return Ok(ExitCode::from(1));
         }
-        let place = Place::of(&self.source.manifest, self.data_dir.as_deref());
+        let place = Place::of(&manifest, self.data_dir.as_deref());
         std::fs::create_dir_all(&place.root)
             .with_context(|| format!("making the data folder {}", place.root.display()))?;
         if self.detach && !super::in_background() {
-            return detach(&self.source, &place);
+            return detach(&self.source, &manifest, &place);
         }
         let logs = Logs::default();
         let level = telemetry::level(LevelFilter::INFO, verbose);
@@ -74,7 +77,7 @@ impl Up {
         let source = self.source.clone();
         let wanted = wanted(&self.source, &place);
         let settings = Settings {
-            manifest: self.source.manifest,
+            manifest,
             profile: self.source.profile,
             read: Box::new(move || read(&source)),
             place,
@@ -107,7 +110,8 @@ fn read(source: &Source) -> anyhow::Result<up::Source> {
             let mut report = String::new();
             let _ = diag::print_concise(&mut report, &loaded.findings, &loaded.files);
             let plural = if errors == 1 { "" } else { "s" };
-            let manifest = source.manifest.display();
+            let manifest = source.path()?;
+            let manifest = manifest.display();
             Err(anyhow::anyhow!(
                 "{manifest} has {errors} error{plural}: `stackctl validate` explains\n{}",
                 report.trim_end()
@@ -141,7 +145,7 @@ fn show(stack: &str, parts: &[Part], wanted: &why::Wanted) {
 /// What the running stack was rendered from, and where to.
 fn wanted(source: &Source, place: &Place) -> why::Wanted {
     why::Wanted {
-        manifest: Some(source.manifest.clone()),
+        manifest: source.manifest.clone(),
         output: Some(place.rendered()),
         profile: source.profile.clone(),
     }
@@ -163,7 +167,7 @@ fn verdict(parts: &[Part]) -> ExitCode {
 }
 
 /// Starts the same command again in the background, and waits until it answers.
-fn detach(source: &Source, place: &Place) -> anyhow::Result<ExitCode> {
+fn detach(source: &Source, manifest: &Path, place: &Place) -> anyhow::Result<ExitCode> {
     let log = place.log();
     let file = std::fs::OpenOptions::new()
         .create(true)
@@ -181,7 +185,7 @@ fn detach(source: &Source, place: &Place) -> anyhow::Result<ExitCode> {
         .process_group(0)
         .spawn()
         .context("starting in the background")?;
-    let socket = place::socket(&source.manifest);
+    let socket = place::socket(manifest);
     let runtime = super::small_runtime()?;
     let began = Instant::now();
     while began.elapsed() < PATIENCE {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -11,7 +11,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::edit;
 use super::printer::{self, out};
-use super::several;
+use super::{several, usual};
 use crate::check::{self, Fixed, Levels};
 use crate::diag::{self, Code, Report, Severity, report};
 use crate::manifest::{self, Loaded};
@@ -19,10 +19,9 @@ use crate::manifest::{self, Loaded};
 /// Which manifest, and how it is read; shared by all commands that read one.
 #[derive(Debug, Clone, Args)]
 pub struct Source {
-    /// The manifest: KDL, YAML or JSON by its extension. Where it is left out: stack.kdl, stack.yaml,
-    /// stack.yml or stack.json, the first of them that is there.
-    #[arg(default_value_os_t = manifest::usual(Path::new("")), hide_default_value = true)]
-    pub manifest: PathBuf,
+    /// The manifest: KDL, YAML or JSON by its extension. When nothing is said, the stack.kdl,
+    /// stack.yaml, stack.yml or stack.json of this folder.
+    pub manifest: Option<PathBuf>,
     /// Overlay this profile of the manifest.
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
@@ -38,6 +37,11 @@ pub struct Source {
 }
 
 impl Source {
+    /// Path of the manifest: the one that was named, or the one that is here.
+    pub fn path(&self) -> anyhow::Result<PathBuf> {
+        self.manifest.clone().map_or_else(usual::here, Ok)
+    }
+
     /// Reads and checks the manifest. Findings are settled: levels are applied, nothing is left to
     /// decide but whether one of them is an error.
     pub fn load(&self) -> anyhow::Result<Loaded> {
@@ -47,7 +51,7 @@ impl Source {
     /// As [`Source::load`], with files read by `read`.
     pub fn load_with(&self, read: &check::Read<'_>) -> anyhow::Result<Loaded> {
         let levels = Levels::new(&self.allow, &self.warn, &self.deny)?;
-        Ok(check::load(&self.manifest, self.profile.as_deref(), &levels, read)?)
+        Ok(check::load(&self.path()?, self.profile.as_deref(), &levels, read)?)
     }
 }
 

@@ -115,7 +115,7 @@ fn receiver(receiver: &Yaml, context: &mut Context) -> Node {
     for hook in fields.items("webhook_configs") {
         let mut fields = Fields::of(what("webhook"), hook, &mut context.notes);
         let url = secret(&mut fields, "url", context).map(|url| match url {
-            Value::Text(url) => Value::Text(context.renamed(&url)),
+            Value::Text(url) => Value::Text(context.called(&url)),
             other => other,
         });
         let mut one = Node::new("webhook").args(url);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::kdl::{Node, Value};
-use super::source::{Fields, Notes, texts};
+use super::source::{Fields, Notes, get, scalar, texts};
 use crate::manifest::yaml::Yaml;
 
 /// What the importers share.
@@ -83,15 +83,21 @@ impl Context {
         Value::Tagged("secret", name)
     }
 
-    /// An address or a URL that something is reached at, with its host renamed.
+    /// An address or a URL that the stack connects to, with its host renamed.
     pub fn renamed(&mut self, address: &str) -> String {
-        let start = address.find("://").map_or(0, |at| at + 3);
-        let rest = &address[start..];
-        let len = rest.find([':', '/']).unwrap_or(rest.len());
-        let host = self.hosts.get(&rest[..len]).map_or(&rest[..len], String::as_str).to_owned();
-        let renamed = format!("{}{host}{}", &address[..start], &rest[len..]);
-        self.reached.insert(host);
+        let renamed = self.called(address);
+        let (start, end) = host_in(&renamed);
+        self.reached.insert(renamed[start..end].to_owned());
         renamed
+    }
+
+    /// An address or a URL with its host renamed, where the manifest declares no host for it.
+    pub fn called(&self, address: &str) -> String {
+        let (start, end) = host_in(address);
+        match self.hosts.get(&address[start..end]) {
+            Some(host) => format!("{}{host}{}", &address[..start], &address[end..]),
+            None => address.to_owned(),
+        }
     }
 
     /// The hosts of addresses that are neither names on the stack's networks nor full names.
@@ -164,14 +170,35 @@ impl Context {
         let mut fields = Fields::of("the relabelling step", step, &mut self.notes);
         let mut node = Node::new(name);
         node.list("source_labels", fields.take("source_labels").map(texts).unwrap_or_default());
-        for key in ["separator", "regex", "target_label", "replacement"] {
+        for key in ["separator", "regex", "target_label"] {
             node.set(key, fields.text(key));
         }
+        let replacement = fields.text("replacement").map(|text| match fixed_address(step) {
+            Some(_) => self.renamed(&text),
+            None => text,
+        });
+        node.set("replacement", replacement);
         node.set("modulus", fields.number("modulus"));
         node.set("action", fields.text("action").map(|action| action.to_ascii_lowercase()));
         fields.finish(&mut self.notes);
         node
     }
+}
+
+/// Where the host of an address or a URL stands in it.
+fn host_in(address: &str) -> (usize, usize) {
+    let start = address.find("://").map_or(0, |at| at + 3);
+    let rest = &address[start..];
+    (start, start + rest.find([':', '/']).unwrap_or(rest.len()))
+}
+
+/// The address that a relabelling step writes over that of every target, as for an exporter that is
+/// asked about them.
+pub fn fixed_address(step: &Yaml) -> Option<&str> {
+    let text = |key: &str| get(step, key).and_then(scalar);
+    let writes = text("target_label") == Some("__address__");
+    let replaces = text("action").is_none_or(|action| action.eq_ignore_ascii_case("replace"));
+    text("replacement").filter(|address| writes && replaces && !address.contains('$'))
 }
 
 /// A path below a folder; an absolute one stays what it is.

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::source::{entries, get};
 use super::{ImportError, overrides};
-use crate::diag::{Files, Findings};
-use crate::manifest::yaml::{Data, read_tree};
+use crate::diag::{Files, Findings, Severity};
+use crate::manifest::yaml::{Data, Yaml, read_tree};
 
 /// Folders are looked into this deep.
 const MAX_DEPTH: usize = 6;
@@ -70,11 +70,10 @@ pub fn texts(
 
 /// Names that compose prefers come first, and files nearer to the folder.
 fn rank(path: &str) -> (usize, usize) {
-    let names = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
     let name = path.rsplit('/').next().unwrap_or(path);
     (
         path.matches('/').count(),
-        names.iter().position(|known| *known == name).unwrap_or(names.len()),
+        COMPOSE.iter().position(|known| *known == name).unwrap_or(COMPOSE.len()),
     )
 }
 
@@ -125,7 +124,21 @@ pub fn kind(path: &str, text: &str) -> Option<Kind> {
     } else if overrides::NAMES.contains(&name) {
         Some(Kind::Override)
     } else {
-        yaml(text)
+        yaml(name, text)
+    }
+}
+
+/// Names of compose files, the preferred one first.
+const COMPOSE: [&str; 4] =
+    ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
+
+/// What a file is called tells what it is where its text is broken.
+fn by_name(name: &str) -> Option<Kind> {
+    match name {
+        name if COMPOSE.contains(&name) => Some(Kind::Compose),
+        "prometheus.yml" | "prometheus.yaml" => Some(Kind::Prometheus),
+        "alertmanager.yml" | "alertmanager.yaml" => Some(Kind::Alertmanager),
+        _ => None,
     }
 }
 
@@ -138,10 +151,18 @@ fn json(path: &str, text: &str) -> Option<Kind> {
     super::grafana::Dashboard::of(path, text).map(|_| Kind::Dashboard)
 }
 
-fn yaml(text: &str) -> Option<Kind> {
+fn yaml(name: &str, text: &str) -> Option<Kind> {
     let file = Files::default().add("", "");
-    let tree = read_tree(text, file, &mut Findings::default())?;
-    let has = |key: &str| get(&tree, key);
+    let mut findings = Findings::default();
+    let tree = read_tree(text, file, &mut findings);
+    let broken = findings.count(Severity::Error) > 0;
+    // Objects of a cluster stand several in a file, which is no mistake of theirs.
+    let objects = text.lines().any(|line| line.starts_with("apiVersion:"));
+    tree.and_then(|tree| by_keys(&tree)).or_else(|| by_name(name).filter(|_| broken && !objects))
+}
+
+fn by_keys(tree: &Yaml) -> Option<Kind> {
+    let has = |key: &str| get(tree, key);
     let list = |key: &str| has(key).is_some_and(|value| matches!(value.data, Data::List(_)));
     let map = |key: &str| has(key).is_some_and(|value| matches!(value.data, Data::Map(_)));
     if list("receivers") && map("route") {

@@ -28,9 +28,8 @@ use self::find::{Found, Kind};
 use self::grafana::Dashboard;
 use self::kdl::Node;
 pub use self::source::NOT_CARRIED;
-use crate::diag::{FileId, Files, Findings, Place, Severity, Span};
-use crate::manifest::address::is_localhost;
-use crate::manifest::codes::SYNTAX;
+use crate::check::{self, Levels};
+use crate::diag::{FileId, Files, Findings, Severity, Span, print_concise};
 use crate::manifest::yaml::{Yaml, read_tree};
 use crate::manifest::{Format, Stack, parse};
 use crate::model::glob_matches;
@@ -94,7 +93,7 @@ pub struct ComposeFile {
     pub parts: Vec<&'static str>,
     /// What could not be carried over.
     pub lost: usize,
-    /// Where its text breaks off, and why: what stands behind was not read.
+    /// The first mistake in its text or in that of its override, with its place; then it has no services.
     pub broken: Option<String>,
 }
 
@@ -102,22 +101,28 @@ pub struct ComposeFile {
 pub fn compose_file(found: &[Found]) -> Option<ComposeFile> {
     let Found { path, text, .. } = found.iter().find(|file| file.kind == Kind::Compose)?;
     let mut files = Files::default();
-    let file = files.add(path, text);
     let mut context = Context { in_containers: true, ..Context::default() };
-    let mut tree = read_tree(text, file, &mut context.notes.0)?;
-    let broken = context.notes.0.iter().find(|note| note.code == SYNTAX.code).map(|note| {
-        let Place { line, column } = files.start(note.span());
-        format!("{line}:{column}: {}", note.message)
-    });
+    let tree = read_tree(text, files.add(path, text), &mut context.notes.0);
     let folder = folder_of(path);
     let above = found
         .iter()
         .filter(|file| file.kind == Kind::Override && folder_of(&file.path) == folder)
         .min_by_key(|file| overrides::rank(&file.path));
-    if let Some(above) = above
-        && let Some(above) = read_tree(&above.text, file, &mut context.notes.0)
-    {
+    let above = above.and_then(|Found { path, text, .. }| {
+        read_tree(text, files.add(path, text), &mut context.notes.0)
+    });
+    if context.notes.0.count(Severity::Error) > 0 {
+        context.notes.0.settle();
+        let mut said = String::new();
+        let _ = print_concise(&mut said, &context.notes.0, &files);
+        let broken = said.lines().find(|line| line.contains(": error[")).map(str::to_owned);
+        return Some(ComposeFile { path: path.clone(), broken, ..ComposeFile::default() });
+    }
+    let mut tree = tree?;
+    overrides::settle(&mut tree, &mut context.notes);
+    if let Some(above) = above {
         overrides::lay(&mut tree, above);
+        overrides::settle(&mut tree, &mut context.notes);
     }
     let composed = compose::read(&tree, folder, &mut context);
     let mut places = composed.places;
@@ -128,7 +133,7 @@ pub fn compose_file(found: &[Found]) -> Option<ComposeFile> {
         services: composed.services,
         parts: composed.parts.keys().map(|kind| kind.host()).collect(),
         lost: context.notes.0.len(),
-        broken,
+        broken: None,
     })
 }
 
@@ -209,6 +214,7 @@ impl Importer {
         {
             let Document { path, tree, .. } = others.remove(at);
             overrides::lay(&mut compose.tree, tree);
+            overrides::settle(&mut compose.tree, &mut self.context.notes);
             self.read.push(path);
         }
         for other in others {
@@ -223,6 +229,9 @@ impl Importer {
         let mut nodes = Vec::new();
         let composes = std::mem::take(&mut self.composes);
         let mut compose = self.only(composes, "compose file");
+        if let Some(compose) = &mut compose {
+            overrides::settle(&mut compose.tree, &mut self.context.notes);
+        }
         self.lay_overrides(compose.as_mut());
         self.context.in_containers = compose.is_some();
         let prometheus = std::mem::take(&mut self.prometheus);
@@ -277,16 +286,15 @@ impl Importer {
             self.context.secrets.iter().map(|(name, source)| secret(name, source)).collect();
         let at_prometheus = at_prometheus + secrets.len();
         nodes.splice(at_secrets..at_secrets, secrets);
-        if !self.context.in_containers && self.context.reached.iter().any(|host| is_localhost(host))
-        {
+        if prometheus.is_some() {
+            jobs(&mut nodes, at_prometheus, said.jobs);
+        }
+        if !self.context.in_containers && goes_to_localhost(&nodes) {
             nodes.push(
                 Node::new("lint")
                     .prop("allow", Some("S105"))
                     .comment("Everything was on one machine: `localhost` means that machine."),
             );
-        }
-        if prometheus.is_some() {
-            jobs(&mut nodes, at_prometheus, said.jobs);
         }
         let Self { files, mut context, mut read, .. } = self;
         context.notes.0.settle();
@@ -366,6 +374,14 @@ fn secret(name: &str, source: &str) -> Node {
             Node::new("secret").arg(name).prop("file", Some(dotted(&normal(&join("", source)))))
         }
     }
+}
+
+/// Whether the lint takes something for lost in its own container.
+fn goes_to_localhost(nodes: &[Node]) -> bool {
+    let text = kdl::document(nodes);
+    let Ok(mut loaded) = parse("stack.kdl", &text, Format::Kdl, None) else { return false };
+    check::run(&loaded.stack, &loaded.files, &mut loaded.findings, &Levels::default());
+    loaded.findings.iter().any(|finding| finding.code == "S105")
 }
 
 /// Adds the jobs: nothing of what follows from the stack, settings where only they differ, and a word

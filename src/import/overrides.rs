@@ -2,10 +2,10 @@
 //!
 //! The rules are those of the Compose specification ("Merge Compose files"): maps are merged, lists are
 //! added to; commands replace, and what has a name of its own (a variable, a mount) is there once.
-//! `!override` replaces what is below as a whole, `!reset` takes it away.
+//! `!reset` takes away what is below, `!override` takes its place whole.
 
 use super::compose::mounted;
-use super::source::scalar;
+use super::source::{Notes, scalar};
 use crate::diag::Spanned;
 use crate::manifest::yaml::{Data, Yaml};
 
@@ -26,17 +26,16 @@ pub fn rank(path: &str) -> usize {
 /// Lists that are taken from the upper file alone, where it has them.
 const REPLACED: [&str; 3] = ["command", "entrypoint", "test"];
 
+/// The tag of what takes away the value below.
+const RESET: &str = "reset";
+/// The tag of what takes the place of the value below, and is not merged with it.
+const OVERRIDE: &str = "override";
+
 /// What may be written as a map or as a list of `name=value`.
 const PAIRS: [&str; 6] = ["environment", "labels", "args", "sysctls", "annotations", "extra_hosts"];
 
 /// What may be written as a map or as a list of names.
 const NAMED: [&str; 2] = ["networks", "depends_on"];
-
-/// The tag of what is to be as if it had never been said.
-const RESET: &str = "reset";
-
-/// The tag of what replaces the lower value as a whole.
-const OVERRIDE: &str = "override";
 
 /// Lays `upper` over `lower`.
 pub fn lay(lower: &mut Yaml, upper: Yaml) {
@@ -44,6 +43,10 @@ pub fn lay(lower: &mut Yaml, upper: Yaml) {
 }
 
 fn lay_at(key: &str, lower: &mut Yaml, mut upper: Yaml) {
+    if upper.tag() == Some(OVERRIDE) {
+        *lower = upper;
+        return;
+    }
     if PAIRS.contains(&key) || NAMED.contains(&key) {
         as_map(lower);
         as_map(&mut upper);
@@ -51,23 +54,18 @@ fn lay_at(key: &str, lower: &mut Yaml, mut upper: Yaml) {
     match (&mut lower.data, upper.data) {
         (Data::Map(below), Data::Map(above)) => {
             for (name, value) in above {
-                let at = below.iter().position(|(known, _)| known.value == name.value);
-                match at {
-                    Some(at) if is_tagged(&value, RESET) => {
-                        below.remove(at);
-                    }
-                    None if is_tagged(&value, RESET) => {}
-                    Some(at) if is_tagged(&value, OVERRIDE) => below[at] = (name, alone(value)),
+                match below.iter_mut().position(|(known, _)| known.value == name.value) {
+                    Some(at) if value.tag() == Some(RESET) => drop(below.remove(at)),
                     Some(at) => {
                         lay_at(&name.value, &mut below[at].1, value);
                         below[at].0.span = name.span;
                     }
-                    None => below.push((name, alone(value))),
+                    None => below.push((name, value)),
                 }
             }
         }
         (Data::List(below), Data::List(above)) if !REPLACED.contains(&key) => {
-            for item in above.into_iter().filter(|item| !is_tagged(item, RESET)).map(alone) {
+            for item in above {
                 match below.iter_mut().find(|known| same(key, known, &item)) {
                     Some(known) => *known = item,
                     None => below.push(item),
@@ -81,25 +79,26 @@ fn lay_at(key: &str, lower: &mut Yaml, mut upper: Yaml) {
     }
 }
 
-/// What has no value below that it could be laid over: without what it takes away.
-fn alone(mut value: Yaml) -> Yaml {
-    value.tag = value.tag.filter(|tag| ![RESET, OVERRIDE].contains(&tag.as_str()));
-    value.data = match value.data {
+/// Leaves out what is marked with `!reset`: it is there to take away what lies below, and says nothing
+/// itself. What stands in a list cannot be taken away so; compose passes over the tag, and it is named.
+pub fn settle(file: &mut Yaml, notes: &mut Notes) {
+    match &mut file.data {
         Data::Map(entries) => {
-            let kept = entries.into_iter().filter(|(_, value)| !is_tagged(value, RESET));
-            Data::Map(kept.map(|(name, value)| (name, alone(value))).collect())
+            entries.retain(|(_, value)| value.tag() != Some(RESET));
+            for (_, value) in entries {
+                settle(value, notes);
+            }
         }
         Data::List(items) => {
-            let kept = items.into_iter().filter(|item| !is_tagged(item, RESET));
-            Data::List(kept.map(alone).collect())
+            for item in items {
+                if item.tag() == Some(RESET) {
+                    notes.lost(item.span, "the tag `!reset` of one item of a list");
+                }
+                settle(item, notes);
+            }
         }
-        scalar @ Data::Scalar { .. } => scalar,
-    };
-    value
-}
-
-fn is_tagged(value: &Yaml, tag: &str) -> bool {
-    value.tag.as_ref().is_some_and(|found| found.value == tag)
+        Data::Scalar { .. } => {}
+    }
 }
 
 /// Whether an item of the upper list takes the place of one below.
@@ -121,4 +120,79 @@ fn as_map(value: &mut Yaml) {
         Some((Spanned::new(name.to_owned(), item.span), value))
     };
     value.data = Data::Map(items.iter().filter_map(entry).collect());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::{Files, Findings};
+    use crate::manifest::yaml::read_tree;
+
+    /// A tree as one line, to be compared.
+    fn flat(value: &Yaml) -> String {
+        match &value.data {
+            Data::Scalar { text, .. } => text.clone(),
+            Data::List(items) => {
+                format!("[{}]", items.iter().map(flat).collect::<Vec<_>>().join(" "))
+            }
+            Data::Map(entries) => {
+                let entry = |(name, value): &(Spanned<String>, Yaml)| {
+                    format!("{}={}", name.value, flat(value))
+                };
+                format!("{{{}}}", entries.iter().map(entry).collect::<Vec<_>>().join(" "))
+            }
+        }
+    }
+
+    fn laid(lower: &str, upper: &str) -> (String, usize) {
+        let file = Files::default().add("", "");
+        let read = |text: &str| read_tree(text, file, &mut Findings::default()).unwrap();
+        let mut notes = Notes::default();
+        let mut lower = read(lower);
+        settle(&mut lower, &mut notes);
+        lay(&mut lower, read(upper));
+        settle(&mut lower, &mut notes);
+        (flat(&lower), notes.0.len())
+    }
+
+    #[test]
+    fn tags_take_away_and_take_the_place() {
+        for (lower, upper, expected) in [
+            ("{ports: [1, 2], a: b}", "{ports: !reset [], c: d}", "{a=b c=d}"),
+            ("{ports: [1, 2]}", "{ports: !reset [3]}", "{}"),
+            ("{ports: [1, 2]}", "{ports: !reset null}", "{}"),
+            ("{ports: [1, 2]}", "{ports: !override [3]}", "{ports=[3]}"),
+            ("{ports: [1, 2]}", "{ports: !override []}", "{ports=[]}"),
+            ("{volumes: ['./a:/a']}", "{volumes: !override ['./b:/b']}", "{volumes=[./b:/b]}"),
+            (
+                "{environment: {A: 1, B: 2}}",
+                "{environment: !override {C: 3}}",
+                "{environment={C=3}}",
+            ),
+            ("{environment: [A=1, B=2]}", "{environment: !override [C=3]}", "{environment=[C=3]}"),
+            (
+                "{environment: {A: 1, B: 2}}",
+                "{environment: {A: !reset null}}",
+                "{environment={B=2}}",
+            ),
+            (
+                "{environment: [A=1, B=2]}",
+                "{environment: {A: !reset x, C: 3}}",
+                "{environment={B=2 C=3}}",
+            ),
+            ("{a: {b: {c: 1, d: 2}}}", "{a: {b: !override {e: 3}}}", "{a={b={e=3}}}"),
+            ("{a: {b: {c: 1, d: 2}}}", "{a: {b: {c: !reset 9}, x: !reset 1}}", "{a={b={d=2}}}"),
+            ("{a: {b: 1}}", "{a: !override {b: {c: 1, d: !reset 2}}}", "{a={b={c=1}}}"),
+            (
+                "{s: {web: {image: x}}}",
+                "{s: {web: !reset {}, new: {ports: !reset [1], k: v}}}",
+                "{s={new={k=v}}}",
+            ),
+            ("{command: [a]}", "{command: !reset null}", "{}"),
+            ("{a: !reset 1, b: !override [2]}", "{b: [3]}", "{b=[2 3]}"),
+        ] {
+            assert_eq!(laid(lower, upper), (expected.to_owned(), 0), "{lower}\n{upper}");
+        }
+        assert_eq!(laid("{p: [1]}", "{p: [!reset 1, 2]}"), ("{p=[1 2]}".to_owned(), 1));
+    }
 }

@@ -1,6 +1,6 @@
 //! `prometheus.yml` -> `prometheus` with its scrape jobs.
 
-use super::context::Context;
+use super::context::{Context, fixed_address};
 use super::kdl::{Node, Value};
 use super::source::{Fields, get, items, scalar, texts};
 use crate::manifest::address::host_of;
@@ -145,11 +145,15 @@ fn job(job: &Yaml, context: &mut Context) -> Option<Job> {
         }
     }
     let mut node = settings.clone();
+    // What another is asked about is nothing that Prometheus connects to.
+    let steps = get(job, "relabel_configs").map_or(&[][..], items);
+    let asks_another =
+        steps.iter().any(|step| fixed_address(step).is_some() && get(step, "regex").is_none());
     let mut targets = Vec::new();
     for group in fields.items("static_configs") {
         let mut group = Fields::of(what.as_str(), group, &mut context.notes);
         let addresses: Vec<String> =
-            group.texts("targets").iter().map(|at| context.renamed(at)).collect();
+            group.texts("targets").iter().map(|at| address(at, asks_another, context)).collect();
         targets.push((addresses, group.pairs("labels")));
         group.finish(&mut context.notes);
     }
@@ -172,6 +176,10 @@ fn job(job: &Yaml, context: &mut Context) -> Option<Job> {
         _ => None,
     };
     Some(Job { name, node, settings, target })
+}
+
+fn address(target: &str, asks_another: bool, context: &mut Context) -> String {
+    if asks_another { context.called(target) } else { context.renamed(target) }
 }
 
 fn discovery(what: &str, fields: &mut Fields<'_>, node: &mut Node, context: &mut Context) {

@@ -17,6 +17,7 @@ use std::path::Path;
 
 use crate::check::{self, Levels};
 use crate::diag::{Finding, Findings, Severity};
+use crate::import::ComposeFile;
 use crate::import::kdl::{self, Node};
 use crate::manifest::{self, Format};
 
@@ -40,6 +41,12 @@ pub fn starter(machine: &Machine, folder: &Folder, path: &Path, format: Format) 
             if folder.configuration.len() == 1 { "it says" } else { "they say" },
         ));
     }
+    let mut folder = folder.clone();
+    if let Some(ComposeFile { path, broken: Some(broken), .. }) = &folder.compose {
+        notes.push(format!("{path} cannot be read, so its services are left out: {broken}"));
+        folder.compose = None;
+    }
+    let folder = &folder;
     let mut nodes = starter::nodes(machine, folder);
     let mut found = findings(path, &nodes);
     if let Some(compose) = &folder.compose {

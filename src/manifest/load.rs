@@ -68,16 +68,6 @@ fn suggest(name: &str, known: &[String]) -> String {
     }
 }
 
-/// What a manifest is usually called, the preferred name first.
-pub const USUAL: [&str; 4] = ["stack.kdl", "stack.yaml", "stack.yml", "stack.json"];
-
-/// The manifest of a folder, for commands that are told none; the first name if there is none at all,
-/// so that an error names it.
-pub fn usual(folder: &Path) -> PathBuf {
-    let mut names = USUAL.iter().map(|name| folder.join(name));
-    names.find(|path| path.is_file()).unwrap_or_else(|| folder.join(USUAL[0]))
-}
-
 /// A notation of manifests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {

@@ -25,8 +25,6 @@ pub mod yaml;
 
 pub use block::{Block, DurationText, Map, Ordered, SizeText, Value};
 pub use kdl::format::{Refusal, format};
-pub use load::{
-    Format, Loaded, ManifestError, USUAL, load, load_with, parse, read_file, tidied, usual,
-};
+pub use load::{Format, Loaded, ManifestError, load, load_with, parse, read_file, tidied};
 pub use stack::*;
 pub use text::place_in;

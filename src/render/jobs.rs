@@ -261,6 +261,8 @@ fn apply(stack: &Stack, scrape: &Scrape, job: &mut wire::ScrapeConfig) {
     for group in targets {
         let port = port.as_ref().map(|port| port.value);
         let target = |text: &Spanned<String>| match (port, text.contains(':')) {
+            // What another is asked about is the user's to say.
+            _ if scrape.asks_another() => text.value.clone(),
             (Some(port), false) => {
                 let host = address(stack, text.as_str(), true);
                 format!("{}:{port}", host_of(&host))

@@ -21,6 +21,7 @@ pub const TESTS: &[Test] = &[
     ("what_was_rendered_can_be_imported", Needs::Nothing, rendered),
     ("a_machine_without_containers", Needs::Nothing, bare),
     ("what_compose_lays_over_its_file_is_laid_over", Needs::Nothing, overrides),
+    ("what_a_blackbox_exporter_is_asked", Needs::Program("promtool"), blackbox),
     ("nothing_to_import_and_files_in_the_way", Needs::Nothing, refusals),
 ];
 
@@ -455,9 +456,75 @@ fn overrides() {
     assert!(!db.to_string().contains("1g") && !db.to_string().contains("1024M"), "{db}");
     assert_eq!(ports(&compose["services"]["open"]), ["127.0.0.1:6379:6379"]);
 
+    fs::remove_dir_all(dir.path().join("out")).unwrap();
+    // What the tags take away or replace is not merged; a port that they close is closed.
+    fs::write(
+        dir.path().join("compose.override.yaml"),
+        "services:\n  web:\n    ports: !override ['9090:80']\n    environment: !override {C: '3'}\n    \
+         volumes: !reset []\n    command: !reset null\nvolumes: {logs: !reset null}\n",
+    )
+    .unwrap();
+    let (_, err) = run(dir.path(), &["import", "--force"], 0);
+    assert!(err.contains("; 0 things"), "{err}");
+    run(dir.path(), &["render", "-o", "out"], 0);
+    let compose = read(dir.path(), "out/compose.yaml");
+    let web = &compose["services"]["web"];
+    assert_eq!(ports(web), ["0.0.0.0:9090:80"]);
+    assert_eq!(web["environment"], json!({"C": "3"}));
+    assert_eq!((&web["volumes"], &web["command"]), (&Json::Null, &Json::Null), "{web}");
+
     fs::rename(dir.path().join("compose.yaml"), dir.path().join("gone")).unwrap();
     let (_, err) = run(dir.path(), &["import", "--force", "-o", "-"], 0);
     assert!(err.contains("this file, which compose does not lay over"), "{err}");
+}
+
+/// Probes: URLs, bare hosts and ports as targets, and steps that say who is asked about them.
+fn blackbox() {
+    const STEPS: &str = "    relabel_configs:\n    - {source_labels: [__address__], target_label: __param_target}\n    \
+         - {source_labels: [__param_target], target_label: instance}\n    \
+         - {target_label: __address__, replacement: 'blackbox:9115'}\n";
+    let probe = |module: &str, targets: &str| {
+        format!(
+            "- job_name: {module}\n    metrics_path: /probe\n    params: {{module: [{module}]}}\n    \
+             static_configs: [{{targets: [{targets}], labels: {{team: web}}}}]\n{STEPS}  "
+        )
+    };
+    let before = format!(
+        "scrape_configs:\n  - job_name: prometheus\n    static_configs: [{{targets: ['localhost:9090']}}]\n  {}{}{}\
+         - job_name: blackbox\n    static_configs: [{{targets: ['blackbox:9115']}}]\nrule_files: [rules.yml]\n",
+        probe("http_2xx", "'https://example.org', 'http://shop:8080/health?deep=1'"),
+        probe("icmp", "10.0.0.1, shop"),
+        probe("tcp_connect", "'db.example.org:3306'"),
+    );
+    let rules = "groups:\n- name: probes\n  rules:\n  - {alert: ProbeFailed, expr: probe_success == 0, for: 2m, \
+                 labels: {severity: critical}, annotations: {summary: down}}\n  - {record: 'job:probes:avg', \
+                 expr: 'avg by (job, instance) (probe_http_status_code{job=\"http_2xx\"})'}\n";
+    let compose = "services:\n  prometheus: {image: 'prom/prometheus:v2.54.0', ports: ['127.0.0.1:9090:9090'], \
+                   volumes: ['data:/prometheus']}\n  blackbox: {image: 'prom/blackbox-exporter:v0.25.0', \
+                   expose: [9115]}\n  shop: {image: 'shop:1', expose: [8080]}\nvolumes: {data: {}}\n";
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("prometheus.yml"), &before).unwrap();
+    fs::write(dir.path().join("rules.yml"), rules).unwrap();
+    fs::write(dir.path().join("compose.yaml"), compose).unwrap();
+    let (_, err) = run(dir.path(), &["import"], 0);
+    assert!(err.contains("; 0 things"), "{err}");
+    let (out, _) = run(dir.path(), &["validate", "--format", "concise"], 0);
+    // Alerts without an Alertmanager are the only thing to say.
+    assert!(out.lines().count() == 1 && out.contains("[S420]"), "{out}");
+    run(dir.path(), &["render", "-o", "out"], 0);
+    let jobs = |file: &Json| keyed(&settled("", file)["scrape_configs"], "job_name");
+    let (was, is) = (
+        jobs(&read(dir.path(), "prometheus.yml")),
+        jobs(&read(dir.path(), "out/monitoring/prometheus.yml")),
+    );
+    assert_eq!(was, is);
+    let promtool = find_program("promtool").unwrap();
+    let checked = Command::new(promtool)
+        .args(["check", "config", "out/monitoring/prometheus.yml"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    assert!(checked.status.success(), "{checked:?}");
 }
 
 fn refusals() {

@@ -20,7 +20,9 @@ pub const TESTS: &[Test] = &[
     ("no_probe_asks_nobody_and_a_probe_asks_once", Needs::Nothing, probes),
     ("a_port_that_hangs_does_not_hold_it_up", Needs::Nothing, hangs),
     ("nothing_is_overwritten", Needs::Nothing, overwriting),
-    ("a_compose_file_that_breaks_off_is_named", Needs::Nothing, broken_compose),
+    ("a_broken_compose_file_is_named_with_its_mistake", Needs::Nothing, broken),
+    ("a_manifest_that_is_not_named_is_found", Needs::Nothing, found),
+    ("fmt_formats_kdl_and_names_the_rest", Needs::Nothing, formatted),
 ];
 
 struct Said {
@@ -110,7 +112,7 @@ fn empty() {
         assert!(text.contains(part), "{part}\n{text}");
     }
     // It is rendered, its tests run, and the other notation means the same.
-    assert_eq!(run(dir.path(), &["render", "-o", "out"]).code, 0);
+    assert_eq!(run(dir.path(), &["render", "stack.kdl", "-o", "out"]).code, 0);
     assert_eq!(run(dir.path(), &["diff", "stack.kdl", "out"]).out, "no difference\n");
     let said = run(dir.path(), &["init", "-o", "-", "--no-probe"]);
     assert_eq!(said.code, 0, "{}", said.err);
@@ -305,14 +307,90 @@ fn overwriting() {
     assert_eq!(left, ["stack.kdl"]);
 }
 
-fn broken_compose() {
+fn broken() {
     let dir = tempfile::tempdir().unwrap();
-    put(
-        dir.path(),
-        "compose.yaml",
-        "services:\n  app:\n    image: nginx:1.25\n    ports: [\"80:80\"\n",
+    for (text, place) in [
+        ("services:\n  a: {image: x\n  b: [\n", "compose.yaml:3"),
+        ("services:\n  a:\n   image: x\n    ports: []\n", "compose.yaml:4"),
+        ("services:\n\ta: b\n", "compose.yaml:2"),
+    ] {
+        put(dir.path(), "compose.yaml", text);
+        let said = run(dir.path(), &["init", "--no-probe", "-o", "-"]);
+        assert_eq!(said.code, 0, "{}", said.err);
+        let told = "compose.yaml cannot be read, so its services are left out: ";
+        let line = said.err.lines().find(|line| line.contains(told));
+        let line = line.unwrap_or_else(|| panic!("{text}\n{}", said.err));
+        assert!(line.contains(place) && line.contains("error[S001]"), "{text}\n{line}");
+        assert!(!said.out.contains("\nservice "), "{}", said.out);
+    }
+    put(dir.path(), "compose.yaml", "services:\n  a:\n    image: x:1\n    stdin_open: true\n");
+    let said = run(dir.path(), &["init", "--no-probe", "-o", "-"]);
+    assert!(said.err.contains("1 setting of compose.yaml has no place"), "{}", said.err);
+}
+
+fn found() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = run(dir.path(), &["validate"]);
+    assert_eq!(said.code, 2);
+    assert!(
+        said.err.contains("there is no stack.kdl, stack.yaml, stack.yml, stack.json here"),
+        "{}",
+        said.err
     );
-    let (_, notes) = init(dir.path(), &["--no-probe"]);
-    assert!(notes.contains("compose.yaml:4:20: "), "{notes}");
-    assert!(notes.contains("what stands behind it was not read"), "{notes}");
+    assert_eq!(run(dir.path(), &["init", "--yaml", "--no-probe"]).code, 0);
+    for command in [
+        &["validate"][..],
+        &["render", "-o", "out"],
+        &["routes"],
+        &["capacity"],
+        &["test"],
+        &["why", "out/compose.yaml"],
+    ] {
+        let said = run(dir.path(), command);
+        assert!(!said.err.contains("stack.kdl"), "{command:?}: {}", said.err);
+        assert!(
+            said.code < 2 || said.err.contains("has no alertmanager"),
+            "{command:?}: {}",
+            said.err
+        );
+    }
+    // A second one is not written, and if there is one, it has to be said which is meant.
+    let said = run(dir.path(), &["init", "--no-probe"]);
+    assert_eq!(said.code, 2);
+    assert!(
+        said.err.contains("`stack.yaml` is there already, and with `stack.kdl` beside it"),
+        "{}",
+        said.err
+    );
+    assert!(!dir.path().join("stack.kdl").exists());
+    assert_eq!(run(dir.path(), &["init", "--no-probe", "--force"]).code, 0);
+    for command in ["validate", "render", "routes", "capacity", "test", "up"] {
+        let said = run(dir.path(), &[command]);
+        assert_eq!(said.code, 2, "{command}");
+        assert!(
+            said.err.contains("`stack.kdl` and `stack.yaml` are both here"),
+            "{command}: {}",
+            said.err
+        );
+    }
+    assert_eq!(run(dir.path(), &["validate", "stack.yaml"]).code, 0);
+}
+
+fn formatted() {
+    let dir = tempfile::tempdir().unwrap();
+    put(dir.path(), "stack.yaml", "stack: a\n");
+    for arguments in [&["fmt", "--check", "stack.yaml"][..], &["fmt"]] {
+        let said = run(dir.path(), arguments);
+        assert_eq!(said.code, 2, "{arguments:?}");
+        assert!(
+            said.err.contains("`fmt` has a layout for KDL alone, so leave this file out"),
+            "{}",
+            said.err
+        );
+    }
+    put(dir.path(), "a.kdl", "stack   \"a\"\n");
+    let said = run(dir.path(), &["fmt", "stack.yaml", "a.kdl"]);
+    assert_eq!(said.code, 2, "{}", said.err);
+    assert_eq!(fs::read_to_string(dir.path().join("a.kdl")).unwrap(), "stack \"a\"\n");
+    assert_eq!(fs::read_to_string(dir.path().join("stack.yaml")).unwrap(), "stack: a\n");
 }

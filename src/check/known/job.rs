@@ -276,7 +276,12 @@ pub(super) fn port(config: &ScrapeConfig) -> Option<u16> {
     ports.all(|port| port == Some(first)).then_some(first)
 }
 
-/// Hosts that a job's targets name.
+/// Hosts that a job's targets name; none where another is asked about them.
 pub(super) fn hosts(config: &ScrapeConfig) -> impl Iterator<Item = &str> {
-    config.static_configs.iter().flat_map(|group| &group.targets).map(|target| host_of(target))
+    let elsewhere = config.relabel_configs.iter().any(|step| {
+        let fixed = step.replacement.as_ref().is_some_and(|text| !text.contains('$'));
+        step.target_label.as_deref() == Some("__address__") && fixed && step.regex.is_none()
+    });
+    let groups = config.static_configs.iter().filter(move |_| !elsewhere);
+    groups.flat_map(|group| &group.targets).map(|target| host_of(target))
 }

@@ -16,6 +16,7 @@ use clap::{Args, ValueEnum};
 
 use self::coverage::Coverage;
 use super::printer::{self, out};
+use super::usual;
 use super::validate::Source;
 use crate::diag::{Code, Files, Findings, Severity, Span, quoted_list};
 
@@ -25,9 +26,8 @@ const FAILED: Code = Code { code: "test", name: "failed", severity: Severity::Er
 /// Runs the tests of manifests and of promtool's unit test files.
 #[derive(Debug, Args)]
 pub struct Test {
-    /// Manifests, and unit test files as `promtool test rules` takes them. Where none is named: the
-    /// manifest of this folder.
-    #[arg(default_values_os_t = [crate::manifest::usual(Path::new(""))], hide_default_value = true)]
+    /// Manifests, and unit test files as `promtool test rules` takes them. When nothing is said, the
+    /// stack.kdl, stack.yaml, stack.yml or stack.json of this folder.
     files: Vec<PathBuf>,
     /// Only tests whose name contains this text; may be repeated.
     #[arg(long, value_name = "NAME")]
@@ -85,14 +85,18 @@ impl Test {
         let wanted = |name: &str| {
             self.filter.is_empty() || self.filter.iter().any(|part| name.contains(part.as_str()))
         };
-        for path in &self.files {
+        let files = match &self.files[..] {
+            [] => vec![usual::here()?],
+            files => files.to_vec(),
+        };
+        for path in &files {
             let text = std::fs::read_to_string(path)
                 .with_context(|| format!("cannot read `{}`", path.display()))?;
             suites.push(if is_unit_file(path, &text) {
                 unit_file::run(path, &text, &wanted)
             } else {
                 let source = Source {
-                    manifest: path.clone(),
+                    manifest: Some(path.clone()),
                     profile: self.profile.clone(),
                     deny: Vec::new(),
                     allow: Vec::new(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use crate::cli::printer;
+use crate::cli::{printer, usual};
 use crate::diag::{Code, Finding, Severity, Span};
 use crate::manifest::RenderTarget;
 use crate::manifest::{self, Format as Notation, Loaded, tidied};
@@ -56,7 +56,7 @@ impl Desk {
                 folder.display(),
                 manifest.display()
             ),
-            (None, None, None) => PathBuf::from("stack.kdl"),
+            (None, None, None) => usual::here()?,
         };
         let profile =
             wanted.profile.clone().or(index.as_ref().and_then(|index| index.profile.clone()));

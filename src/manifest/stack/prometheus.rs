@@ -223,6 +223,41 @@ settings! {
     }
 }
 
+impl Scrape {
+    /// Whether a step writes the address that is asked, so that targets need not be any.
+    pub fn writes_address(&self) -> bool {
+        self.relabel.iter().any(|step| step.writes_address())
+    }
+
+    /// Whether somebody else is asked about every target, as an exporter that probes them is: then a
+    /// target is a text of the user's, and no address.
+    pub fn asks_another(&self) -> bool {
+        self.relabel.iter().any(|step| step.regex.is_none() && step.fixed_address().is_some())
+    }
+
+    /// Addresses that are connected to: those of the targets, or those that steps put in their place.
+    pub fn addresses(&self) -> Vec<&Spanned<String>> {
+        if self.asks_another() {
+            self.relabel.iter().filter_map(|step| step.fixed_address()).collect()
+        } else {
+            self.targets.iter().flat_map(|target| &target.addresses).collect()
+        }
+    }
+}
+
+impl Relabel {
+    fn writes_address(&self) -> bool {
+        self.target_label.as_ref().is_some_and(|label| label.value == "__address__")
+    }
+
+    /// The address that the step writes, if it is the same for all targets.
+    fn fixed_address(&self) -> Option<&Spanned<String>> {
+        let replaces = self.action.as_ref().is_none_or(|it| it.value == RelabelAction::Replace);
+        let fixed = |text: &&Spanned<String>| !text.contains('$');
+        self.replacement.as_ref().filter(|_| replaces && self.writes_address()).filter(fixed)
+    }
+}
+
 settings! {
     /// Targets with common labels.
     pub struct Target {

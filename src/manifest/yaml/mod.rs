@@ -42,6 +42,19 @@ pub struct Yaml {
     damaged: bool,
 }
 
+impl Yaml {
+    /// Its tag, if it is one of the user's own: `reset` of `!reset []`.
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_ref().map(|tag| tag.value.as_str())
+    }
+}
+
+/// A tag that is none of YAML's.
+fn own(tag: Option<&Tag>, span: Span) -> Option<Spanned<String>> {
+    let tag = tag.filter(|tag| tag.handle == "!")?;
+    Some(Spanned::new(tag.suffix.clone(), span))
+}
+
 /// What a value is.
 #[derive(Clone, Debug)]
 pub enum Data {
@@ -133,7 +146,7 @@ impl<'a> Reader<'a> {
                 Event::Scalar(text, style, anchor, tag) => {
                     let plain = style == ScalarStyle::Plain;
                     let data = Data::Scalar { text: text.into_owned(), plain };
-                    let tag = local(tag, span);
+                    let tag = own(tag.as_deref(), span);
                     let span = self.trimmed(span, style);
                     let value = Yaml { data, span, head: self.head(span), tag, damaged: false };
                     if !self.close(&mut open, &mut root, value, anchor, 1) {
@@ -145,7 +158,7 @@ impl<'a> Reader<'a> {
                         data: Data::List(Vec::new()),
                         span,
                         head: self.head(span),
-                        tag: local(tag, span),
+                        tag: own(tag.as_deref(), span),
                         damaged: true,
                     };
                     open.push(Open::new(value, anchor));
@@ -155,7 +168,7 @@ impl<'a> Reader<'a> {
                         data: Data::Map(Vec::new()),
                         span,
                         head: self.head(span),
-                        tag: local(tag, span),
+                        tag: own(tag.as_deref(), span),
                         damaged: true,
                     };
                     open.push(Open::new(value, anchor));
@@ -331,11 +344,6 @@ impl<'a> Reader<'a> {
             None => character.min(self.text.len()),
         }
     }
-}
-
-/// A tag like `!name`; those of YAML itself mean nothing here.
-fn local(tag: Option<std::borrow::Cow<'_, Tag>>, span: Span) -> Option<Spanned<String>> {
-    tag.filter(|tag| tag.handle == "!").map(|tag| Spanned::new(tag.suffix.clone(), span))
 }
 
 /// Keys of `<<: *base` that the map does not have itself.

@@ -129,19 +129,22 @@ fn job(job: &mut ScrapeConfig, reached: &HashMap<String, String>) {
         !known
     });
     let mut groups = Vec::new();
+    let mut any_moved = false;
     for group in std::mem::take(&mut job.static_configs).into_iter().chain(found) {
         let mut others = Vec::new();
         for target in group.targets {
-            let Some(address) = reached.get(&target) else {
+            let here = reached.get(&target).cloned().or_else(|| moved(&target, reached));
+            let Some(address) = here else {
                 others.push(target);
                 continue;
             };
             if let Some(tls) = &mut job.tls_config {
                 tls.server_name.get_or_insert(host_of(&target).to_owned());
             }
+            any_moved = true;
             let mut labels = group.labels.clone();
             labels.entry("instance".to_owned()).or_insert(target);
-            groups.push(StaticConfig { targets: vec![address.clone()], labels });
+            groups.push(StaticConfig { targets: vec![address], labels });
         }
         if !others.is_empty() {
             groups.push(StaticConfig { targets: others, labels: group.labels });
@@ -155,12 +158,78 @@ fn job(job: &mut ScrapeConfig, reached: &HashMap<String, String>) {
         {
             step.replacement = Some(address.clone());
         }
-        // The name that the target has on the networks, not its address here.
-        if step.target_label.as_deref() == Some("instance")
-            && step.source_labels == ["__address__"]
-            && step.regex.is_none()
-        {
-            step.source_labels = vec!["instance".to_owned()];
+    }
+    if any_moved && names_instances(job) {
+        job.static_configs =
+            std::mem::take(&mut job.static_configs).into_iter().flat_map(with_instances).collect();
+    }
+}
+
+/// Makes steps that copy the address to `instance` take the name that the target has on the networks,
+/// not its address here; whether there is such a step.
+fn names_instances(job: &mut ScrapeConfig) -> bool {
+    let mut copies = vec!["__address__".to_owned()];
+    let mut any = false;
+    for step in &mut job.relabel_configs {
+        let plain = step.regex.is_none() && step.replacement.is_none() && step.action.is_none();
+        let copy = plain && matches!(&step.source_labels[..], [one] if copies.contains(one));
+        match step.target_label.as_deref() {
+            Some("instance") if copy => {
+                step.source_labels = vec!["instance".to_owned()];
+                any = true;
+            }
+            Some(label) if copy => copies.push(label.to_owned()),
+            Some(label) => copies.retain(|known| known != label),
+            None => {}
         }
+    }
+    any
+}
+
+/// A group whose targets each have their `instance` as a label.
+fn with_instances(group: StaticConfig) -> Vec<StaticConfig> {
+    if group.labels.contains_key("instance") {
+        return vec![group];
+    }
+    let one = |target: String| {
+        let mut labels = group.labels.clone();
+        labels.insert("instance".to_owned(), target.clone());
+        StaticConfig { targets: vec![target], labels }
+    };
+    group.targets.into_iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probed_targets_keep_their_names_and_the_probe_is_found_here() {
+        let text = "
+job_name: probe
+static_configs: [{targets: ['https://shop:8443/health', 'https://example.org']}]
+relabel_configs:
+  - {source_labels: [__address__], target_label: __param_target}
+  - {source_labels: [__param_target], target_label: instance}
+  - {target_label: __address__, replacement: 'blackbox:9115'}
+";
+        let mut one: ScrapeConfig = serde_yaml::from_str(text).unwrap();
+        let here = |name: &str, port| (name.to_owned(), format!("127.0.0.1:{port}"));
+        let reached = HashMap::from([here("shop:8443", 18443), here("blackbox:9115", 19115)]);
+        job(&mut one, &reached);
+        let targets: Vec<(&str, &str)> = one
+            .static_configs
+            .iter()
+            .map(|group| (group.targets[0].as_str(), group.labels["instance"].as_str()))
+            .collect();
+        let expected = [
+            ("https://127.0.0.1:18443/health", "https://shop:8443/health"),
+            ("https://example.org", "https://example.org"),
+        ];
+        assert_eq!(targets, expected);
+        let steps = &one.relabel_configs;
+        assert_eq!(steps[0].source_labels, ["__address__"]);
+        assert_eq!(steps[1].source_labels, ["instance"]);
+        assert_eq!(steps[2].replacement.as_deref(), Some("127.0.0.1:19115"));
     }
 }

@@ -138,12 +138,14 @@ pub(super) fn http_client(client: &wire::HttpClient) -> Checked {
     Ok(())
 }
 
-pub(super) fn discovery(discovery: &Discovery) -> Checked {
+/// `relabelled` is whether steps come between a target and the address that is asked.
+pub(super) fn discovery(discovery: &Discovery, relabelled: bool) -> Checked {
     let Discovery { fixed, file, http, dns } = discovery;
     for group in fixed {
         labels(&group.labels)?;
-        // An address may still be mended by relabelling, a URL is a mistake.
-        if let Some(target) = group.targets.iter().find(|target| target.contains('/')) {
+        // A URL is a mistake, but for a probe, which steps put in its place and tell of it.
+        let url = |target: &&String| !relabelled && target.contains('/');
+        if let Some(target) = group.targets.iter().find(url) {
             return Err(format!("{target:?} is not a valid hostname"));
         }
     }

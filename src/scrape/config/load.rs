@@ -234,7 +234,8 @@ fn settle_job(
         http: scrape.http_sd_configs.clone(),
         dns: scrape.dns_sd_configs.clone(),
     };
-    let discovery = settle_discovery(discovery, base).map_err(of_job)?;
+    let discovery =
+        settle_discovery(discovery, base, !scrape.relabel_configs.is_empty()).map_err(of_job)?;
     let legacy = scrape.metric_name_validation_scheme.or(global.metric_name_validation_scheme);
     Ok(Job {
         name: name.clone(),
@@ -301,7 +302,7 @@ fn settle_alerting(alerting: &wire::Alerting, base: &Base<'_>) -> Result<Alertin
             path: format!("{slash}{prefix}/api/v2/alerts"),
             timeout: nonzero(group.timeout).unwrap_or(DEFAULT_TIMEOUT),
             http,
-            discovery: settle_discovery(discovery, base)?,
+            discovery: settle_discovery(discovery, base, !group.relabel_configs.is_empty())?,
             relabel: rules(&group.relabel_configs)?,
             alert_relabel: rules(&group.alert_relabel_configs)?,
         })
@@ -312,8 +313,12 @@ fn settle_alerting(alerting: &wire::Alerting, base: &Base<'_>) -> Result<Alertin
     })
 }
 
-fn settle_discovery(mut discovery: Discovery, base: &Base<'_>) -> Result<Discovery, String> {
-    check::discovery(&discovery)?;
+fn settle_discovery(
+    mut discovery: Discovery,
+    base: &Base<'_>,
+    relabelled: bool,
+) -> Result<Discovery, String> {
+    check::discovery(&discovery, relabelled)?;
     for source in &mut discovery.file {
         source.files.iter_mut().for_each(|file| base.settle(file));
     }
@@ -493,6 +498,13 @@ mod tests {
             "global:\n  scrape_interval: fast\n",
             "line 2, column 20: global.scrape_interval: not a valid duration string: \"fast\"",
         );
+    }
+
+    #[test]
+    fn a_url_is_a_target_where_steps_put_something_in_its_place() {
+        let text = "scrape_configs:\n- job_name: a\n  static_configs:\n  - targets: ['http://x']\n  \
+                    relabel_configs: [{target_label: __address__, replacement: 'probe:9115'}]\n";
+        assert_eq!(load_text(text).unwrap().jobs.len(), 1);
     }
 
     #[test]
