@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::context::Context;
 use super::kdl::{Node, Value};
-use super::source::{Fields, items, pairs, texts};
+use super::source::{Fields, get, items, pairs, scalar, texts};
 use crate::manifest::yaml::Yaml;
 
 /// Adds what the file says to a node that has what compose says of the part.
@@ -98,7 +98,8 @@ fn secret(fields: &mut Fields<'_>, name: &str, context: &mut Context) -> Option<
 }
 
 fn receiver(receiver: &Yaml, context: &mut Context) -> Node {
-    let mut fields = Fields::of("the receiver", receiver, &mut context.notes);
+    let named = get(receiver, "name").and_then(scalar).unwrap_or_default();
+    let mut fields = Fields::of(format!("receiver `{named}`"), receiver, &mut context.notes);
     let name = fields.text("name").unwrap_or_default();
     let mut node = Node::new("receiver").arg(name.as_str());
     let what = |kind: &str| format!("the {kind} of receiver `{name}`");

@@ -1,12 +1,15 @@
 //! A compose file -> services, exporters and parts, networks, volumes and secrets.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::{Context, Mount, dotted, join, normal};
 use super::kdl::{Node, Value};
+use super::limits::deploy;
 use super::parts;
+use super::reach::{Mounted, mount_options, mounted, port_options, published};
 use super::source::{Fields, entries, get, items, pairs, scalar, texts};
-use crate::diag::Span;
+use crate::diag::{Span, Spanned};
 use crate::manifest::yaml::{Data, Yaml};
 
 /// What a compose file comes to.
@@ -37,6 +40,7 @@ pub fn read(file: &Yaml, folder: &str, context: &mut Context) -> Composed {
     let mut fields = Fields::of("the compose file", file, &mut context.notes);
     // It has meant nothing for years.
     fields.take("version");
+    fields.pass_over_extensions();
     composed.name = fields.text("name");
     let declared: Vec<&str> = fields
         .take("networks")
@@ -92,7 +96,7 @@ pub fn read(file: &Yaml, folder: &str, context: &mut Context) -> Composed {
         }
         let mounts = get(service, "volumes").map_or(&[][..], items).iter().filter_map(|volume| {
             let Mounted { source, inside, .. } = mounted(volume, folder)?;
-            Some(Mount { inside, outside: source })
+            Some(Mount { inside, outside: source, span: volume.span, used: Cell::default() })
         });
         context.mounts.insert(host.to_owned(), mounts.collect());
     }
@@ -106,6 +110,7 @@ pub fn read(file: &Yaml, folder: &str, context: &mut Context) -> Composed {
     let scope = Scope { folder, declared: &declared, default };
     for Found { name, service, kind } in services {
         let mut fields = Fields::of(format!("service `{name}`"), service, &mut context.notes);
+        fields.pass_over_extensions();
         match kind {
             Some(kind) => {
                 let node = parts::read(kind, &mut fields, &scope, context);
@@ -140,8 +145,22 @@ fn network(name: &str, network: &Yaml, context: &mut Context) -> Node {
         .prop("internal", fields.flag("internal").filter(|flag| *flag))
         .prop("external", fields.flag("external").filter(|flag| *flag));
     if let Some(ipam) = fields.take("ipam") {
-        let subnet = get(ipam, "config").map_or(&[][..], items).first();
-        node = node.prop("subnet", subnet.and_then(|one| get(one, "subnet")).and_then(scalar));
+        let what = format!("`ipam` of network `{name}`");
+        let mut ipam = Fields::of(what.as_str(), ipam, &mut context.notes);
+        if let Some(driver) = ipam.take("driver").filter(|driver| scalar(driver) != Some("default"))
+        {
+            context.notes.lost(driver.span, &format!("`driver` of {what}"));
+        }
+        for (at, config) in ipam.items("config").iter().enumerate() {
+            if at > 0 {
+                context.notes.lost(config.span, &format!("a second range of addresses in {what}"));
+                continue;
+            }
+            let mut config = Fields::of(what.as_str(), config, &mut context.notes);
+            node = node.prop("subnet", config.text("subnet"));
+            config.finish(&mut context.notes);
+        }
+        ipam.finish(&mut context.notes);
     }
     fields.finish(&mut context.notes);
     node
@@ -160,7 +179,7 @@ fn volume(name: &str, volume: &Yaml, context: &mut Context) -> Option<Node> {
 }
 
 /// A text of compose in which variables are replaced.
-enum Text {
+pub enum Text {
     /// Nothing is replaced; `$$` is a `$`.
     Plain(String),
     /// It is a variable and nothing else.
@@ -171,7 +190,8 @@ enum Text {
     Mixed,
 }
 
-fn read_text(text: &str) -> Text {
+/// Reads a text with variables.
+pub fn read_text(text: &str) -> Text {
     let mut out = String::new();
     let mut rest = text;
     let mut defaulted = false;
@@ -236,10 +256,15 @@ pub fn settled(text: &str, what: &str, span: Span, context: &mut Context) -> Opt
 /// Environment variables with their values.
 pub fn environment(what: &str, env: &Yaml, context: &mut Context) -> Vec<(String, Value)> {
     let mut all = Vec::new();
+    let single = |(_, value): &&(Spanned<String>, Yaml)| scalar(value).is_some();
+    for (name, _) in entries(env).iter().filter(|entry| !single(entry)) {
+        context.notes.lost(name.span, &format!("`{}` of {what}", name.value));
+    }
+    let mut spans = entries(env).iter().filter(single).map(|(name, it)| name.span.to(it.span));
     for (at, (name, value)) in pairs(env).into_iter().enumerate() {
         let span = match &env.data {
             Data::List(list) => list.get(at).map_or(env.span, |item| item.span),
-            _ => entries(env).get(at).map_or(env.span, |(name, value)| name.span.to(value.span)),
+            _ => spans.next().unwrap_or(env.span),
         };
         let secret =
             value.strip_prefix("/run/secrets/").filter(|name| context.secrets.contains_key(*name));
@@ -291,33 +316,41 @@ fn service(name: &str, fields: &mut Fields<'_>, scope: &Scope<'_>, context: &mut
     }
     for port in fields.items("ports") {
         match published(port) {
-            Some(one) => node.push(one.node("port")),
+            Some(one) => {
+                node.push(one.node("port"));
+                port_options(&what, port, context);
+            }
             None => context.notes.lost(port.span, &format!("this port of {what}")),
         }
     }
-    for port in fields.take("expose").map(texts).unwrap_or_default() {
-        match port.split('/').next().and_then(|number| number.parse::<u16>().ok()) {
-            Some(number) => node.set("expose", Some(u64::from(number))),
-            None => context.notes.lost(fields.span, &format!("`expose {port}` of {what}")),
+    for port in fields.items("expose") {
+        let text = scalar(port).unwrap_or_default();
+        match text.strip_suffix("/tcp").unwrap_or(text).parse::<u16>() {
+            Ok(number) => node.set("expose", Some(u64::from(number))),
+            Err(_) => context.notes.lost(port.span, &format!("`expose {text}` of {what}")),
         }
     }
     if let Some(env) = fields.take("environment") {
         let env = environment(&what, env, context);
         node.map("env", env);
     }
-    let files = fields.take("env_file").map(texts).unwrap_or_default();
+    let files =
+        fields.take("env_file").map_or_else(Vec::new, |files| env_files(&what, files, context));
     node.list(
         "env_file",
         files.iter().map(|path| dotted(&normal(&join(scope.folder, path)))).collect(),
     );
     for volume in fields.items("volumes") {
         match mounted(volume, scope.folder) {
-            Some(Mounted { source, inside, read_only }) => node.push(
-                Node::new("volume")
-                    .arg(source)
-                    .prop("to", Some(inside))
-                    .prop("read_only", Some(true).filter(|_| read_only)),
-            ),
+            Some(Mounted { source, inside, read_only }) => {
+                node.push(
+                    Node::new("volume")
+                        .arg(source)
+                        .prop("to", Some(inside))
+                        .prop("read_only", Some(true).filter(|_| read_only)),
+                );
+                mount_options(&what, volume, context);
+            }
             None => context.notes.lost(volume.span, &format!("this mount of {what}")),
         }
     }
@@ -346,7 +379,7 @@ fn service(name: &str, fields: &mut Fields<'_>, scope: &Scope<'_>, context: &mut
     });
     node.map("extra_hosts", hosts.unwrap_or_default());
     for key in ["cap_add", "cap_drop", "tmpfs"] {
-        node.list(key, fields.take(key).map(texts).unwrap_or_default());
+        node.list(key, fields.texts(key));
     }
     for key in ["read_only", "privileged", "init"] {
         node.set(key, fields.flag(key).filter(|flag| *flag));
@@ -387,8 +420,34 @@ fn granted(what: &str, fields: &mut Fields<'_>, context: &mut Context) {
         if !name.is_some_and(|name| used.iter().any(|known| known == name)) {
             let lost = format!("a secret of {what} that no environment variable names");
             context.notes.lost(secret.span, &lost);
+        } else if scalar(secret).is_none() {
+            let mut fields =
+                Fields::of(format!("this secret of {what}"), secret, &mut context.notes);
+            fields.take("source");
+            fields.finish(&mut context.notes);
         }
     }
+}
+
+/// Paths of files with variables, which may have settings of their own.
+fn env_files(what: &str, files: &Yaml, context: &mut Context) -> Vec<String> {
+    if let Some(path) = scalar(files) {
+        return vec![path.to_owned()];
+    }
+    let mut paths = Vec::new();
+    for file in items(files) {
+        if let Some(path) = scalar(file) {
+            paths.push(path.to_owned());
+            continue;
+        }
+        let mut fields = Fields::of(format!("`env_file` of {what}"), file, &mut context.notes);
+        paths.extend(fields.text("path"));
+        if get(file, "required").and_then(scalar) == Some("true") {
+            fields.take("required");
+        }
+        fields.finish(&mut context.notes);
+    }
+    paths
 }
 
 fn build(build: &Yaml, scope: &Scope<'_>, context: &mut Context) -> Node {
@@ -406,89 +465,6 @@ fn build(build: &Yaml, scope: &Scope<'_>, context: &mut Context) -> Node {
     node
 }
 
-/// A published port.
-pub struct Published {
-    /// Port inside of the container.
-    pub inside: u16,
-    /// Port on the host.
-    pub outside: u16,
-    /// Address on the host; all of them where nothing was said.
-    pub bind: String,
-    /// `udp`, if it is that.
-    udp: bool,
-}
-
-impl Published {
-    fn node(&self, name: &str) -> Node {
-        Node::new(name)
-            .arg(u64::from(self.inside))
-            .prop("host", Some(u64::from(self.outside)).filter(|_| self.outside != self.inside))
-            .prop("bind", Some(self.bind.as_str()).filter(|bind| *bind != "127.0.0.1"))
-            .prop("protocol", Some("udp").filter(|_| self.udp))
-    }
-}
-
-/// A port of the list; `None` for ranges, and for ports whose number on the host is left to chance.
-pub fn published(port: &Yaml) -> Option<Published> {
-    if let Some(text) = scalar(port) {
-        let text = match read_text(text) {
-            Text::Plain(text) | Text::Default(text) => text,
-            Text::Variable(_) | Text::Mixed => return None,
-        };
-        let (text, protocol) = text.split_once('/').unwrap_or((&text, "tcp"));
-        let (rest, inside) = text.rsplit_once(':')?;
-        let (bind, outside) = rest.rsplit_once(':').unwrap_or(("0.0.0.0", rest));
-        return Some(Published {
-            inside: inside.parse().ok()?,
-            outside: outside.parse().ok()?,
-            bind: bind.trim_matches(['[', ']']).to_owned(),
-            udp: protocol == "udp",
-        });
-    }
-    let text = |key: &str| get(port, key).and_then(scalar);
-    Some(Published {
-        inside: text("target")?.parse().ok()?,
-        outside: text("published")?.parse().ok()?,
-        bind: text("host_ip").unwrap_or("0.0.0.0").to_owned(),
-        udp: text("protocol") == Some("udp"),
-    })
-}
-
-/// A volume or folder in a container.
-pub struct Mounted {
-    /// Name of the volume, or path.
-    pub source: String,
-    /// Path inside.
-    pub inside: String,
-    /// Whether it is only read.
-    pub read_only: bool,
-}
-
-/// A mount of the list; `None` for those without a source, in memory, or under a variable path.
-pub fn mounted(volume: &Yaml, folder: &str) -> Option<Mounted> {
-    let (source, inside, read_only) = if let Some(text) = scalar(volume) {
-        let mut parts = text.splitn(3, ':');
-        let (source, inside) = (parts.next()?, parts.next()?);
-        let options = parts.next().unwrap_or_default();
-        (source, inside, options.split(',').any(|option| option == "ro"))
-    } else {
-        let text = |key: &str| get(volume, key).and_then(scalar);
-        if !matches!(text("type"), None | Some("bind" | "volume")) {
-            return None;
-        }
-        (text("source")?, text("target")?, text("read_only") == Some("true"))
-    };
-    if source.contains(['$', '~']) {
-        return None;
-    }
-    let source = if source.starts_with(['.', '/']) {
-        dotted(&normal(&join(folder, source)))
-    } else {
-        source.to_owned()
-    };
-    Some(Mounted { source, inside: inside.to_owned(), read_only })
-}
-
 /// Services to wait for.
 pub fn depends_on(fields: &mut Fields<'_>, node: &mut Node, context: &mut Context) {
     let Some(on) = fields.take("depends_on") else { return };
@@ -498,11 +474,17 @@ pub fn depends_on(fields: &mut Fields<'_>, node: &mut Node, context: &mut Contex
     for (name, settings) in entries(on) {
         let mut fields =
             Fields::of(format!("`depends_on {}`", name.value), settings, &mut context.notes);
-        let condition = fields.text("condition").and_then(|condition| match condition.as_str() {
-            "service_healthy" => Some("healthy"),
-            "service_completed_successfully" => Some("completed"),
-            _ => None,
-        });
+        let said = fields.take("condition");
+        let condition = match said.and_then(scalar) {
+            Some("service_healthy") => Some("healthy"),
+            Some("service_completed_successfully") => Some("completed"),
+            None | Some("service_started") => None,
+            Some(other) => {
+                let lost = format!("`condition: {other}` of `depends_on {}`", name.value);
+                context.notes.lost(said.map_or(settings.span, |said| said.span), &lost);
+                None
+            }
+        };
         fields.finish(&mut context.notes);
         let name = context.renamed(name.as_str());
         node.push(Node::new("depends_on").arg(name).prop("condition", condition));
@@ -515,7 +497,12 @@ fn healthcheck(what: &str, check: &Yaml, context: &mut Context) -> Option<Node> 
         context.notes.lost(check.span, &format!("that {what} has no health check"));
         return None;
     }
-    let test = fields.take("test")?;
+    let Some(test) = fields.take("test") else {
+        context
+            .notes
+            .lost(check.span, &format!("when the image's own health check of {what} runs"));
+        return None;
+    };
     let command = match scalar(test) {
         Some(text) => text.to_owned(),
         None => {
@@ -563,54 +550,6 @@ pub fn attach(fields: &mut Fields<'_>, node: &mut Node, scope: &Scope<'_>, conte
     }
 }
 
-fn deploy(what: &str, fields: &mut Fields<'_>, node: &mut Node, context: &mut Context) {
-    let mut limits = Node::new("resources");
-    let mut replicas = fields.number("scale");
-    let cpus = fields.text("cpus").map(Value::Number);
-    let (memory, pids) = (fields.text("mem_limit"), fields.number("pids_limit"));
-    limits = limits
-        .prop("cpus", cpus)
-        .prop("memory", memory.map(|size| self::size(&size)))
-        .prop("pids", pids);
-    if let Some(deploy) = fields.take("deploy") {
-        let mut fields = Fields::of(format!("`deploy` of {what}"), deploy, &mut context.notes);
-        replicas = fields.number("replicas").or(replicas);
-        if let Some(resources) = fields.take("resources") {
-            let mut fields =
-                Fields::of(format!("`resources` of {what}"), resources, &mut context.notes);
-            if let Some(said) = fields.take("limits") {
-                let mut fields =
-                    Fields::of(format!("`limits` of {what}"), said, &mut context.notes);
-                limits = limits
-                    .prop("cpus", fields.text("cpus").map(Value::Number))
-                    .prop("memory", fields.text("memory").map(|size| self::size(&size)))
-                    .prop("pids", fields.number("pids"));
-                fields.finish(&mut context.notes);
-            }
-            fields.finish(&mut context.notes);
-        }
-        fields.finish(&mut context.notes);
-    }
-    node.set("replicas", replicas);
-    if !limits.is_bare() {
-        node.push(limits);
-    }
-}
-
-/// `512m` as `512MB`: compose counts in powers of two, as the manifest does.
-fn size(text: &str) -> String {
-    let lower = text.to_ascii_lowercase();
-    let number = lower.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match lower[number.len()..].trim_end_matches('b') {
-        "k" => "KB",
-        "m" => "MB",
-        "g" => "GB",
-        "t" => "TB",
-        _ => "B",
-    };
-    format!("{number}{unit}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -635,15 +574,6 @@ mod tests {
             ("${A", "mixed"),
         ] {
             assert_eq!(said(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn sizes_have_the_units_of_the_manifest() {
-        for (text, expected) in
-            [("512m", "512MB"), ("1gb", "1GB"), ("2G", "2GB"), ("1024", "1024B")]
-        {
-            assert_eq!(size(text), expected);
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What the importers of all files share: renamed hosts, paths inside of containers, secrets.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::kdl::{Node, Value};
 use super::source::{Fields, Notes, get, scalar, texts};
+use crate::diag::Span;
 use crate::manifest::yaml::Yaml;
 
 /// What the importers share.
@@ -35,6 +37,10 @@ pub struct Mount {
     pub inside: String,
     /// Path relative to the folder that is imported, or an absolute one.
     pub outside: String,
+    /// Where it is written.
+    pub span: Span,
+    /// Whether configuration that is read asks for something in it.
+    pub used: Cell<bool>,
 }
 
 impl Context {
@@ -54,9 +60,32 @@ impl Context {
             .max_by_key(|(mount, _)| mount.inside.len());
         match longest {
             Some((mount, rest)) => {
+                mount.used.set(true);
                 dotted(&normal(&join(&mount.outside, rest.trim_start_matches('/'))))
             }
             None => path.to_owned(),
+        }
+    }
+
+    /// Names folders and files in containers of parts that no configuration asks for: they stay outside.
+    pub fn name_unused_mounts(&mut self) {
+        for (part, mounts) in &self.mounts {
+            // Where configuration lies when nothing is said, and the exporter's view of the machine.
+            let usual = [format!("/etc/{part}"), "/var/lib/grafana/dashboards".to_owned()];
+            let unused = mounts.iter().filter(|mount| {
+                let path = mount.outside.starts_with(['.', '/']) && part != "node-exporter";
+                let inside = |folder: &String| {
+                    mount
+                        .inside
+                        .strip_prefix(folder.as_str())
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                };
+                path && !mount.used.get() && !usual.iter().any(inside)
+            });
+            for mount in unused {
+                let lost = format!("the mount `{}` of `{part}`", mount.inside);
+                self.notes.lost(mount.span, &lost);
+            }
         }
     }
 
@@ -240,6 +269,8 @@ mod tests {
         let mount = |inside: &str, outside: &str| Mount {
             inside: inside.to_owned(),
             outside: outside.to_owned(),
+            span: Span::default(),
+            used: Cell::default(),
         };
         let mounts =
             vec![mount("/etc/prometheus", "prom"), mount("/etc/prometheus/tls", "./certs/")];

@@ -81,8 +81,11 @@ pub fn datasources(file: &Yaml, node: &mut Node, context: &mut Context) {
             }
         }
         // Provisioned sources are what the file says, and belong to the first organisation.
-        for key in ["orgId", "editable", "version"] {
+        for key in ["editable", "version"] {
             fields.take(key);
+        }
+        if get(source, "orgId").and_then(scalar) == Some("1") {
+            fields.take("orgId");
         }
         fields.finish(&mut context.notes);
         node.push(one);

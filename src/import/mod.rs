@@ -12,9 +12,11 @@ mod context;
 pub(crate) mod find;
 mod grafana;
 pub mod kdl;
+mod limits;
 pub(crate) mod overrides;
 mod parts;
 mod prometheus;
+mod reach;
 mod rules;
 mod source;
 
@@ -28,6 +30,7 @@ use self::find::{Found, Kind};
 use self::grafana::Dashboard;
 use self::kdl::Node;
 pub use self::source::NOT_CARRIED;
+use self::source::Notes;
 use crate::check::{self, Levels};
 use crate::diag::{FileId, Files, Findings, Severity, Span, print_concise};
 use crate::manifest::yaml::{Yaml, read_tree};
@@ -249,6 +252,7 @@ impl Importer {
         self.context.alertmanager =
             alertmanager.is_some() || composed.parts.contains_key(&parts::Kind::Alertmanager);
         let named = composed.name.clone().or_else(|| folder_name(folder));
+        let had: Vec<parts::Kind> = composed.parts.keys().copied().collect();
         nodes.push(
             Node::new("stack")
                 .arg(named.unwrap_or_else(|| "stack".to_owned()))
@@ -276,6 +280,11 @@ impl Importer {
         }
         nodes.extend(part);
         self.grafana(composed.parts.remove(&parts::Kind::Grafana), &mut nodes);
+        self.context.name_unused_mounts();
+        if let Some(compose) = &compose {
+            let place = Span::new(compose.file, 0..0);
+            self.context.notes.added(place, &nodes, &had);
+        }
         let parts =
             [("prometheus", prometheus.is_some()), ("alertmanager", alertmanager.is_some())];
         let there = parts.into_iter().filter(|(_, there)| *there);
@@ -372,6 +381,22 @@ fn secret(name: &str, source: &str) -> Node {
         Some(variable) => Node::new("secret").arg(name).prop("env", Some(variable)),
         None => {
             Node::new("secret").arg(name).prop("file", Some(dotted(&normal(&join("", source)))))
+        }
+    }
+}
+
+impl Notes {
+    /// Names the parts of the stack that its compose file does not have.
+    fn added(&mut self, compose: Span, nodes: &[Node], had: &[parts::Kind]) {
+        for kind in [parts::Kind::Prometheus, parts::Kind::Alertmanager, parts::Kind::Grafana] {
+            let host = kind.host();
+            if nodes.iter().any(|node| node.name == host) && !had.contains(&kind) {
+                let message = format!(
+                    "the stack gets a service `{host}`, which the compose file does not have, for the \
+                     configuration that is here"
+                );
+                self.changed(compose, message);
+            }
         }
     }
 }

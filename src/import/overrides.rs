@@ -4,7 +4,7 @@
 //! added to; commands replace, and what has a name of its own (a variable, a mount) is there once.
 //! `!reset` takes away what is below, `!override` takes its place whole.
 
-use super::compose::mounted;
+use super::reach::mounted;
 use super::source::{Notes, scalar};
 use crate::diag::Spanned;
 use crate::manifest::yaml::{Data, Yaml};

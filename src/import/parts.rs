@@ -1,10 +1,11 @@
 //! Services of a compose file that are parts of a monitoring stack: what they are is told by their
 //! images, what they do by their command lines.
 
-use super::compose::{Scope, attach, command, environment, mounted, published, settled};
+use super::compose::{Scope, attach, command, environment, settled};
 use super::context::Context;
 use super::kdl::{Node, Value};
-use super::source::{Fields, items, scalar};
+use super::reach::{mounted, port_options, published};
+use super::source::{Fields, get, items, scalar};
 use crate::diag::Span;
 use crate::manifest::yaml::Yaml;
 use crate::render::versions::Product;
@@ -158,6 +159,7 @@ pub fn read(kind: Kind, fields: &mut Fields<'_>, scope: &Scope<'_>, context: &mu
                 said = true;
                 let other = one.outside != kind.port();
                 node = node.prop("port", Some(u64::from(one.outside)).filter(|_| other));
+                port_options(&what, port, context);
                 node = node.prop("bind", Some(one.bind).filter(|bind| bind != "127.0.0.1"));
             }
             _ => context.notes.lost(port.span, &format!("this port of {what}")),
@@ -175,7 +177,9 @@ pub fn read(kind: Kind, fields: &mut Fields<'_>, scope: &Scope<'_>, context: &mu
         let named = !mount.source.starts_with(['.', '/']);
         match known.data {
             Some(data) if mount.inside == data && named => node.set("data", Some(mount.source)),
-            // Configuration comes out of the manifest; the machine's own files belong to the exporter.
+            // The machine's own files belong to the exporter. Configuration comes out of the manifest:
+            // what lies elsewhere is named, unless some configuration asks for it.
+            _ if kind == Kind::Node && !named => {}
             _ if !named && known.data.is_none_or(|data| mount.inside != data) => {}
             _ => context.notes.lost(volume.span, &format!("this mount of {what}")),
         }
@@ -198,13 +202,49 @@ pub fn read(kind: Kind, fields: &mut Fields<'_>, scope: &Scope<'_>, context: &mu
             }
         }
     }
-    // Every part is started again, waits for what it needs, and has a health check of its own.
-    for key in
-        ["restart", "depends_on", "container_name", "healthcheck", "secrets", "expose", "pid"]
-    {
+    own_ways(kind, fields, &what, context);
+    // A part waits for what it needs, and has the secrets that its configuration names.
+    for key in ["depends_on", "secrets", "expose"] {
         fields.take(key);
     }
     node
+}
+
+/// Every part is started again and asked for its health in a way of its own, and the node exporter sees
+/// all of the machine: where that was different it is named.
+fn own_ways(kind: Kind, fields: &mut Fields<'_>, what: &str, context: &mut Context) {
+    if let Some(restart) = fields.take("restart")
+        && !matches!(scalar(restart), Some("unless-stopped" | "always"))
+    {
+        let message = format!("{what} is started again whenever it ends");
+        context.notes.changed(restart.span, message);
+    }
+    if let Some(check) = fields.take("healthcheck") {
+        let test = get(check, "test").map(command).unwrap_or_default().join(" ");
+        let usual = ["/-/ready", "/-/healthy", "/api/health", "/metrics"];
+        if !usual.iter().any(|page| test.contains(page)) {
+            let message =
+                format!("the health check of {what} is the one that the stack has for it");
+            context.notes.changed(check.span, message);
+        }
+    }
+    if kind != Kind::Node {
+        return;
+    }
+    let pid = fields.take("pid").and_then(scalar) == Some("host");
+    let root = fields
+        .items("volumes")
+        .iter()
+        .any(|volume| mounted(volume, "").is_some_and(|mount| mount.source == "/"));
+    let more = match (pid, root) {
+        (true, true) => return,
+        (true, false) => "all files of the machine (`/`, read-only)",
+        (false, true) => "all processes of the machine (`pid: host`)",
+        (false, false) => {
+            "all processes and files of the machine (`pid: host`, and `/`, read-only)"
+        }
+    };
+    context.notes.changed(fields.span, format!("{what} sees {more} from now on"));
 }
 
 /// A command line whose flags are taken one by one.
@@ -236,10 +276,16 @@ impl Flags {
 
     fn read(&mut self, kind: Kind, node: &mut Node, context: &mut Context) {
         match kind {
-            Kind::Prometheus => self.prometheus(node),
+            Kind::Prometheus => {
+                if let Some(file) = self.take("config.file") {
+                    context.host_path("prometheus", &file);
+                }
+                self.prometheus(node);
+            }
             Kind::Alertmanager => {
-                for name in ["config.file", "storage.path"] {
-                    self.take(name);
+                self.take("storage.path");
+                if let Some(file) = self.take("config.file") {
+                    context.host_path("alertmanager", &file);
                 }
                 node.set("retention", self.take("data.retention"));
                 node.set("external_url", self.take("web.external-url"));
@@ -264,9 +310,7 @@ impl Flags {
     }
 
     fn prometheus(&mut self, node: &mut Node) {
-        for name in ["config.file", "storage.tsdb.path"] {
-            self.take(name);
-        }
+        self.take("storage.tsdb.path");
         let time = self
             .take("storage.tsdb.retention.time")
             .or_else(|| self.take("storage.tsdb.retention"));

@@ -2,7 +2,7 @@
 
 use super::context::{Context, fixed_address};
 use super::kdl::{Node, Value};
-use super::source::{Fields, get, items, scalar, texts};
+use super::source::{Fields, entries, get, items, scalar};
 use crate::manifest::address::host_of;
 use crate::manifest::yaml::Yaml;
 
@@ -86,7 +86,8 @@ fn alerting(alerting: &Yaml, context: &mut Context) {
     for manager in fields.items("alertmanagers") {
         let mut fields = Fields::of("the Alertmanager", manager, &mut context.notes);
         for group in fields.items("static_configs") {
-            for target in get(group, "targets").map_or(&[][..], items) {
+            let mut group = Fields::of("targets of the Alertmanager", group, &mut context.notes);
+            for target in group.items("targets") {
                 let address = scalar(target).unwrap_or_default();
                 let host = host_of(address);
                 let host = context.hosts.get(host).map_or(host, String::as_str);
@@ -95,6 +96,7 @@ fn alerting(alerting: &Yaml, context: &mut Context) {
                     context.notes.lost(target.span, &format!("the Alertmanager at `{address}`"));
                 }
             }
+            group.finish(&mut context.notes);
         }
         // Both are what they are when nothing is said.
         let plain = |text: &Option<String>, usual: &str| text.as_deref().is_none_or(|t| t == usual);
@@ -131,9 +133,12 @@ fn job(job: &Yaml, context: &mut Context) -> Option<Job> {
     }
     settings.set("body_size_limit", fields.text("body_size_limit").filter(|size| size != "0"));
     if let Some(params) = fields.take("params") {
-        for (name, values) in super::source::entries(params) {
-            settings.push(Node::new("param").arg(name.as_str()).args(texts(values)));
+        let mut fields = Fields::of(format!("`params` of {what}"), params, &mut context.notes);
+        for (name, _) in entries(params) {
+            let values = fields.texts(name);
+            settings.push(Node::new("param").arg(name.as_str()).args(values));
         }
+        fields.finish(&mut context.notes);
     }
     context.client(PART, &what, &mut fields, &mut settings);
     for (key, name) in

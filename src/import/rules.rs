@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::kdl::Node;
-use super::source::{Fields, Notes, items};
+use super::source::{Fields, Notes, get, scalar};
 use crate::manifest::yaml::Yaml;
 
 /// Annotations that have settings of their own.
@@ -39,7 +39,12 @@ fn group(group: &Yaml, names: &mut HashSet<String>, notes: &mut Notes) -> Node {
         .prop("query_offset", fields.text("query_offset"))
         .prop("limit", fields.number("limit").filter(|limit| *limit > 0));
     node.map("labels", fields.pairs("labels"));
-    for rule in fields.take("rules").map_or(&[][..], items) {
+    for rule in fields.items("rules") {
+        let named = ["alert", "record"].iter().any(|kind| get(rule, kind).is_some());
+        if !named || get(rule, "expr").and_then(scalar).is_none() {
+            notes.lost(rule.span, "a rule without a name or an expression");
+            continue;
+        }
         node.push(self::rule(rule, notes));
     }
     fields.finish(notes);

@@ -46,6 +46,8 @@ pub struct Fields<'a> {
     what: String,
     entries: &'a [(Spanned<String>, Yaml)],
     taken: Vec<bool>,
+    /// Parts of values that were taken and are of another kind than what they were taken for.
+    misfits: Vec<(String, Span)>,
     /// The place of the map.
     pub span: Span,
 }
@@ -62,7 +64,8 @@ impl<'a> Fields<'a> {
                 &[]
             }
         };
-        Self { what, entries, taken: vec![false; entries.len()], span: value.span }
+        let taken = vec![false; entries.len()];
+        Self { what, entries, taken, misfits: Vec::new(), span: value.span }
     }
 
     /// The value of a key, which counts as carried over from now on; `None` for a missing or an empty one.
@@ -72,34 +75,70 @@ impl<'a> Fields<'a> {
         Some(&self.entries[at].1).filter(|value| !is_null(value))
     }
 
+    /// What `read` makes of the value of a key; one that it makes nothing of counts as not carried over.
+    fn read<T>(&mut self, key: &str, read: impl FnOnce(&'a Yaml) -> Option<T>) -> Option<T> {
+        let value = self.take(key)?;
+        let out = read(value);
+        if out.is_none()
+            && let Some(at) = self.entries.iter().position(|(name, _)| name.value == key)
+        {
+            self.taken[at] = false;
+        }
+        out
+    }
+
     /// A single value as text.
     pub fn text(&mut self, key: &str) -> Option<String> {
-        self.take(key).and_then(scalar).map(str::to_owned)
+        self.read(key, scalar).map(str::to_owned)
     }
 
     /// Yes or no.
     pub fn flag(&mut self, key: &str) -> Option<bool> {
-        self.text(key).and_then(|text| yes_or_no(&text))
+        self.read(key, |value| yes_or_no(scalar(value)?))
     }
 
     /// A whole number.
     pub fn number(&mut self, key: &str) -> Option<u64> {
-        self.text(key)?.parse().ok()
+        self.read(key, |value| scalar(value)?.parse().ok())
     }
 
     /// A list of single values; one value alone is a list of one.
     pub fn texts(&mut self, key: &str) -> Vec<String> {
-        self.take(key).map(texts).unwrap_or_default()
+        let several = |value: &'a Yaml| (!matches!(value.data, Data::Map(_))).then_some(value);
+        let Some(value) = self.read(key, several) else { return Vec::new() };
+        for item in items(value).iter().filter(|item| scalar(item).is_none()) {
+            self.misfits.push((format!("this item of `{key}`"), item.span));
+        }
+        texts(value)
     }
 
     /// A map of single values in the order written.
     pub fn pairs(&mut self, key: &str) -> Vec<(String, String)> {
-        self.take(key).map(pairs).unwrap_or_default()
+        let several = |value: &'a Yaml| scalar(value).is_none().then_some(value);
+        let Some(value) = self.read(key, several) else { return Vec::new() };
+        for item in items(value).iter().filter(|item| scalar(item).is_none()) {
+            self.misfits.push((format!("this item of `{key}`"), item.span));
+        }
+        for (name, _) in entries(value).iter().filter(|(_, value)| scalar(value).is_none()) {
+            self.misfits.push((format!("`{}` in `{key}`", name.value), name.span));
+        }
+        pairs(value)
     }
 
     /// The items of a list.
     pub fn items(&mut self, key: &str) -> &'a [Yaml] {
-        self.take(key).map_or(&[], items)
+        let list = |value: &'a Yaml| match &value.data {
+            Data::List(items) => Some(&items[..]),
+            _ => None,
+        };
+        self.read(key, list).unwrap_or_default()
+    }
+
+    /// Takes the keys that compose passes over: those of extensions, whose values are used by alias.
+    pub fn pass_over_extensions(&mut self) {
+        for ((name, _), taken) in self.entries.iter().zip(&mut self.taken) {
+            *taken |= name.value.starts_with("x-");
+        }
     }
 
     /// The keys that nobody took yet, with their values.
@@ -113,6 +152,9 @@ impl<'a> Fields<'a> {
         for (key, value) in self.rest().filter(|(_, value)| !is_null(value)) {
             let whole = if key.span.file == value.span.file { key.span } else { value.span };
             notes.lost(whole, &format!("`{}` of {}", key.value, self.what));
+        }
+        for (misfit, place) in self.misfits {
+            notes.lost(place, &format!("{misfit} of {}", self.what));
         }
     }
 }

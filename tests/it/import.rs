@@ -21,6 +21,7 @@ pub const TESTS: &[Test] = &[
     ("what_was_rendered_can_be_imported", Needs::Nothing, rendered),
     ("a_machine_without_containers", Needs::Nothing, bare),
     ("what_compose_lays_over_its_file_is_laid_over", Needs::Nothing, overrides),
+    ("what_a_compose_file_has_and_lacks_is_named", Needs::Nothing, named),
     ("what_a_blackbox_exporter_is_asked", Needs::Program("promtool"), blackbox),
     ("nothing_to_import_and_files_in_the_way", Needs::Nothing, refusals),
 ];
@@ -476,6 +477,39 @@ fn overrides() {
     fs::rename(dir.path().join("compose.yaml"), dir.path().join("gone")).unwrap();
     let (_, err) = run(dir.path(), &["import", "--force", "-o", "-"], 0);
     assert!(err.contains("this file, which compose does not lay over"), "{err}");
+}
+
+/// What the stack changes of its own accord, and what is written in ways that it has no place for.
+fn named() {
+    let dir = tempfile::tempdir().unwrap();
+    let compose = "x-common: &common {init: true}\nservices:\n  node:\n    image: prom/node-exporter:v1.8.2\n    \
+         restart: 'no'\n  app:\n    <<: *common\n    image: app:1\n    mem_limit: lots\n    ports:\n    \
+         - {target: 80, published: 8080, host_ip: 127.0.0.1, app_protocol: http}\n    volumes:\n    \
+         - './conf:/etc/app:ro,z'\n    env_file:\n    - {path: app.env, required: false}\n    \
+         networks:\n      default: {priority: 10}\n";
+    fs::write(dir.path().join("compose.yaml"), compose).unwrap();
+    let prometheus =
+        "scrape_configs: [{job_name: node, static_configs: [{targets: ['node:9100']}]}]\n";
+    fs::write(dir.path().join("prometheus.yml"), prometheus).unwrap();
+    let (_, err) = run(dir.path(), &["import"], 0);
+    let notes: Vec<&str> = err.split("S890 not-imported").collect();
+    for (said, place) in [
+        (
+            "the stack gets a service `prometheus`, which the compose file does not have",
+            "compose.yaml:1:1",
+        ),
+        ("is started again whenever it ends", "compose.yaml:5:14"),
+        ("sees all processes and files of the machine", "compose.yaml:4:5"),
+        ("`mem_limit`, which is no size,", "compose.yaml:9:16"),
+        ("`app_protocol` of this port of service `app`", "compose.yaml:11:57"),
+        ("`z` of this mount of service `app`", "compose.yaml:13:7"),
+        ("`required` of `env_file` of service `app`", "compose.yaml:15:23"),
+        ("`priority`", "compose.yaml:17:17"),
+    ] {
+        let found = notes.iter().any(|note| note.contains(said) && note.contains(place));
+        assert!(found, "{said} at {place}:\n{err}");
+    }
+    assert!(!err.contains("x-common"), "{err}");
 }
 
 /// Probes: URLs, bare hosts and ports as targets, and steps that say who is asked about them.
