@@ -509,7 +509,7 @@ fn named() {
         let found = notes.iter().any(|note| note.contains(said) && note.contains(place));
         assert!(found, "{said} at {place}:\n{err}");
     }
-    assert!(!err.contains("x-common"), "{err}");
+    assert!(!err.contains("`x-common`"), "{err}");
 }
 
 /// Probes: URLs, bare hosts and ports as targets, and steps that say who is asked about them.
