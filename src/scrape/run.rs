@@ -21,8 +21,9 @@ use crate::model::{Timestamp, now};
 use crate::storage::{Append, SeriesId};
 use crate::wire::prometheus::ScrapeProtocol;
 
-/// Pages up to this length are read on the I/O worker: it takes less than a millisecond.
-const INLINE: usize = 64 << 10;
+/// Pages up to this length, some five thousand samples, are read on the I/O worker: it takes about a
+/// millisecond, and handing them to another thread costs more than it gains.
+const INLINE: usize = 512 << 10;
 
 /// How a loop ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

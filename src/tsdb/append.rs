@@ -1,11 +1,10 @@
 //! Taking a batch: judge every row, write the accepted ones to the log, then let them be seen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::codec::Scratch;
-use super::head::Registry;
+use super::head::{Hand, Registry};
 use super::log::{self, Log};
 use super::store::{Inner, Tsdb};
 use crate::model::{BucketSpan, Histogram, Labels, Metadata, Timestamp};
@@ -37,8 +36,10 @@ impl Default for Column {
 pub(super) struct Writer {
     pub log: Log,
     columns: Vec<Column>,
-    /// Windows with samples in memory.
-    pub windows: BTreeSet<i64>,
+    /// Windows with samples in memory, each with the number of the batch that wrote to it last.
+    pub windows: BTreeMap<i64, u64>,
+    /// Number of the newest batch.
+    batch: u64,
     /// The segment that has all metadata.
     metadata_segment: u64,
     closed: bool,
@@ -47,7 +48,7 @@ pub(super) struct Writer {
     before: Vec<(u32, Column)>,
     named: Vec<u32>,
     bytes: Vec<u8>,
-    scratch: Scratch,
+    hand: Hand,
 }
 
 /// How long ago and how far ahead a sample may be.
@@ -58,19 +59,25 @@ struct Limits {
 }
 
 impl Writer {
-    pub fn new(log: Log, columns: Vec<Column>, windows: BTreeSet<i64>) -> Self {
+    pub fn new(log: Log, columns: Vec<Column>, windows: &BTreeSet<i64>) -> Self {
         Self {
             log,
             columns,
-            windows,
+            windows: windows.iter().map(|&window| (window, 0)).collect(),
+            batch: 0,
             metadata_segment: 0,
             closed: false,
             accepted: Batch::default(),
             before: Vec::new(),
             named: Vec::new(),
             bytes: Vec::new(),
-            scratch: Scratch::default(),
+            hand: Hand::default(),
         }
+    }
+
+    /// A window that could not be sealed has its samples in memory as before.
+    pub fn keep_window(&mut self, window: i64) {
+        self.windows.entry(window).or_insert(self.batch);
     }
 
     /// Refuses further batches.
@@ -237,11 +244,13 @@ impl Inner {
     }
 
     fn write(&self, writer: &mut Writer, registry: &Registry) -> std::io::Result<u64> {
-        let Writer { log, accepted, named, bytes, scratch, .. } = writer;
+        let Writer { log, accepted, named, bytes, hand, .. } = writer;
         bytes.clear();
         let named: Vec<_> = named.iter().filter_map(|&id| registry.get(id)).collect();
         let named = named.iter().map(|series| (series.id, &series.labels));
-        log::put_frame(bytes, |out| log::put(out, named, &self.symbols, accepted, scratch));
+        log::put_frame(bytes, |out| {
+            log::put(out, named, &self.symbols, accepted, &mut hand.scratch);
+        });
         let times = accepted.floats.iter().map(|row| row.time);
         let times = times.chain(accepted.histograms.iter().map(|row| row.time));
         let mut before = None;
@@ -250,13 +259,14 @@ impl Inner {
             .filter(|&window| before.replace(window) != Some(window))
             .collect();
         let number = log.append(bytes, windows.iter().copied())?;
-        writer.windows.extend(windows);
+        writer.batch += 1;
+        writer.windows.extend(windows.into_iter().map(|window| (window, writer.batch)));
         Ok(number)
     }
 
     /// Makes the accepted rows visible, all at once.
     fn show(&self, writer: &mut Writer, registry: &Registry) {
-        let Writer { accepted, scratch, .. } = writer;
+        let Writer { accepted, hand, .. } = writer;
         let Batch { floats, histograms, exemplars, metadata, whole: _ } = accepted;
         let mut newest = Timestamp::MIN;
         {
@@ -265,13 +275,14 @@ impl Inner {
                 if let Some(series) = registry.get(row.series.0 as u32) {
                     newest = newest.max(row.time);
                     let (start, value) = (row.start_time, row.value);
-                    series.push_float(self.window, row.time, start, value, scratch);
+                    series.push_float(self.window, row.time, start, value, hand);
                 }
             }
             for row in histograms {
                 if let Some(series) = registry.get(row.series.0 as u32) {
                     newest = newest.max(row.time);
                     let (start, value) = (row.start_time, &row.value);
+                    let scratch = &mut hand.scratch;
                     series.push_histogram(self.window, row.time, start, value, scratch);
                 }
             }

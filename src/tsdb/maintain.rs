@@ -21,6 +21,14 @@ use crate::storage::{LabelSet, SelectError};
 /// Windows in a merged partition.
 const MERGED: i64 = 12;
 
+/// A window that the clock has left behind this long is over, whatever the samples say: answers to
+/// scrapes that began in it are there by then.
+const LATE: i64 = 60_000;
+
+/// Samples that came after their window was sealed are kept in memory this long after the last of them:
+/// most senders of old samples send several times, and each sealing costs a merge.
+const LATER_STILL: i64 = 600_000;
+
 /// What a call of [`super::Tsdb::maintain`] did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Maintained {
@@ -42,6 +50,18 @@ pub(super) struct Upkeep {
     leaving: Vec<Leaving>,
     /// Sets of partitions that queries may still hold.
     past: Vec<Weak<PartitionSet>>,
+    /// Windows that are over and still have samples in memory.
+    watched: BTreeMap<i64, Watched>,
+}
+
+/// How a window that is over was found by earlier calls.
+struct Watched {
+    /// Number of the batch that wrote to it last.
+    touched: u64,
+    /// Since when that is so.
+    since: Timestamp,
+    /// When the window was first found to be over.
+    first: Timestamp,
 }
 
 struct Leaving {
@@ -51,7 +71,28 @@ struct Leaving {
 
 impl Upkeep {
     pub fn new(sealed: BTreeMap<i64, u64>, next: u64) -> Self {
-        Self { sealed, next, leaving: Vec::new(), past: Vec::new() }
+        Self { sealed, next, leaving: Vec::new(), past: Vec::new(), watched: BTreeMap::new() }
+    }
+}
+
+impl Upkeep {
+    /// Whether nobody writes to a window any more, as far as one can tell. `touched` is the batch that
+    /// wrote to it last, `again` tells that the window has a partition already.
+    fn is_quiet(
+        &mut self,
+        window: i64,
+        touched: u64,
+        again: bool,
+        now: Timestamp,
+        length: i64,
+    ) -> bool {
+        let watched =
+            self.watched.entry(window).or_insert(Watched { touched, since: now, first: now });
+        if watched.touched != touched {
+            (watched.touched, watched.since) = (touched, now);
+        }
+        let patience = if again { LATER_STILL } else { 1 };
+        now - watched.since >= patience || now - watched.first >= length.max(6 * LATER_STILL)
     }
 }
 
@@ -69,7 +110,7 @@ impl Inner {
         let upkeep = &mut *self.upkeep.lock();
         let newest = self.newest.load(Ordering::Relaxed).min(now);
         let mut done = Maintained::default();
-        let result = self.upkeep(upkeep, newest, &mut done);
+        let result = self.upkeep(upkeep, newest, now, &mut done);
         self.let_go(upkeep, newest);
         if done != Maintained::default() {
             info!(done.sealed, done.merged, done.removed, "store maintained");
@@ -81,15 +122,32 @@ impl Inner {
         &self,
         upkeep: &mut Upkeep,
         newest: Timestamp,
+        now: Timestamp,
         done: &mut Maintained,
     ) -> Result<(), TsdbError> {
-        // A scrape may be late, and an out-of-order sample later still.
-        let allowed = i64::try_from(self.config.out_of_order.as_millis()).unwrap_or(i64::MAX);
-        let grace = (self.window / 4).max(allowed);
-        let over =
-            |window: i64| (window + 1).saturating_mul(self.window).saturating_add(grace) <= newest;
-        let windows: Vec<i64> =
-            self.writer.lock().windows.iter().copied().filter(|&window| over(window)).collect();
+        // What the samples say: they have gone on, so nobody needs to be waited for.
+        let grace = self.window / 4;
+        let end = |window: i64| (window + 1).saturating_mul(self.window);
+        let left = |window: i64| end(window).saturating_add(grace) <= newest;
+        // What the clock says: the last samples of all are also sealed one day, and old ones are that
+        // somebody brings in later.
+        let past = |window: i64| end(window).saturating_add(LATE) <= now;
+        let partitions = self.partitions();
+        let again =
+            |window: i64| partitions.all.iter().any(|it| it.meta().has_window(self.window, window));
+        let open = self.writer.lock().windows.clone();
+        upkeep.watched.retain(|window, _| open.contains_key(window));
+        let windows: Vec<i64> = open
+            .into_iter()
+            .filter(|&(window, touched)| {
+                let again = again(window);
+                (left(window) && !again)
+                    || ((left(window) || past(window))
+                        && upkeep.is_quiet(window, touched, again, now, self.window))
+            })
+            .map(|(window, _)| window)
+            .collect();
+        drop(partitions);
         let mut failed = None;
         for window in windows {
             match self.seal(upkeep, window) {
@@ -105,7 +163,7 @@ impl Inner {
         if let Some(err) = failed {
             return Err(err);
         }
-        done.merged = self.merge(upkeep, over)?;
+        done.merged = self.merge(upkeep, |window| left(window) || past(window))?;
         Ok(())
     }
 
@@ -163,6 +221,7 @@ impl Inner {
                     self.counters.sealed.fetch_add(1, Ordering::Relaxed);
                 }
                 upkeep.sealed.insert(window, segment);
+                upkeep.watched.remove(&window);
                 self.writer.lock().log.remove_sealed(&upkeep.sealed);
                 Ok(any)
             }
@@ -170,7 +229,7 @@ impl Inner {
                 for series in &series {
                     series.unseal(number);
                 }
-                self.writer.lock().windows.insert(window);
+                self.writer.lock().keep_window(window);
                 error!(window, "a window cannot be sealed, its samples stay in the log: {err}");
                 Err(err)
             }
@@ -290,7 +349,7 @@ impl Inner {
                 days.entry(day).or_default().push(Arc::clone(partition));
             }
         }
-        let open: Vec<i64> = self.writer.lock().windows.iter().copied().collect();
+        let open: Vec<i64> = self.writer.lock().windows.keys().copied().collect();
         let mut merged = 0;
         for (day, partitions) in days {
             let complete = over((day + 1) * MERGED - 1)

@@ -11,9 +11,8 @@ use parking_lot::{Mutex, RwLock};
 use tracing::{error, info, warn};
 
 use super::append::{Column, Writer};
-use super::codec::Scratch;
 use super::disk::{Clock, Disk, Files, SystemClock};
-use super::head::{Exemplars, Registry};
+use super::head::{Exemplars, Hand, Registry};
 use super::lock::Lock;
 use super::log::{Frame, Log, Progress, Syncer};
 use super::maintain::Upkeep;
@@ -184,7 +183,7 @@ impl Tsdb {
             newest: i64::MIN,
             segment: 0,
             numbers: HashMap::new(),
-            scratch: Scratch::default(),
+            hand: Hand::default(),
             lost: 0,
         };
         let progress = Arc::new(Progress::default());
@@ -214,7 +213,7 @@ impl Tsdb {
             symbols,
             registry: RwLock::new(registry),
             gate: RwLock::default(),
-            writer: Mutex::new(Writer::new(log, columns, windows)),
+            writer: Mutex::new(Writer::new(log, columns, &windows)),
             exemplars: Mutex::new(exemplars),
             metadata: RwLock::new(metadata),
             partitions: RwLock::new(Arc::new(PartitionSet::new(last, partitions))),
@@ -376,7 +375,7 @@ struct Replay<'a> {
     segment: u64,
     /// Numbers of the current segment to those of this process.
     numbers: HashMap<SeriesId, u32>,
-    scratch: Scratch,
+    hand: Hand,
     lost: u64,
 }
 
@@ -404,7 +403,7 @@ impl Replay<'_> {
                 }
                 if let Some(series) = self.registry.get(number) {
                     let (start, value) = (row.start_time, row.value);
-                    series.push_float(self.window, row.time, start, value, &mut self.scratch);
+                    series.push_float(self.window, row.time, start, value, &mut self.hand);
                 }
             }
         }
@@ -416,7 +415,8 @@ impl Replay<'_> {
                 }
                 if let Some(series) = self.registry.get(number) {
                     let (start, value) = (row.start_time, &row.value);
-                    series.push_histogram(self.window, row.time, start, value, &mut self.scratch);
+                    let scratch = &mut self.hand.scratch;
+                    series.push_histogram(self.window, row.time, start, value, scratch);
                 }
             }
         }

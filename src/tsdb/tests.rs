@@ -167,6 +167,32 @@ fn rows_are_rejected_for_their_own_reasons() {
     assert_eq!(store.append(&batch).unwrap().rejected_histograms, [(0, Reject::Invalid)]);
 }
 
+/// A clock long after all samples.
+const LONG_AFTER: i64 = 1 << 50;
+
+/// The last window of all is sealed too, by the clock, but not while somebody writes to it.
+#[test]
+fn a_window_that_is_past_is_sealed_when_nobody_writes_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    push(&store, "a", &[(0, 1.0)]);
+    assert_eq!(store.maintain(WINDOW + 59_999).unwrap().sealed, 0, "a scrape may be late");
+    assert_eq!(store.maintain(WINDOW + 60_000).unwrap().sealed, 0, "who knows");
+    push(&store, "a", &[(1000, 1.0)]);
+    assert_eq!(store.maintain(WINDOW + 65_000).unwrap().sealed, 0, "it was written to");
+    assert_eq!(store.maintain(WINDOW + 70_000).unwrap().sealed, 1);
+    // Writing without a pause does not put it off for ever.
+    let begin = WINDOW + 100_000;
+    let sealed: usize = (0..)
+        .map_while(|call| {
+            push(&store, "a", &[(2000 + call, 1.0)]);
+            let now = begin + call * 10_000;
+            (now <= begin + 3_600_000).then(|| store.maintain(now).unwrap().sealed)
+        })
+        .sum();
+    assert_eq!(sealed, 1);
+}
+
 #[test]
 fn a_series_is_never_refused_for_the_later_samples_of_another() {
     let folder = tempfile::tempdir().unwrap();
@@ -175,10 +201,14 @@ fn a_series_is_never_refused_for_the_later_samples_of_another() {
     store.maintain(i64::MAX).unwrap();
     assert_eq!(push(&store, "early", &[(0, 1.0), (5000, 2.0)]).appended, 2);
     assert_eq!(times(&store, "early"), [0, 5000]);
-    // Its window is sealed once more, and the two partitions become one.
-    let done = store.maintain(i64::MAX).unwrap();
+    // Its window is sealed once more when nothing more seems to come, and the two partitions become one.
+    assert_eq!(store.maintain(LONG_AFTER).unwrap(), Maintained::default());
+    push(&store, "early", &[(6000, 3.0)]);
+    assert_eq!(store.maintain(LONG_AFTER + 599_999).unwrap(), Maintained::default());
+    assert_eq!(store.maintain(LONG_AFTER + 1_199_998).unwrap(), Maintained::default());
+    let done = store.maintain(LONG_AFTER + 1_199_999).unwrap();
     assert_eq!((done.sealed, done.merged), (1, 1));
-    assert_eq!(times(&store, "early"), [0, 5000]);
+    assert_eq!(times(&store, "early"), [0, 5000, 6000]);
     assert_eq!(times(&store, "late").len(), 200);
 }
 
@@ -757,7 +787,8 @@ fn of_two_values_for_one_time_the_first_stored_stays() {
     let expected = [(10_000, 2.0f64), (50_000, 1.0), (60_000, 4.0)].map(|(t, v)| (t, v.to_bits()));
     let found = || query(&store, &[Matcher::equal("job", "a")], TimeRange::ALL).unwrap();
     assert_eq!(found().into_values().next().unwrap(), expected);
-    let done = store.maintain(i64::MAX).unwrap();
+    store.maintain(LONG_AFTER).unwrap();
+    let done = store.maintain(LONG_AFTER + 600_000).unwrap();
     assert_eq!((done.sealed, done.merged), (1, 1));
     assert_eq!(found().into_values().next().unwrap(), expected);
 }

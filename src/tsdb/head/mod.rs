@@ -3,7 +3,8 @@
 mod exemplars;
 mod index;
 mod series;
+mod times;
 
 pub use exemplars::Exemplars;
 pub use index::Registry;
-pub use series::{Cut, Series};
+pub use series::{Cut, Hand, Series};

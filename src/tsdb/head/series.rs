@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::times::{LastTimes, Times};
 use crate::model::{Histogram, TimeRange, Timestamp};
 use crate::storage::{Columns, LabelSet};
 use crate::tsdb::codec::{self, Damaged, Reader, Scratch, Values, put_varint, put_zigzag};
 
 /// Samples in an open frame; a full one is compressed.
-const FRAME: usize = 32;
+pub(super) const FRAME: usize = 32;
 
 /// A registered series.
 #[derive(Debug)]
@@ -28,9 +29,7 @@ struct State {
     first: Timestamp,
     step: i64,
     /// Times of the open frame as soon as they are not `first + n * step`.
-    // Boxed, because hardly any series has them and every series would carry the larger field.
-    #[expect(clippy::box_collection)]
-    irregular: Option<Box<Vec<Timestamp>>>,
+    irregular: Option<Arc<Times>>,
     values: Vec<f64>,
     rare: Option<Box<Rare>>,
     runs: Vec<Run>,
@@ -57,6 +56,14 @@ struct Run {
     frames: Vec<u8>,
 }
 
+/// What the one writer uses again from sample to sample.
+#[derive(Debug, Default)]
+pub struct Hand {
+    /// Of the codec.
+    pub scratch: Scratch,
+    times: LastTimes,
+}
+
 /// What a query has to know of a series when it begins: later samples stay invisible to it.
 #[derive(Debug, Clone, Copy)]
 pub struct Cut {
@@ -69,23 +76,23 @@ pub struct Cut {
 impl State {
     fn time_at(&self, index: usize) -> Timestamp {
         match &self.irregular {
-            Some(times) => times[index],
+            Some(times) => times.at(index),
             None => self.first.wrapping_add(self.step.wrapping_mul(index as i64)),
         }
     }
 
-    fn push_time(&mut self, time: Timestamp) {
+    fn push_time(&mut self, time: Timestamp, last: &mut LastTimes) {
         let count = self.values.len();
-        if let Some(times) = &mut self.irregular {
-            times.push(time);
+        if let Some(times) = &self.irregular {
+            if let Some(others) = last.push(times, count, time) {
+                self.irregular = Some(others);
+            }
         } else if count == 0 {
             self.first = time;
         } else if count == 1 {
             self.step = time.wrapping_sub(self.first);
         } else if self.time_at(count) != time {
-            let mut times: Vec<_> = (0..count).map(|index| self.time_at(index)).collect();
-            times.push(time);
-            self.irregular = Some(Box::new(times));
+            self.irregular = Some(last.column(count, |index| self.time_at(index), time));
         }
     }
 
@@ -212,8 +219,9 @@ impl Series {
         time: Timestamp,
         start: Timestamp,
         value: f64,
-        scratch: &mut Scratch,
+        hand: &mut Hand,
     ) {
+        let Hand { scratch, times } = hand;
         let state = &mut *self.state.lock();
         if time <= state.last {
             let run = state.run(time.div_euclid(length));
@@ -227,7 +235,7 @@ impl Series {
         {
             state.close_floats(length, scratch);
         }
-        state.push_time(time);
+        state.push_time(time, times);
         let count = state.values.len();
         // Grown by hand: the usual doubling would start at four and end above the frame.
         if count == state.values.capacity() {
@@ -444,7 +452,7 @@ mod tests {
     fn filled(times: impl IntoIterator<Item = i64>) -> Series {
         let series = Series::new(0, LabelSet::default());
         for time in times {
-            series.push_float(LENGTH, time, 0, time as f64, &mut Scratch::default());
+            series.push_float(LENGTH, time, 0, time as f64, &mut Hand::default());
         }
         series
     }
@@ -471,7 +479,7 @@ mod tests {
         let series = filled([10, 20]);
         let last = series.visible(TimeRange::ALL, 0).unwrap();
         let cut = Cut { last, partition: 0 };
-        series.push_float(LENGTH, 30, 0, 30.0, &mut Scratch::default());
+        series.push_float(LENGTH, 30, 0, 30.0, &mut Hand::default());
         let mut columns = Columns::default();
         series.read(LENGTH, TimeRange::ALL, cut, &mut columns).unwrap();
         assert_eq!(columns.times, [10, 20]);
@@ -495,7 +503,7 @@ mod tests {
     fn start_timestamps_and_histograms_are_kept() {
         let series = filled([10, 20]);
         let scratch = &mut Scratch::default();
-        series.push_float(LENGTH, 30, 5, 1.0, scratch);
+        series.push_float(LENGTH, 30, 5, 1.0, &mut Hand::default());
         let histogram = Arc::new(Histogram { count: 3.0, ..Histogram::default() });
         series.push_histogram(LENGTH, 40, 6, &histogram, scratch);
         series.push_histogram(LENGTH, 2040, 0, &histogram, scratch);

@@ -70,6 +70,12 @@ pub struct Meta {
 const VERSION: u64 = 1;
 
 impl Meta {
+    /// Whether a window of this length lies in it.
+    pub fn has_window(&self, length: i64, window: i64) -> bool {
+        let end = self.first_window.saturating_add(i64::from(self.slots));
+        self.window == length && (self.first_window..end).contains(&window)
+    }
+
     /// As bytes.
     pub fn put(&self, out: &mut Vec<u8>) {
         let Self {
