@@ -70,7 +70,7 @@ fn walk(bencher: Bencher<'_, '_>) {
     counted(bencher, &page, samples).bench_local(|| {
         let mut sum = 0.0;
         let mut reader = Reader::new(&page, Format::Prometheus);
-        while let Some(item) = reader.next(b"").unwrap() {
+        while let Some(item) = reader.next(None).unwrap() {
             if let stackctl::scrape::text::Item::Sample(sample) = item {
                 sum += sample.point.value;
             }

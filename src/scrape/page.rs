@@ -1,19 +1,21 @@
 //! A target's page from scrape to scrape: which text stands for which series, what is new, what is
 //! gone.
 //!
-//! The series texts of the last page are kept in their order. A line that begins with the text that
-//! stood at the same place costs one comparison; one that moved costs a hash; only a new one is taken
+//! The series texts of the last page are known in their order. A line that begins with the text that
+//! stood at the same place costs a hash, one that moved a look into a table too; only a new one is taken
 //! apart, relabelled and registered.
 
-use std::collections::HashSet;
+mod known;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
+use self::known::{Entry, Known};
 use super::config::Job;
 use super::labels::series_labels;
-use super::text::{Event, Format, Item, Point, Reader, Sample, TextError};
+use super::text::{Event, Format, Item, Key, Point, Reader, Sample, TextError};
 use crate::model::{Labels, METRIC_NAME, Metadata, MetricType, STALE_NAN, Timestamp};
 use crate::storage::{
     Append, AppendError, Batch, ExemplarRow, FloatRow, MetadataRow, Outcome, Reject, SeriesId,
@@ -54,27 +56,31 @@ pub struct Counts {
     pub ahead: u64,
 }
 
-struct Entry {
-    start: u32,
-    length: u32,
-    /// Generation of the last page it stood on.
-    seen: u32,
-    /// Place on the last page.
-    place: u32,
-    /// `None` where relabelling drops it.
-    series: Option<SeriesId>,
-    /// Whether it gets a stale marker when it is gone.
-    tracked: bool,
-    /// Type that the page declared when the text was new: the form of bounds depends on it.
-    kind: MetricType,
-}
-
 /// Where a row of the batch comes from.
 #[derive(Clone, Copy)]
 enum Origin {
     Entry(u32),
     Report(u8),
     Stale,
+}
+
+/// The samples of a page on their way to the store; used again for page after page.
+#[derive(Default)]
+pub struct Rows {
+    batch: Batch,
+    origins: Vec<Origin>,
+}
+
+impl Rows {
+    fn clear(&mut self) {
+        self.batch.clear();
+        self.origins.clear();
+    }
+
+    /// Rows that there is room for.
+    pub fn capacity(&self) -> usize {
+        self.origins.capacity()
+    }
 }
 
 /// The synthetic series, in the order of [`Report::values`].
@@ -116,9 +122,8 @@ impl Report {
 pub struct Page {
     job: Arc<Job>,
     target: Labels,
-    text: Vec<u8>,
-    entries: Vec<Entry>,
-    index: HashTable<u32>,
+    known: Known,
+    /// Numbers of the texts on the last page.
     order: Vec<u32>,
     next_order: Vec<u32>,
     generation: u32,
@@ -127,8 +132,7 @@ pub struct Page {
     /// Series of the target's former life, until the first page shows which go on.
     carried: Vec<SeriesId>,
     reports: [Option<SeriesId>; REPORTS.len()],
-    batch: Batch,
-    origins: Vec<Origin>,
+    rows: Rows,
 }
 
 impl Page {
@@ -137,17 +141,14 @@ impl Page {
         Self {
             job,
             target,
-            text: Vec::new(),
-            entries: Vec::new(),
-            index: HashTable::new(),
+            known: Known::default(),
             order: Vec::new(),
             next_order: Vec::new(),
             generation: 0,
             comments: Vec::new(),
             carried,
             reports: [None; REPORTS.len()],
-            batch: Batch::default(),
-            origins: Vec::new(),
+            rows: Rows::default(),
         }
     }
 
@@ -172,14 +173,21 @@ impl Page {
         };
         match result {
             Ok(()) => self.mark_gone(time),
-            Err(_) => self.clear_batch(),
+            Err(_) => self.rows.clear(),
         }
         (counts, result)
     }
 
-    fn clear_batch(&mut self) {
-        self.batch.clear();
-        self.origins.clear();
+    /// Gives the page room for its rows, which [`Self::give_rows`] takes back when they are stored: pages
+    /// that are read one after the other need it only once.
+    pub fn take_rows(&mut self, rows: Rows) {
+        self.rows = rows;
+        self.rows.clear();
+    }
+
+    /// The room for the rows.
+    pub fn give_rows(&mut self) -> Rows {
+        std::mem::take(&mut self.rows)
     }
 
     fn read_lines(
@@ -193,7 +201,7 @@ impl Page {
     ) -> Result<(), PageError> {
         self.generation = self.generation.wrapping_add(1);
         self.next_order.clear();
-        self.clear_batch();
+        self.rows.clear();
         let mut reader = Reader::new(body, format);
         let mut cursor = 0;
         let mut comment = 0;
@@ -201,8 +209,8 @@ impl Page {
         let mut kind = MetricType::Unknown;
         loop {
             let expected = self.order.get(cursor).copied();
-            let text = expected.map_or(&[][..], |entry| self.text_of(entry));
-            match reader.next(text)? {
+            let key = expected.map(|entry| self.known.get(entry).key);
+            match reader.next(key)? {
                 None => break,
                 Some(Item::Expected(point)) => {
                     // Only an expected text can be found again.
@@ -211,9 +219,9 @@ impl Page {
                     self.take(entry, &point, time, now, counts);
                 }
                 Some(Item::Sample(sample)) => {
-                    let entry = match self.find(sample.series) {
+                    let entry = match self.known.find(Key::of(sample.series.as_bytes())) {
                         Some(entry) => {
-                            let place = self.entries[entry as usize].place as usize;
+                            let place = self.known.get(entry).place as usize;
                             if self.order.get(place) == Some(&entry) {
                                 cursor = place + 1;
                             }
@@ -221,8 +229,7 @@ impl Page {
                         }
                         None => {
                             let entry = self.learn(&sample, kind, store)?;
-                            counts.added +=
-                                u64::from(self.entries[entry as usize].series.is_some());
+                            counts.added += u64::from(self.known.get(entry).series.is_some());
                             entry
                         }
                     };
@@ -253,19 +260,9 @@ impl Page {
         }
         self.comments.truncate(comment);
         if comments_changed {
-            self.batch.metadata.extend(metadata(body, format));
+            self.rows.batch.metadata.extend(metadata(body, format));
         }
         Ok(())
-    }
-
-    fn text_of(&self, entry: u32) -> &[u8] {
-        let Entry { start, length, .. } = self.entries[entry as usize];
-        &self.text[start as usize..(start + length) as usize]
-    }
-
-    fn find(&self, series: &str) -> Option<u32> {
-        let hash = xxh3_64(series.as_bytes());
-        self.index.find(hash, |&entry| self.text_of(entry) == series.as_bytes()).copied()
     }
 
     /// Takes apart, relabels and registers a series that was not on the last pages.
@@ -278,27 +275,14 @@ impl Page {
         let labels = series_labels(sample.pairs(), kind, &self.target, &self.job)
             .map_err(PageError::Series)?;
         let series = labels.map(|labels| store.register(&labels)).transpose()?;
-        let text = sample.series.as_bytes();
-        let index = self.entries.len() as u32;
-        // Longer pages than 4 GiB are never read.
-        let (start, length) = (self.text.len() as u32, text.len() as u32);
-        self.text.extend_from_slice(text);
-        let seen = self.generation.wrapping_sub(1);
-        self.entries.push(Entry {
-            start,
-            length,
-            seen,
+        Ok(self.known.add(Entry {
+            key: Key::of(sample.series.as_bytes()),
+            seen: self.generation.wrapping_sub(1),
             place: u32::MAX,
             series,
             tracked: false,
             kind,
-        });
-        let Self { index: table, entries, text: arena, .. } = self;
-        table.insert_unique(xxh3_64(text), index, |&entry| {
-            let Entry { start, length, .. } = entries[entry as usize];
-            xxh3_64(&arena[start as usize..(start + length) as usize])
-        });
-        Ok(index)
+        }))
     }
 
     #[inline]
@@ -311,7 +295,7 @@ impl Page {
         counts: &mut Counts,
     ) {
         counts.scraped += 1;
-        let entry = &mut self.entries[index as usize];
+        let entry = self.known.get_mut(index);
         entry.place = self.next_order.len() as u32;
         self.next_order.push(index);
         let seen_before = entry.seen == self.generation;
@@ -329,10 +313,13 @@ impl Page {
             counts.ahead += 1;
             return;
         }
-        self.batch.floats.push(FloatRow { series, time, start_time: 0, value: point.value });
-        self.origins.push(Origin::Entry(index));
+        self.rows.batch.floats.push(FloatRow { series, time, start_time: 0, value: point.value });
+        self.rows.origins.push(Origin::Entry(index));
         if let Some(exemplar) = &point.exemplar {
-            self.batch.exemplars.push(ExemplarRow { series, exemplar: exemplar.to_exemplar(time) });
+            self.rows
+                .batch
+                .exemplars
+                .push(ExemplarRow { series, exemplar: exemplar.to_exemplar(time) });
         }
     }
 
@@ -341,15 +328,14 @@ impl Page {
         let gone: Vec<SeriesId> = self
             .order
             .iter()
-            .map(|&entry| &self.entries[entry as usize])
+            .map(|&entry| self.known.get(entry))
             .filter(|entry| entry.seen != self.generation && entry.tracked)
             .filter_map(|entry| entry.series)
             .chain(self.carried.drain(..))
             .collect();
         if !gone.is_empty() {
             // Another text, or a former life, may stand for a series that is still there.
-            let here =
-                self.next_order.iter().filter_map(|&entry| self.entries[entry as usize].series);
+            let here = self.next_order.iter().filter_map(|&entry| self.known.get(entry).series);
             let mut done: HashSet<SeriesId> =
                 here.chain(self.reports.into_iter().flatten()).collect();
             for series in gone {
@@ -359,47 +345,26 @@ impl Page {
             }
         }
         std::mem::swap(&mut self.order, &mut self.next_order);
-        if self.entries.len() > 2 * self.order.len() + 64 {
+        if self.known.len() > 2 * self.order.len() + 64 {
             self.forget_unseen();
         }
     }
 
     fn push_stale(&mut self, series: SeriesId, time: Timestamp) {
-        self.batch.floats.push(FloatRow { series, time, start_time: 0, value: STALE_NAN });
-        self.origins.push(Origin::Stale);
+        self.rows.batch.floats.push(FloatRow { series, time, start_time: 0, value: STALE_NAN });
+        self.rows.origins.push(Origin::Stale);
     }
 
     /// Drops the texts that are not on the last page. Rows of the batch refer to entries, so they are
     /// renumbered with them.
     fn forget_unseen(&mut self) {
-        let mut text = Vec::new();
-        let mut renumbered = vec![u32::MAX; self.entries.len()];
-        let mut entries = Vec::with_capacity(self.order.len());
-        for (old, entry) in self.entries.iter().enumerate() {
-            if entry.seen == self.generation {
-                renumbered[old] = entries.len() as u32;
-                let start = text.len() as u32;
-                let from = entry.start as usize;
-                text.extend_from_slice(&self.text[from..from + entry.length as usize]);
-                entries.push(Entry { start, ..*entry });
-            }
-        }
+        let renumbered = self.known.retain(|entry| entry.seen == self.generation);
         self.order.iter_mut().for_each(|entry| *entry = renumbered[*entry as usize]);
-        for origin in &mut self.origins {
+        for origin in &mut self.rows.origins {
             if let Origin::Entry(entry) = origin {
                 *entry = renumbered[*entry as usize];
             }
         }
-        self.index.clear();
-        let hash = |entry: &Entry| {
-            xxh3_64(&text[entry.start as usize..(entry.start + entry.length) as usize])
-        };
-        for (index, entry) in entries.iter().enumerate() {
-            self.index
-                .insert_unique(hash(entry), index as u32, |&other| hash(&entries[other as usize]));
-        }
-        self.text = text;
-        self.entries = entries;
     }
 
     /// A target's former life had the same synthetic series: they go on and are no stale ones.
@@ -416,7 +381,7 @@ impl Page {
 
     /// Puts stale markers of everything that stood on the last page into the batch: the scrape failed.
     pub fn fail(&mut self, time: Timestamp, store: &dyn Append) {
-        self.clear_batch();
+        self.rows.clear();
         // Without the store's answer the markers could not be stored either.
         let _ = self.keep_reports(store);
         for series in self.take_live() {
@@ -424,12 +389,14 @@ impl Page {
         }
     }
 
-    /// Ends the page: stale markers of everything, the synthetic series included.
-    pub fn end(&mut self, time: Timestamp, store: &dyn Append) {
+    /// Ends the page: stores stale markers of everything, the synthetic series included.
+    pub fn end(&mut self, time: Timestamp, store: &dyn Append) -> Result<(), AppendError> {
         self.fail(time, store);
         for series in self.reports.into_iter().flatten() {
             self.push_stale(series, time);
         }
+        // What the store has forgotten needs no marker.
+        self.flush(store).map(|_| ())
     }
 
     /// Series that would need a stale marker if the target ended now.
@@ -444,7 +411,7 @@ impl Page {
         let mut done = HashSet::new();
         order
             .into_iter()
-            .map(|entry| &self.entries[entry as usize])
+            .map(|entry| self.known.get(entry))
             .filter(|entry| entry.tracked)
             .filter_map(|entry| entry.series)
             .chain(self.carried.drain(..))
@@ -452,48 +419,68 @@ impl Page {
             .collect()
     }
 
-    /// Adds the synthetic series and stores the batch. Returns what became of the samples themselves;
-    /// the rows of `Outcome` are not meaningful outside.
+    /// Adds the synthetic series and stores the rows; `body` is the page that they were read from.
+    /// Returns what became of the samples themselves; the rows of `Outcome` are not meaningful outside.
     pub fn store(
         &mut self,
         report: &Report,
         time: Timestamp,
+        body: (&[u8], Format),
         store: &dyn Append,
     ) -> Result<Rejected, AppendError> {
         for (index, value) in report.values().enumerate() {
             let series = self.report_series(index, store)?;
-            self.batch.floats.push(FloatRow { series, time, start_time: 0, value });
-            self.origins.push(Origin::Report(index as u8));
+            self.rows.batch.floats.push(FloatRow { series, time, start_time: 0, value });
+            self.rows.origins.push(Origin::Report(index as u8));
         }
-        self.flush(store)
+        let (mut rejected, forgotten) = self.flush(store)?;
+        if !forgotten.is_empty() {
+            rejected.other += self.store_again(&forgotten, body, store)?;
+        }
+        self.rows.clear();
+        Ok(rejected)
     }
 
-    /// Stores the batch as it is.
-    pub fn flush(&mut self, store: &dyn Append) -> Result<Rejected, AppendError> {
-        let outcome = store.append(&self.batch)?;
-        let (mut rejected, forgotten) = self.count(&outcome);
-        if !forgotten.is_empty() {
-            // The store forgot them meanwhile: register again, and only these rows once more.
-            let mut again = Batch::default();
-            for row in forgotten {
-                let mut float = self.batch.floats[row as usize];
-                if let Some(series) = self.register_again(self.origins[row as usize], store)? {
-                    float.series = series;
-                    again.floats.push(float);
-                }
+    /// Stores the rows as they are; gives those of series that the store has forgotten.
+    fn flush(&self, store: &dyn Append) -> Result<(Rejected, Vec<u32>), AppendError> {
+        let outcome = store.append(&self.rows.batch)?;
+        Ok(self.count(&outcome))
+    }
+
+    /// The store forgot series meanwhile: they are registered again, and only their rows stored once
+    /// more. Gives how many were rejected again.
+    fn store_again(
+        &mut self,
+        forgotten: &[u32],
+        (body, format): (&[u8], Format),
+        store: &dyn Append,
+    ) -> Result<u64, AppendError> {
+        let mut texts = HashMap::new();
+        let mut reader = Reader::new(body, format);
+        while let Ok(Some(item)) = reader.next(None) {
+            if let Item::Sample(sample) = item
+                && let Some(entry) = self.known.find(Key::of(sample.series.as_bytes()))
+            {
+                texts.insert(entry, sample);
             }
-            let outcome = store.append(&again)?;
-            rejected.other += outcome.rejected_floats.len() as u64;
         }
-        self.clear_batch();
-        Ok(rejected)
+        let mut again = Batch::default();
+        for &row in forgotten {
+            let mut float = self.rows.batch.floats[row as usize];
+            let origin = self.rows.origins[row as usize];
+            if let Some(series) = self.register_again(origin, &texts, store)? {
+                float.series = series;
+                again.floats.push(float);
+            }
+        }
+        Ok(store.append(&again)?.rejected_floats.len() as u64)
     }
 
     fn count(&self, outcome: &Outcome) -> (Rejected, Vec<u32>) {
         let mut rejected = Rejected::default();
         let mut forgotten = Vec::new();
         for (row, reason) in &outcome.rejected_floats {
-            match (reason, self.origins[*row as usize]) {
+            match (reason, self.rows.origins[*row as usize]) {
                 (_, Origin::Stale) => {}
                 (Reject::UnknownSeries, _) => forgotten.push(*row),
                 (Reject::OutOfOrder, _) => rejected.out_of_order += 1,
@@ -508,6 +495,7 @@ impl Page {
     fn register_again(
         &mut self,
         origin: Origin,
+        texts: &HashMap<u32, Sample<'_>>,
         store: &dyn Append,
     ) -> Result<Option<SeriesId>, AppendError> {
         match origin {
@@ -517,14 +505,12 @@ impl Page {
                 self.report_series(index as usize, store).map(Some)
             }
             Origin::Entry(index) => {
-                let series = std::str::from_utf8(self.text_of(index)).unwrap_or_default();
-                let point = Point { value: 0.0, time: None, exemplar: None };
-                let pairs = Sample { series, point }.pairs();
-                let kind = self.entries[index as usize].kind;
-                let labels = series_labels(pairs, kind, &self.target, &self.job);
+                let Some(sample) = texts.get(&index) else { return Ok(None) };
+                let kind = self.known.get(index).kind;
+                let labels = series_labels(sample.pairs(), kind, &self.target, &self.job);
                 let Ok(Some(labels)) = labels else { return Ok(None) };
                 let series = store.register(&labels)?;
-                self.entries[index as usize].series = Some(series);
+                self.known.get_mut(index).series = Some(series);
                 Ok(Some(series))
             }
         }
@@ -560,7 +546,7 @@ fn metadata(body: &[u8], format: Format) -> Vec<MetadataRow> {
     let mut rows: Vec<MetadataRow> = Vec::new();
     let mut places: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
     let mut reader = Reader::new(body, format);
-    while let Ok(Some(item)) = reader.next(b"") {
+    while let Ok(Some(item)) = reader.next(None) {
         let Item::Comment(line) = item else { continue };
         let Ok(Some(event)) = reader.describe(line) else { continue };
         let family = match &event {

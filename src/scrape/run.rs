@@ -302,8 +302,7 @@ impl Runner {
             () = shutdown(&mut self.stop) => return Vec::new(),
         }
         let store = &*self.shared.store;
-        page.end(slot, store);
-        if let Err(err) = page.flush(store) {
+        if let Err(err) = page.end(slot, store) {
             warn!(target = %self.target.url, "the end of a target's series is not stored: {err}");
         }
         Vec::new()
@@ -316,16 +315,18 @@ impl Digest {
         let Self { shared, fetched, time, start, timeout } = self;
         let store = &*shared.store;
         let mut counts = Counts::default();
-        let mut size = 0;
+        let (mut body, mut format) = (Vec::new(), Format::Prometheus);
+        page.take_rows(shared.buffers.take_rows());
         let error = match fetched {
             Err(error) => Some(error),
             Ok(fetched) => {
-                let (body, result) = unpack(fetched.body, fetched.gzip, fetched.limit, &shared);
-                size = body.len();
-                let error = match result {
+                let result;
+                (body, result) = unpack(fetched.body, fetched.gzip, fetched.limit, &shared);
+                format = fetched.format;
+                match result {
                     Err(err) => Some(err),
                     Ok(()) => {
-                        let (read, result) = page.read(&body, fetched.format, time, now(), store);
+                        let (read, result) = page.read(&body, format, time, now(), store);
                         counts = read;
                         result.err().map(|err| {
                             if matches!(err, PageError::SampleLimit) {
@@ -334,9 +335,7 @@ impl Digest {
                             err.to_string()
                         })
                     }
-                };
-                shared.buffers.give(body);
-                error
+                }
             }
         };
         if error.is_some() {
@@ -346,11 +345,14 @@ impl Digest {
         let extra = shared.job.extra_scrape_metrics.then_some([
             timeout.as_secs_f64(),
             shared.job.limits.samples as f64,
-            size as f64,
+            body.len() as f64,
         ]);
         let seconds = start.elapsed().as_secs_f64();
         let report = Report { up: error.is_none(), seconds, counts, extra };
-        match page.store(&report, time, store) {
+        let stored = page.store(&report, time, (&body, format), store);
+        shared.buffers.give_rows(page.give_rows());
+        shared.buffers.give(body);
+        match stored {
             Ok(rejected) => self::count(&shared, counts, rejected),
             Err(err) => {
                 shared.counters.append_failures.increment();

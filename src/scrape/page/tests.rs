@@ -29,7 +29,7 @@ impl Fixture {
             self.page.fail(self.time, &self.store);
         }
         let report = Report { up: result.is_ok(), seconds: 0.5, counts, extra: None };
-        self.page.store(&report, self.time, &self.store).unwrap();
+        self.page.store(&report, self.time, (body.as_bytes(), format), &self.store).unwrap();
         (counts, result.err().map(|err| err.to_string()))
     }
 
@@ -157,9 +157,9 @@ fn metadata_is_told_once() {
             unit: String::new(),
         },
     };
-    assert_eq!(f.page.batch.metadata, [row]);
+    assert_eq!(f.page.rows.batch.metadata, [row]);
     f.page.read(page.as_bytes(), Format::Prometheus, 2, 2, &f.store).1.unwrap();
-    assert_eq!(f.page.batch.metadata, []);
+    assert_eq!(f.page.rows.batch.metadata, []);
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn changing_pages_do_not_grow_the_cache() {
         let line = |n| format!("m{{id=\"{round}-{n}\"}} 1\n");
         let body = (0..50).map(line).collect::<Vec<_>>().concat();
         f.scrape(&format!("{body}steady {round}\n"));
-        assert!(f.page.entries.len() <= 2 * 51 + 64 + 51, "{}", f.page.entries.len());
+        assert!(f.page.known.len() <= 2 * 51 + 64 + 51, "{}", f.page.known.len());
     }
     assert_eq!(f.series("steady").matches(' ').count(), 49);
 }
@@ -220,8 +220,9 @@ fn a_series_that_the_store_forgot_is_registered_again() {
     let mut page = Page::new(Arc::new(Job::named("j")), target, Vec::new());
     let report = Report { up: true, seconds: 0.1, counts: Counts::default(), extra: None };
     for time in [1, 2, 3] {
-        page.read(b"a{x=\"1\"} 1\n", Format::Prometheus, time, time, &store).1.unwrap();
-        page.store(&report, time, &store).unwrap();
+        let (body, format) = (b"a{x=\"1\"} 1\n", Format::Prometheus);
+        page.read(body, format, time, time, &store).1.unwrap();
+        page.store(&report, time, (body, format), &store).unwrap();
         store.1.lock().extend([SeriesId(0), SeriesId(1)]);
     }
     let f = Fixture { store: store.0, page, time: 0 };

@@ -2,13 +2,16 @@
 //!
 //! [`parse`] walks a page with a closure and is what everyone but the scrape loop uses. [`Reader`] is
 //! the walk itself: it works on bytes, allocates nothing for a sample line, and can be told which
-//! series to expect next, so that a known series costs one comparison.
+//! series to expect next, so that a known series costs one hash.
 
 mod number;
 mod reader;
 mod series;
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 pub use number::{NORMAL_NAN, normalise_float, parse_value};
 pub use reader::{Item, Reader};
@@ -96,6 +99,29 @@ pub struct Point<'a> {
     pub exemplar: Option<RawExemplar<'a>>,
 }
 
+/// Stands for a series text that was seen before. Hashes of 128 bits with a seed that nobody outside
+/// knows: that two texts share one does not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    hash: [u64; 2],
+    length: u32,
+}
+
+impl Key {
+    /// Of a text.
+    #[inline]
+    pub fn of(text: &[u8]) -> Self {
+        static SEED: LazyLock<u64> = LazyLock::new(|| fastrand::u64(..));
+        let hash = xxh3_128_with_seed(text, *SEED);
+        Self { hash: [hash as u64, (hash >> 64) as u64], length: text.len() as u32 }
+    }
+
+    /// Enough of the hash for a table.
+    pub fn short(self) -> u64 {
+        self.hash[0]
+    }
+}
+
 /// An exemplar as it stands on the line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RawExemplar<'a> {
@@ -126,7 +152,7 @@ pub fn parse<'a>(
     mut on: impl FnMut(Event<'a>),
 ) -> Result<(), TextError> {
     let mut reader = Reader::new(page, format);
-    while let Some(item) = reader.next(b"")? {
+    while let Some(item) = reader.next(None)? {
         match item {
             Item::Sample(sample) => on(Event::Sample(sample)),
             Item::Expected(_) => {}

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::series::{Broken, bare_name, quoted, unescape, walk};
-use super::{Event, Format, Point, RawExemplar, Sample, TextError, parse_value};
+use super::{Event, Format, Key, Point, RawExemplar, Sample, TextError, parse_value};
 use crate::model::{MetricType, Timestamp};
 
 /// What the walk comes to.
@@ -34,25 +34,25 @@ impl<'a> Reader<'a> {
         Self { bytes: page, at: 0, line: 1, format }
     }
 
-    /// The next line that says something; `None` at the end. `expected` is the series text that
-    /// probably comes next, or empty: it must be one that was returned as [`Sample::series`] before.
+    /// The next line that says something; `None` at the end. `expected` stands for the series text that
+    /// probably comes next: it must be of one that was returned as [`Sample::series`] before.
     #[inline]
-    pub fn next(&mut self, expected: &[u8]) -> Result<Option<Item<'a>>, TextError> {
+    pub fn next(&mut self, expected: Option<Key>) -> Result<Option<Item<'a>>, TextError> {
         let line = self.line;
         self.advance(expected).map_err(|reason| TextError { line: line.max(self.line), reason })
     }
 
-    fn advance(&mut self, expected: &[u8]) -> Fallible<Option<Item<'a>>> {
+    fn advance(&mut self, expected: Option<Key>) -> Fallible<Option<Item<'a>>> {
         loop {
             let rest = &self.bytes[self.at..];
-            if !expected.is_empty()
-                && rest.starts_with(expected)
-                && matches!(rest.get(expected.len()), Some(b' ' | b'\t'))
+            if let Some(key) = expected
+                && let Some((text, [b' ' | b'\t', ..])) = rest.split_at_checked(key.length as usize)
+                && Key::of(text) == key
             {
-                let after = self.blanks(self.at + expected.len());
+                let end = self.at + text.len();
                 // `name {label="x"}` is another series than `name`.
-                if self.bytes.get(after) != Some(&b'{') {
-                    return self.point(self.at + expected.len()).map(|p| Some(Item::Expected(p)));
+                if self.bytes.get(self.blanks(end)) != Some(&b'{') {
+                    return self.point(end).map(|point| Some(Item::Expected(point)));
                 }
             }
             match rest.first() {
