@@ -20,6 +20,7 @@ mod mysql_wire;
 mod node_exporter;
 mod parsers;
 mod promql;
+mod promql_differential;
 mod promql_parse;
 mod remote;
 mod render;
@@ -58,6 +59,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("mysql_wire", mysql_wire::TESTS),
     ("parsers", parsers::TESTS),
     ("promql", promql::TESTS),
+    ("promql_differential", promql_differential::TESTS),
     ("promql_parse", promql_parse::TESTS),
     ("remote", remote::TESTS),
     ("render", render::TESTS),
