@@ -7,6 +7,7 @@ mod bad_input;
 mod diff;
 mod exporters;
 mod exposition;
+mod fuzz;
 mod guard;
 mod import;
 mod init;
@@ -49,6 +50,7 @@ use std::process::ExitCode;
 const PARTS: &[(&str, &[support::Test])] = &[
     ("bad_input", bad_input::TESTS),
     ("diff", diff::TESTS),
+    ("fuzz", fuzz::TESTS),
     ("guard", guard::TESTS),
     ("kubernetes", kubernetes::TESTS),
     ("import", import::TESTS),
