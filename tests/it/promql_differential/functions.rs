@@ -212,16 +212,16 @@ fn line(points: &[(i64, f64)], origin: i64) -> (f64, f64) {
         return if first.is_finite() { (0.0, first) } else { (f64::NAN, f64::NAN) };
     }
     let n = points.len() as f64;
-    let times: Vec<f64> = points.iter().map(|p| (p.0 - origin) as f64 / 1000.0).collect();
-    let (mean_time, mean_value) =
-        (mean(&times), points.iter().map(|point| point.1).sum::<f64>() / n);
-    let (mut above, mut below) = (0.0, 0.0);
-    for (time, (_, value)) in times.iter().zip(points) {
-        above += (time - mean_time) * (value - mean_value);
-        below += (time - mean_time) * (time - mean_time);
+    let (mut x, mut y, mut xy, mut xx) = (0.0, 0.0, 0.0, 0.0);
+    for &(time, value) in points {
+        let time = (time - origin) as f64 / 1000.0;
+        x += time;
+        y += value;
+        xy += time * value;
+        xx += time * time;
     }
-    let slope = above / below;
-    (slope, mean_value - slope * mean_time)
+    let slope = (xy - x * y / n) / (xx - x * x / n);
+    (slope, y / n - slope * x / n)
 }
 
 /// The quantile of a classic histogram: bounds and cumulative counts.

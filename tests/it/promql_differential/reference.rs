@@ -399,10 +399,17 @@ impl<'a> Reference<'a> {
             _ => {}
         }
         let choosing = matches!(op, AggregateOp::Topk | AggregateOp::Bottomk);
+        let samples = self.vector(&aggregate.expr, time)?;
         if choosing && number.is_nan() {
             return Err(Fault::Parameter);
         }
-        let samples = self.vector(&aggregate.expr, time)?;
+        // Less than one is none, but a count that is no number spoils all steps of a query.
+        if choosing && number.abs() > 1e18 {
+            if number > 0.0 {
+                return Err(Fault::Parameter);
+            }
+            self.ambiguous |= self.step != 0;
+        }
         let listed: BTreeSet<&str> =
             aggregate.grouping.labels.iter().map(|label| label.name.as_str()).collect();
         let without = aggregate.grouping.without;
@@ -558,6 +565,9 @@ impl<'a> Reference<'a> {
                 let value = partner.labels.get(&include.name).cloned().unwrap_or_default();
                 set(&mut labels, &include.name, value);
             }
+            if !one_to_one && !met.insert(labels.clone()) {
+                return Err(Fault::Matching);
+            }
             let value = if !op.is_comparison() {
                 self.blur_of(op, numbers::arithmetic(op, a, b))
             } else if as_bool {
@@ -567,9 +577,6 @@ impl<'a> Reference<'a> {
             } else {
                 continue;
             };
-            if !one_to_one && !met.insert(labels.clone()) {
-                return Err(Fault::Matching);
-            }
             let drop_name = op.is_comparison() && (as_bool || sample.drop_name);
             result.push(Sample { labels, drop_name, value });
         }
