@@ -7,6 +7,7 @@ mod bad_input;
 mod diff;
 mod exporters;
 mod exposition;
+mod fuzz;
 mod guard;
 mod import;
 mod init;
@@ -20,6 +21,7 @@ mod mysql_wire;
 mod node_exporter;
 mod parsers;
 mod promql;
+mod promql_differential;
 mod promql_parse;
 mod remote;
 mod render;
@@ -48,6 +50,7 @@ use std::process::ExitCode;
 const PARTS: &[(&str, &[support::Test])] = &[
     ("bad_input", bad_input::TESTS),
     ("diff", diff::TESTS),
+    ("fuzz", fuzz::TESTS),
     ("guard", guard::TESTS),
     ("kubernetes", kubernetes::TESTS),
     ("import", import::TESTS),
@@ -58,6 +61,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("mysql_wire", mysql_wire::TESTS),
     ("parsers", parsers::TESTS),
     ("promql", promql::TESTS),
+    ("promql_differential", promql_differential::TESTS),
     ("promql_parse", promql_parse::TESTS),
     ("remote", remote::TESTS),
     ("render", render::TESTS),

@@ -218,11 +218,25 @@ impl Evaluator<'_> {
                     ),
                 );
             }
-        } else if let Some(k) = parameter.iter().find(|k| k.abs() >= 9.223_372_036_854_776e18) {
-            let k = format::float_f(*k);
-            return Err(QueryError::Execution(format!("Scalar value {k} overflows int64")));
         }
         let matrix = self.eval_vector(&aggregate.expr, steps)?;
+        if op != AggregateOp::LimitRatio {
+            // Nothing is asked for, however little that is.
+            if parameter.iter().all(|&k| k < 1.0) {
+                self.release(matrix.len(), steps.count);
+                return Ok(Matrix::new(steps.count));
+            }
+            for &k in &parameter {
+                // The floats next to the ends of the integers are as far as a count goes.
+                let direction = match k {
+                    _ if k <= -9_223_372_036_854_775_808.0 => "underflows",
+                    _ if k >= 9_223_372_036_854_774_784.0 => "overflows",
+                    _ => continue,
+                };
+                let message = format!("Scalar value {} {direction} int64", format::float_f(k));
+                return Err(QueryError::Execution(message));
+            }
+        }
         let mut groups = Grouper::new(self, aggregate);
         let members: Vec<usize> =
             matrix.heads.iter().map(|head| groups.group(self, head)).collect();
