@@ -6,7 +6,7 @@ use crate::wire::prometheus::Config;
 
 use super::{
     Plan, Renderer, alertmanager, alerts, caddy, dashboards, grafana, kubernetes, mysql, operator,
-    prometheus, shards, stores, systemd, template, web,
+    prometheus, shards, stores, systemd, user_templates, web,
 };
 
 /// All targets, by their words.
@@ -42,7 +42,7 @@ const KUBERNETES: &[Renderer] = &[
     mysql::RENDERER,
     web::RENDERER,
     caddy::RENDERER,
-    template::RENDERER,
+    user_templates::RENDERER,
     stores::RENDERER,
     shards::RENDERER,
     // Makes ConfigMaps of what the others have rendered.
@@ -55,7 +55,7 @@ const OPERATOR: &[Renderer] = &[
     mysql::RENDERER,
     web::RENDERER,
     caddy::RENDERER,
-    template::RENDERER,
+    user_templates::RENDERER,
     stores::RENDERER,
     operator::RENDERER,
 ];
@@ -65,7 +65,7 @@ const SYSTEMD: &[Renderer] = &[
     alertmanager::RENDERER,
     mysql::RENDERER,
     web::RENDERER,
-    template::RENDERER,
+    user_templates::RENDERER,
     // Puts the paths of this machine into what the others have rendered.
     systemd::RENDERER,
 ];

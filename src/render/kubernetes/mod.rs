@@ -135,7 +135,7 @@ pub(super) struct Workload {
 }
 
 /// Whether an address lets in others than this machine.
-fn is_open(bind: &str) -> bool {
+pub(super) fn is_open(bind: &str) -> bool {
     !is_localhost(bind) || matches!(bind, "0.0.0.0")
 }
 

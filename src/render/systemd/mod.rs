@@ -213,21 +213,7 @@ fn of_part(stack: &Stack, part: &Part, install: &mut Install) -> String {
     load(stack, &mut unit, &secrets, install);
     let runtime = format!("/run/{name}/web.yml");
     let mut words = vec![PROGRAM.to_owned(), "run".to_owned(), word.to_owned()];
-    let listen = format!("--web.listen-address={}:{}", bracketed(&part.bind), part.host_port);
-    words.push(listen);
-    for flag in part.argv.iter().filter(|flag| !flag.starts_with("--web.listen-address=")) {
-        words.push(match flag.split_once('=') {
-            Some(("--web.config.file", _)) if !part.web_users.is_empty() => {
-                format!("--web.config.file={runtime}")
-            }
-            Some(("--storage.tsdb.path", _)) => format!("--storage.tsdb.path=/var/lib/{name}"),
-            Some((flag, path)) if path.starts_with('/') => {
-                let here = located(stack, part, path).unwrap_or_else(|| path.to_owned());
-                format!("{flag}={here}")
-            }
-            _ => flag.clone(),
-        });
-    }
+    words.extend(flags(stack, part));
     if let (Some(web), false) = (&part.web_config, part.web_users.is_empty()) {
         unit.set("RuntimeDirectory", &name);
         let rendered = format!("{}/{}", folder(stack), web.output);
@@ -256,6 +242,27 @@ fn of_part(stack: &Stack, part: &Part, install: &mut Install) -> String {
     let (resources, _) = compose::settings_of(stack, part);
     end(stack, &mut unit, resources);
     unit.finish()
+}
+
+/// The flags of one of our own parts: paths and addresses of this machine.
+pub(super) fn flags(stack: &Stack, part: &Part) -> Vec<String> {
+    let name = unit_name(stack, &part.name);
+    let listen = format!("--web.listen-address={}:{}", bracketed(&part.bind), part.host_port);
+    let mut flags = vec![listen];
+    for flag in part.argv.iter().filter(|flag| !flag.starts_with("--web.listen-address=")) {
+        flags.push(match flag.split_once('=') {
+            Some(("--web.config.file", _)) if !part.web_users.is_empty() => {
+                format!("--web.config.file=/run/{name}/web.yml")
+            }
+            Some(("--storage.tsdb.path", _)) => format!("--storage.tsdb.path=/var/lib/{name}"),
+            Some((flag, path)) if path.starts_with('/') => {
+                let here = located(stack, part, path).unwrap_or_else(|| path.to_owned());
+                format!("{flag}={here}")
+            }
+            _ => flag.clone(),
+        });
+    }
+    flags
 }
 
 /// Whether performance counters are asked for.

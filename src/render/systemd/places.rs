@@ -24,7 +24,7 @@ pub(super) fn unit(stack: &Stack, name: &str) -> String {
 }
 
 /// Whether the program runs such a part by itself.
-pub(super) fn runs(kind: PartKind) -> bool {
+pub(in crate::render) fn runs(kind: PartKind) -> bool {
     matches!(kind, PartKind::Prometheus | PartKind::NodeExporter | PartKind::MysqldExporter)
 }
 
