@@ -2,6 +2,7 @@
 
 use crate::diag::Span;
 use crate::manifest::{RenderTarget, Stack};
+use crate::wire::alertmanager as alertmanager_wire;
 use crate::wire::prometheus::Config;
 
 use super::{
@@ -87,6 +88,13 @@ pub(super) fn adapt(plan: &Plan, config: &mut Config) {
         RenderTarget::Kubernetes => kubernetes::discovery::adapt(plan.stack, config),
         RenderTarget::Systemd => systemd::places::adapt(plan.stack, config),
         RenderTarget::Compose | RenderTarget::KubernetesOperator => {}
+    }
+}
+
+/// alertmanager.yml as the target needs it.
+pub(super) fn adapt_receivers(plan: &Plan, config: &mut alertmanager_wire::Config) {
+    if plan.target == RenderTarget::Systemd {
+        systemd::places::adapt_receivers(plan.stack, config);
     }
 }
 

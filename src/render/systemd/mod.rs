@@ -293,12 +293,20 @@ fn of_exporter(
     program(stack, &part.name, unit, run, env, (None, None, resources), install)
 }
 
+/// Whether a service that is not to be started again is a server.
+fn keeps_running(stack: &Stack, service: &Service) -> bool {
+    let never = service.restart.as_ref().is_some_and(|restart| restart.value == Restart::No);
+    never && !super::kubernetes::ends(stack, service)
+}
+
 fn of_service(stack: &Stack, service: &Service, run: &Run, install: &mut Install) -> String {
     let after: Vec<String> =
         service.depends_on.iter().map(|other| other.name.value.clone()).collect();
     let unit = begin(stack, &format!("Service \"{}\"", service.name), &after);
     let env = service.env.iter().chain(&run.env);
     let restart = service.restart.as_ref().map(|restart| restart.value);
+    // What others reach is a server, and is kept running all the same.
+    let restart = restart.filter(|_| !keeps_running(stack, service));
     let user = service.user.as_ref().map(|user| user.as_str());
     let resources = service.resources.as_deref().or(stack.resources.as_deref());
     program(stack, &service.name, unit, run, env, (restart, user, resources), install)
