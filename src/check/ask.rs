@@ -23,6 +23,24 @@ pub fn board_queries(stack: &Stack, files: &Files, each: &mut dyn FnMut(&Spanned
     }
 }
 
+/// Labels that the result of an alert's expression can have; of any series where they are not known for
+/// certain. The expression is named by its place.
+pub fn labels_of_alert(stack: &Stack, files: &Files, expr: Span) -> BTreeSet<String> {
+    let known = Knowledge::of(stack, files);
+    let nothing = Stack::default();
+    let boards = Boards::of(&nothing, files);
+    let all = expressions::all(stack, &boards);
+    let one =
+        all.iter().find(|expression| expression.text.span == expr && expression.sound().is_some());
+    let mut labels = BTreeSet::new();
+    let flow = one.map(|one| one.flows(&known.known).result());
+    if flow.is_none_or(|flow| flow.open) {
+        labels = known.labels(None);
+    }
+    labels.extend(flow.into_iter().flat_map(|flow| flow.may.iter().cloned()));
+    labels
+}
+
 /// All that a stack tells about its metrics.
 pub struct Knowledge<'a> {
     stack: &'a Stack,
@@ -222,5 +240,25 @@ mod tests {
             assert_eq!(own, [true, true, true, false]);
             assert!(known.values(None, "job").contains("shop"));
         });
+    }
+
+    #[test]
+    fn an_alert_has_the_labels_that_its_expression_gives() {
+        let text = r#"
+            exporter "node"
+            prometheus
+            rules "g" {
+                alert "A" { expr "sum by (mode) (node_cpu_seconds_total) > 1" }
+                alert "B" { expr "sum by (" }
+            }
+        "#;
+        let loaded = parse("stack.kdl", text, Format::Kdl, None).expect("no profile is asked for");
+        let labels: Vec<BTreeSet<String>> = loaded
+            .stack
+            .alerts()
+            .map(|alert| labels_of_alert(&loaded.stack, &loaded.files, alert.expr.span))
+            .collect();
+        assert_eq!(labels[0], BTreeSet::from(["mode".to_owned()]));
+        assert!(labels[1].contains("instance") && labels[1].contains("mode"));
     }
 }

@@ -11,6 +11,7 @@ mod always_true;
 pub mod ask;
 mod boards;
 mod bounds;
+mod broken_template;
 pub mod capacity;
 mod collector_disabled_but_used;
 mod containers;
@@ -365,6 +366,7 @@ const RULES: &[Rule] = &[
     file_bind_mount::RULE,
     version_capability::RULE,
     relative_mount::RULE,
+    broken_template::RULE,
     federate_everything::RULE,
     federation_label_clash::RULE,
     remote_write_loop::RULE,

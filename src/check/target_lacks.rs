@@ -1,10 +1,10 @@
 //! What the target of `render` does not have: findings that only `render` makes, who knows the target.
 
-use crate::diag::{Code, Findings, Severity};
+use crate::diag::{Code, Files, Findings, Severity};
 use crate::manifest::{RenderTarget, Stack};
 use crate::render::{self, Remark};
 
-use super::Levels;
+use super::{Levels, broken_template};
 
 /// What would not work.
 pub const CANNOT: Code = Code {
@@ -22,9 +22,11 @@ pub const DIFFERS: Code = Code {
     explain: EXPLAIN_DIFFERS,
 };
 
-/// Adds what a target does not have to the findings, weighed by the manifest and the command line.
+/// Adds what a target does not have to the findings, weighed by the manifest and the command line; and
+/// what is wrong with templates there, which was looked at for the manifest's own target.
 pub fn review_target(
     stack: &Stack,
+    files: &Files,
     target: RenderTarget,
     findings: &mut Findings,
     levels: &Levels,
@@ -33,6 +35,10 @@ pub fn review_target(
     for Remark { span, message, help, fatal } in render::review(stack, target) {
         let code = if fatal { CANNOT } else { DIFFERS };
         found.push(code.says(message).at(span, format!("not with `--target {target}`")).help(help));
+    }
+    if target != render::target_of(stack) {
+        findings.retain(|finding| finding.code != broken_template::RULE.code);
+        broken_template::find(stack, files, target, &mut found);
     }
     levels.with_manifest(stack.lint.as_deref()).apply(&mut found);
     for finding in &found {

@@ -17,6 +17,7 @@ mod routes;
 mod run;
 mod schema;
 mod several;
+mod stdin;
 mod telemetry;
 mod test;
 mod up;
@@ -38,7 +39,7 @@ const COULD_NOT: u8 = 2;
 #[derive(Debug, Parser)]
 #[command(name = "stackctl", version, propagate_version = true, max_term_width = 100)]
 pub struct Cli {
-    /// Say less: only errors and what was asked for.
+    /// Say less: only errors, and what was asked for (the report of `validate` is).
     #[arg(short, long, global = true)]
     quiet: bool,
     /// Say more; twice for everything.

@@ -52,7 +52,8 @@ impl Render {
         let target = said.unwrap_or_else(|| render::target_of(&loaded.stack));
         let Source { allow, warn, deny, .. } = &self.source;
         let levels = Levels::new(allow, warn, deny)?;
-        check::review_target(&loaded.stack, target, &mut loaded.findings, &levels);
+        let Loaded { stack, files, findings, .. } = &mut loaded;
+        check::review_target(stack, files, target, findings, &levels);
         validate::show(&loaded);
         if loaded.findings.count(Severity::Error) > 0 {
             return Ok(ExitCode::from(1));

@@ -12,7 +12,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::printer::{self, out};
 use super::validate::{self, Source};
-use super::{telemetry, why};
+use super::{stdin, telemetry, why};
 use crate::diag::{self, Severity};
 use crate::manifest::Stack;
 use crate::runner::board::{Part, State};
@@ -55,6 +55,9 @@ pub struct Up {
 impl Up {
     /// Exit code 1 if the manifest has errors; 2 if the stack could not be started.
     pub fn run(mut self, verbose: u8) -> anyhow::Result<ExitCode> {
+        if self.source.manifest.as_deref().is_some_and(stdin::is_meant) {
+            bail!("`up` watches the manifest: name a file, standard input cannot change");
+        }
         // What lies here later does not change which manifest this is.
         let manifest = self.source.path()?;
         self.source.manifest = Some(manifest.clone());

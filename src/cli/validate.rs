@@ -5,13 +5,13 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::edit;
 use super::printer::{self, out};
-use super::{several, usual};
+use super::{several, stdin, usual};
 use crate::check::{self, Fixed, Levels};
 use crate::diag::{self, Code, Report, Severity, report};
 use crate::manifest::{self, Loaded};
@@ -19,8 +19,8 @@ use crate::manifest::{self, Loaded};
 /// Which manifest, and how it is read; shared by all commands that read one.
 #[derive(Debug, Clone, Args)]
 pub struct Source {
-    /// The manifest: KDL, YAML or JSON by its extension. When nothing is said, the stack.kdl,
-    /// stack.yaml, stack.yml or stack.json of this folder.
+    /// The manifest: KDL, YAML or JSON by its extension; `-` is standard input, whose notation its first
+    /// line tells. When nothing is said, the stack.kdl, stack.yaml, stack.yml or stack.json of this folder.
     pub manifest: Option<PathBuf>,
     /// Overlay this profile of the manifest.
     #[arg(long, value_name = "NAME")]
@@ -39,13 +39,17 @@ pub struct Source {
 impl Source {
     /// Path of the manifest: the one that was named, or the one that is here.
     pub fn path(&self) -> anyhow::Result<PathBuf> {
-        self.manifest.clone().map_or_else(usual::here, Ok)
+        match &self.manifest {
+            Some(path) if stdin::is_meant(path) => stdin::path(),
+            Some(path) => Ok(path.clone()),
+            None => usual::here(),
+        }
     }
 
     /// Reads and checks the manifest. Findings are settled: levels are applied, nothing is left to
     /// decide but whether one of them is an error.
     pub fn load(&self) -> anyhow::Result<Loaded> {
-        self.load_with(&manifest::read_file)
+        self.load_with(&stdin::read_file)
     }
 
     /// As [`Source::load`], with files read by `read`.
@@ -86,6 +90,9 @@ fn forms() -> PossibleValuesParser {
 impl Validate {
     /// Exit code 1 if a finding is an error.
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        if self.fix && self.source.manifest.as_deref().is_some_and(stdin::is_meant) {
+            bail!("what comes from standard input cannot be mended in place: name a file");
+        }
         let loaded = if self.fix {
             let Fixed { loaded, changes, mended, refused } =
                 check::fix(&|read| self.source.load_with(read), &manifest::read_file)?;
@@ -140,12 +147,15 @@ pub fn exit_code(loaded: &Loaded) -> ExitCode {
     ExitCode::from(u8::from(loaded.findings.count(Severity::Error) > 0))
 }
 
-/// Shows the findings on stderr, for commands whose stdout is something else.
+/// Shows the findings on stderr, for commands whose stdout is something else; those who want it quiet
+/// are told of errors alone.
 pub fn show(loaded: &Loaded) {
+    let mut findings = loaded.findings.clone();
+    if super::quiet() {
+        findings.retain(|finding| finding.severity == Severity::Error);
+    }
     let mut report = String::new();
-    if diag::print_full(&mut report, &loaded.findings, &loaded.files, printer::color_stderr())
-        .is_ok()
-    {
+    if diag::print_full(&mut report, &findings, &loaded.files, printer::color_stderr()).is_ok() {
         let _ = std::io::stderr().write_all(report.as_bytes());
     }
 }

@@ -79,6 +79,7 @@ pub fn role(owner: &Shape, field: &Field, tag: Option<&str>) -> Option<(Kind, bo
         | ("Metrics", "via")
         | ("Exporter" | "Federate", "target")
         | ("Target", "addresses")
+        | ("Webhook" | "Datasource" | "RemoteWrite" | "RemoteRead", "url")
         | ("Scrape", "job") => refers(Kind::Host),
         ("Receiver", "name") => declared(Kind::Receiver),
         ("Route", "receiver") | ("When", "to") | ("Fires", "routed_to") => refers(Kind::Receiver),
@@ -190,7 +191,11 @@ fn name(files: &Files, value: &Value, kind: Kind, declares: bool) -> Option<Name
     if kind == Kind::Host && !declares {
         let start = text.find("://").map_or(0, |at| at + 3);
         let rest = &text[start..];
-        range = start..start + rest.find([':', '/']).unwrap_or(rest.len());
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        // `user:password@` may stand before the host of a URL.
+        let host = rest[..end].rfind('@').map_or(0, |at| at + 1);
+        let end = rest[host..end].find(':').map_or(end, |at| host + at);
+        range = start + host..start + end;
     }
     // A path of the host is no volume.
     let path = kind == Kind::Volume && text.starts_with(['.', '/', '~']);
@@ -350,6 +355,7 @@ mod tests {
                 alert "X" { expr "a:b > 1" }
             }
             grafana { dashboard "d" { stat "s" { query "a:b[$__interval]" } } }
+            alertmanager { receiver "r" { webhook "http://u:p@a:5555/db"; webhook "https://x.org/a" }; route "r" }
             profile "p" { service "b" { depends_on "db" } }
         "##;
         let loaded = parse("s.kdl", text, Format::Kdl, None).expect("no profile is asked for");
@@ -379,6 +385,10 @@ mod tests {
                 "!alert X",
                 "metric a:b",
                 "metric a:b",
+                "!receiver r",
+                "service a",
+                "service x.org",
+                "receiver r",
                 "!service b",
                 "service db",
             ]

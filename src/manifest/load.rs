@@ -11,7 +11,7 @@ use super::{codes, kdl, merge, yaml};
 use crate::diag::{FileId, Files, Finding, Findings, Span, Spanned, most_similar, quoted_list};
 
 /// A manifest may have this many bytes.
-const MAX_BYTES: u64 = 16 << 20;
+pub const MAX_BYTES: u64 = 16 << 20;
 
 /// A manifest that has been read.
 #[derive(Clone, Debug, Default)]

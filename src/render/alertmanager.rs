@@ -17,7 +17,7 @@ use super::parts::{
 use super::secrets::{SecretRef, slug};
 use super::versions::Product;
 use super::web::web_config;
-use super::{Output, Plan, RenderError, Renderer, header, to_yaml};
+use super::{Output, Plan, RenderError, Renderer, header, target, to_yaml};
 
 pub(super) const RENDERER: Renderer = Renderer { name: "alertmanager.yml", render };
 
@@ -120,7 +120,9 @@ fn values(alertmanager: &Alertmanager) -> impl Iterator<Item = &Value> {
 fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
     let stack = plan.stack;
     let Some(alertmanager) = &stack.alertmanager else { return Ok(()) };
-    let text = format!("{}{}", header(stack), to_yaml(&config(stack, alertmanager)));
+    let mut config = config(stack, alertmanager);
+    target::adapt_receivers(plan, &mut config);
+    let text = format!("{}{}", header(stack), to_yaml(&config));
     out.push(Output::text("monitoring/alertmanager.yml", text));
     if !alertmanager.web.is_empty() || alertmanager.tls.is_some() {
         let text = web_config(stack, alertmanager.tls.as_deref(), &alertmanager.web);

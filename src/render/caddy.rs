@@ -8,6 +8,7 @@ use crate::manifest::{PhpFastcgi, Protocol, Service, Site, Stack};
 
 use super::endpoints::address;
 use super::jobs::metrics_port;
+use super::parts::{HostPath, MountPoint, certificate, parts, tls_path};
 use super::template;
 use super::{Output, Plan, RenderError, Renderer};
 
@@ -81,6 +82,26 @@ fn metrics_path(service: &Service) -> &str {
     path.map_or("/metrics", |path| path.as_str())
 }
 
+/// The certificate of the part at an address, which is its own authority.
+fn trusted<'a>(stack: &'a Stack, address: &str) -> Option<&'a str> {
+    let all = parts(stack);
+    let part = all.iter().find(|part| address == format!("{}:{}", part.name, part.port))?;
+    certificate(stack, part)
+}
+
+/// Certificates that a Caddy needs to pass requests on.
+pub(super) fn certificates(stack: &Stack, name: &str) -> Vec<MountPoint> {
+    let sites = stack.service(name).into_iter().flat_map(|service| &service.sites);
+    let targets = sites.flat_map(|site| &site.reverse_proxy).map(|proxy| proxy.to.as_str());
+    let mut paths: Vec<&str> =
+        targets.filter_map(|target| trusted(stack, &address(stack, target, true))).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    let mount =
+        |path: &str| MountPoint::read_only(tls_path(path), HostPath::Manifest(path.to_owned()));
+    paths.into_iter().map(mount).collect()
+}
+
 /// `host:port` that FastCGI is spoken at.
 fn fastcgi_address(stack: &Stack, target: &str) -> String {
     let exposed = stack.service(target).and_then(|service| {
@@ -109,9 +130,12 @@ fn site(stack: &Stack, site: &Site, hidden: &[&str]) -> Value {
         .reverse_proxy
         .iter()
         .map(|proxy| {
+            let to = address(stack, proxy.to.as_str(), true);
+            let trust = trusted(stack, &to);
             context! {
                 path => proxy.path.as_ref().map(|path| path.as_str()),
-                to => address(stack, proxy.to.as_str(), true),
+                to => if trust.is_some() { format!("https://{to}") } else { to },
+                trust => trust.map(tls_path),
             }
         })
         .collect();

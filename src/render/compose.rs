@@ -16,6 +16,7 @@ use super::parts::{
 };
 use super::secrets::{Origin, SecretRef};
 use super::template::shell_word;
+use super::versions::{Product, Version};
 use super::{Output, Plan, RenderError, Renderer, caddy, header, mysql, to_yaml};
 
 pub(super) const RENDERER: Renderer = Renderer { name: "compose.yaml", render };
@@ -263,6 +264,7 @@ fn own_service(plan: &Plan, service: &Service) -> (wire::Service, Vec<SecretRef>
     }
     if let Some(file) = caddy::file(stack, name) {
         volumes.push(wire::Mount::Short(format!("./{file}:/etc/caddy/Caddyfile:ro")));
+        volumes.extend(caddy::certificates(stack, name).iter().map(|point| mount(plan, point)));
     }
     for exporter in stack.exporters.iter().filter(|exporter| exporter.is_mysql()) {
         let target = exporter.target.as_ref().map(|target| host_of(&target.value));
@@ -408,6 +410,24 @@ fn bytes(bytes: u64) -> String {
     unit.map_or_else(|| format!("{bytes}b"), |(shift, name)| format!("{}{name}", bytes >> shift))
 }
 
+/// The environment of a part's container: its own, and for programs in Go with a limit of memory where
+/// they begin to save. Nine tenths leave room for what Go does not count; Prometheus sees to it by itself
+/// since version 3, and exporters need too little for it to matter.
+pub(super) fn environment_of(stack: &Stack, part: &Part) -> Vec<(String, EnvValue)> {
+    let mut env = part.env.clone();
+    let saves = match part.kind {
+        PartKind::Alertmanager | PartKind::Grafana | PartKind::Pushgateway => !part.own,
+        PartKind::Prometheus => !part.own && Product::prometheus_of(stack) < Version(3, 0, 0),
+        _ => false,
+    };
+    let limit = settings_of(stack, part).0.and_then(|resources| resources.memory.as_ref());
+    if let (true, Some(limit)) = (saves, limit) {
+        let text = format!("{}B", limit.value.bytes / 10 * 9);
+        env.push(("GOMEMLIMIT".to_owned(), EnvValue::Text(text)));
+    }
+    env
+}
+
 /// A monitoring part.
 pub(super) fn monitoring(plan: &Plan, part: &Part) -> wire::Service {
     let stack = plan.stack;
@@ -419,8 +439,8 @@ pub(super) fn monitoring(plan: &Plan, part: &Part) -> wire::Service {
     }
     let mut environment = IndexMap::new();
     let mut script = Vec::new();
-    for (name, value) in &part.env {
-        match value {
+    for (name, value) in environment_of(stack, part) {
+        match &value {
             EnvValue::Text(text) => {
                 environment.insert(name.clone(), text.clone());
             }

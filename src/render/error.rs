@@ -61,11 +61,9 @@ pub enum RenderError {
         source: serde_json::Error,
     },
     /// A user template does not work.
-    #[error("template `{path}`: {message}")]
+    #[error("{message}")]
     Template {
-        /// Path as written in the manifest.
-        path: String,
-        /// What minijinja says, with the line.
+        /// The template with line and column, and what is wrong there.
         message: String,
     },
     /// An output would be written outside of the folder, or over the index.

@@ -44,6 +44,7 @@ mod stores;
 mod systemd;
 mod target;
 mod template;
+mod user_templates;
 mod web;
 mod write;
 mod yaml;
@@ -72,6 +73,7 @@ pub use secrets::{Origin, SecretRef};
 pub use shards::{config as shard_config, is_central, login as shard_login, of as shards};
 pub use stores::{query_host, query_url, tenant_header, write_url};
 pub use target::{Remark, TARGETS, review, target_of};
+pub use user_templates::{TemplateFault, template_faults};
 pub use write::{HandEdits, Report, WriteOptions, write};
 pub use yaml::to_yaml;
 
@@ -88,7 +90,7 @@ const RENDERERS: &[Renderer] = &[
     compose::RENDERER,
     caddy::RENDERER,
     makefile::RENDERER,
-    template::RENDERER,
+    user_templates::RENDERER,
     stores::RENDERER,
     shards::RENDERER,
 ];

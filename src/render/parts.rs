@@ -342,6 +342,21 @@ pub(super) fn add_tls_file(part: &mut Part, path: &str) -> String {
     inside
 }
 
+/// The certificate of a part that has one.
+pub(super) fn certificate<'a>(stack: &'a Stack, part: &Part) -> Option<&'a str> {
+    let tls = match part.kind {
+        PartKind::Prometheus => stack.prometheus.as_ref()?.tls.as_deref(),
+        PartKind::Alertmanager => stack.alertmanager.as_ref()?.tls.as_deref(),
+        PartKind::Grafana => stack.grafana.as_ref()?.tls.as_deref(),
+        PartKind::Pushgateway => stack.pushgateway.as_ref()?.tls.as_deref(),
+        _ => match part.store {
+            Some(index) => stack.stores[index].tls.as_deref(),
+            None => stack.exporters[part.exporter?].tls.as_deref(),
+        },
+    };
+    tls.map(|tls| tls.cert.as_str())
+}
+
 /// Where a certificate or key of the user lies inside of containers.
 pub(super) fn tls_path(path: &str) -> String {
     format!("/run/tls/{}", slug(path))

@@ -2,11 +2,12 @@
 
 use crate::diag::Span;
 use crate::manifest::{RenderTarget, Stack};
+use crate::wire::alertmanager as alertmanager_wire;
 use crate::wire::prometheus::Config;
 
 use super::{
     Plan, Renderer, alertmanager, alerts, caddy, dashboards, grafana, kubernetes, mysql, operator,
-    prometheus, shards, stores, systemd, template, web,
+    prometheus, shards, stores, systemd, user_templates, web,
 };
 
 /// All targets, by their words.
@@ -42,7 +43,7 @@ const KUBERNETES: &[Renderer] = &[
     mysql::RENDERER,
     web::RENDERER,
     caddy::RENDERER,
-    template::RENDERER,
+    user_templates::RENDERER,
     stores::RENDERER,
     shards::RENDERER,
     // Makes ConfigMaps of what the others have rendered.
@@ -55,7 +56,7 @@ const OPERATOR: &[Renderer] = &[
     mysql::RENDERER,
     web::RENDERER,
     caddy::RENDERER,
-    template::RENDERER,
+    user_templates::RENDERER,
     stores::RENDERER,
     operator::RENDERER,
 ];
@@ -65,7 +66,7 @@ const SYSTEMD: &[Renderer] = &[
     alertmanager::RENDERER,
     mysql::RENDERER,
     web::RENDERER,
-    template::RENDERER,
+    user_templates::RENDERER,
     // Puts the paths of this machine into what the others have rendered.
     systemd::RENDERER,
 ];
@@ -87,6 +88,13 @@ pub(super) fn adapt(plan: &Plan, config: &mut Config) {
         RenderTarget::Kubernetes => kubernetes::discovery::adapt(plan.stack, config),
         RenderTarget::Systemd => systemd::places::adapt(plan.stack, config),
         RenderTarget::Compose | RenderTarget::KubernetesOperator => {}
+    }
+}
+
+/// alertmanager.yml as the target needs it.
+pub(super) fn adapt_receivers(plan: &Plan, config: &mut alertmanager_wire::Config) {
+    if plan.target == RenderTarget::Systemd {
+        systemd::places::adapt_receivers(plan.stack, config);
     }
 }
 

@@ -1,13 +1,9 @@
-//! Text outputs: our own small templates, and those of the user, which see the whole stack.
+//! Text outputs made of templates: the environment that all of them have, and our own small ones. Those
+//! of the user are in [`super::user_templates`].
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Serde, Value};
-use minijinja::{Environment, UndefinedBehavior, context};
-
-use super::endpoints::endpoints;
-use super::{Output, Plan, RenderError, Renderer};
-
-pub(super) const RENDERER: Renderer = Renderer { name: "templates", render };
+use minijinja::value::Value;
+use minijinja::{Environment, UndefinedBehavior};
 
 /// Renders one of our own templates.
 ///
@@ -21,7 +17,8 @@ pub(super) fn builtin(name: &str, source: &str, values: &Value) -> String {
         .unwrap_or_else(|err| panic!("the built-in template {name} does not work: {err:#}"))
 }
 
-fn environment() -> Environment<'static> {
+/// Text as it is, lines of blocks without a trace, filters for the formats at hand.
+pub(super) fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     // Only changed delimiters could be refused.
     if let Ok(syntax) = SyntaxConfig::builder()
@@ -63,65 +60,6 @@ fn caddy_token(text: &str) -> String {
     } else {
         text.to_owned()
     }
-}
-
-fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {
-    let stack = plan.stack;
-    if stack.templates.is_empty() {
-        return Ok(());
-    }
-    let endpoints: Vec<Value> = endpoints(stack)
-        .iter()
-        .map(|endpoint| {
-            let published = endpoint.published.as_ref().map(|published| {
-                context! { bind => published.bind.as_str(), port => published.port }
-            });
-            context! {
-                host => endpoint.host.as_str(),
-                port => endpoint.port,
-                protocol => endpoint.protocol.name(),
-                published => published,
-            }
-        })
-        .collect();
-    let parts: Vec<Value> = super::parts(stack)
-        .iter()
-        .map(|part| {
-            context! {
-                name => part.name.as_str(),
-                image => part.image.as_str(),
-                port => part.port,
-                host_port => part.host_port,
-                bind => part.bind.as_str(),
-                argv => part.argv.iter().map(|word| Value::from(word.as_str())).collect::<Vec<_>>(),
-            }
-        })
-        .collect();
-    let values = context! {
-        name => stack.name(),
-        target => plan.target.name(),
-        stack => Value::from(Serde(stack)),
-        endpoints => endpoints,
-        parts => parts,
-        jobs => Value::from(Serde(super::jobs(stack))),
-        ..Value::from(Serde(stack))
-    };
-    for template in &stack.templates {
-        let path = &template.from.value;
-        let source = plan.read(path, "a template")?;
-        let mut environment = environment();
-        // A setting that nobody wrote is nothing, not an error: everything in a manifest is optional.
-        environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-        let text = environment
-            .template_from_named_str(path, &source)
-            .and_then(|template| template.render(&values))
-            .map_err(|err| RenderError::Template {
-                path: path.clone(),
-                message: format!("{err:#}"),
-            })?;
-        out.push(Output::text(template.to.value.clone(), text));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -21,6 +21,11 @@ pub use check::{Reference, ReferenceKind, check, check_syntax, references};
 
 use crate::model::{Labels, Timestamp};
 
+/// The functions that a template can call, those of the language itself among them.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    functions::NAMES.iter().chain(functions::BUILTIN).copied()
+}
+
 /// Name of the template itself, beside those that `define` names.
 const MAIN: &str = "main template";
 /// What Prometheus puts before every template of an alert.

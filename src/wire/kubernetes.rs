@@ -260,6 +260,14 @@ objects! {
     pub struct EnvSource {
         /// In a Secret.
         pub secret_key_ref: Option<KeyRef>,
+        /// In the pod itself.
+        pub field_ref: Option<FieldRef>,
+    }
+
+    /// Something that is known of a pod.
+    pub struct FieldRef {
+        /// Its path: `status.hostIP`.
+        pub field_path: String,
     }
 
     /// A key of an object.

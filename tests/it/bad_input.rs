@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::SystemTime;
@@ -34,6 +34,8 @@ pub const TESTS: &[Test] = &[
     ("a_hand_edit_is_kept_until_somebody_decides", Needs::Nothing, hand_edit),
     ("a_reader_that_leaves_is_no_error", Needs::Nothing, closed_pipe),
     ("every_example_is_without_a_finding", Needs::Nothing, examples),
+    ("a_manifest_comes_from_standard_input", Needs::Nothing, standard_input),
+    ("quiet_commands_tell_of_errors_alone", Needs::Nothing, quiet),
     ("kdl_and_yaml_render_alike_by_command", Needs::Nothing, rendered_alike),
 ];
 
@@ -578,6 +580,62 @@ fn closed_pipe() {
         assert_eq!(ended.status.code(), Some(0), "{format}");
         assert_eq!(String::from_utf8_lossy(&ended.stderr), "", "{format}");
     }
+}
+
+/// Runs the program with a text as its standard input.
+fn piped(dir: &Path, arguments: &[&str], text: &str) -> (i32, String) {
+    let mut child = stackctl()
+        .args(arguments)
+        .current_dir(dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let said = [ended.stdout, ended.stderr].concat();
+    (ended.status.code().unwrap(), String::from_utf8(said).unwrap())
+}
+
+fn standard_input() {
+    let dir = folder(&[("t.j2", "{{ name }}\n")]);
+    let kdl = "stack \"s\" manifest=1\nservice \"a\" { image \"a:1\"; prot 1 }\n";
+    let yaml = "stack: s\nservice:\n  a: {image: \"a:1\", prot: 1}\n";
+    let json = r#"{"stack": "s", "service": {"a": {"image": "a:1", "prot": 1}}}"#;
+    for (text, place) in
+        [(kdl, "stdin.kdl:2:28"), (yaml, "stdin.yaml:3:21"), (json, "stdin.json:1:50")]
+    {
+        let (code, said) = piped(dir.path(), &["validate", "-", "--format", "concise"], text);
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains(place), "{place} is not in\n{said}");
+    }
+    let well = "stack \"s\" manifest=1\ntemplate \"t.j2\" to=\"t.txt\"\n";
+    let (code, said) = piped(dir.path(), &["render", "-", "--stdout", "t.txt"], well);
+    assert_eq!((code, said.as_str()), (0, "s\n"));
+    let (code, said) = piped(dir.path(), &["render", "-", "-o", "out"], well);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(fs::read_to_string(dir.path().join("out/t.txt")).unwrap(), "s\n");
+    for refused in [&["validate", "-", "--fix"][..], &["up", "-"]] {
+        let (code, said) = piped(dir.path(), refused, well);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains("standard input"), "{said}");
+    }
+}
+
+fn quiet() {
+    let warned = "stack \"s\" manifest=1\nservice \"a\" { image \"a\" }\n";
+    let dir = folder(&[("stack.kdl", warned)]);
+    let said = run_to(0, dir.path(), &["render", "-o", "out"]).err;
+    assert!(said.contains("S801"), "{said}");
+    let said = run_to(0, dir.path(), &["-q", "render", "-o", "out2"]);
+    assert_eq!((said.out.as_str(), said.err.as_str()), ("", ""));
+    // What was asked for is the report.
+    let said = run_to(0, dir.path(), &["-q", "validate"]);
+    assert!(said.out.contains("S801") && said.err.is_empty(), "{}{}", said.out, said.err);
+    fs::write(dir.path().join("stack.kdl"), format!("{warned}x 1\n")).unwrap();
+    let said = run_to(1, dir.path(), &["-q", "render", "-o", "out2"]).err;
+    assert!(said.contains("S003") && !said.contains("S801"), "{said}");
 }
 
 fn examples() {

@@ -23,6 +23,11 @@ pub const TESTS: &[Test] = &[
     ("amtool_accepts_the_configurations", Needs::Program("amtool"), amtool),
     ("secrets_are_never_opened", Needs::Nothing, secrets_stay_closed),
     ("templates_see_the_whole_model_for_every_target", Needs::Nothing, templates),
+    ("servers_run_on_whatever_compose_would_do", Needs::Nothing, servers),
+    ("go_programs_know_their_limit_of_memory", Needs::Nothing, memory),
+    ("node_exporters_listen_where_they_are_asked", Needs::Nothing, node_address),
+    ("a_database_has_a_folder_in_its_storage", Needs::Nothing, database_storage),
+    ("a_proxy_speaks_tls_with_parts_that_do", Needs::Nothing, proxied_tls),
     ("what_a_target_lacks_stops_the_command", Needs::Nothing, refused),
     ("drift_is_seen_for_every_target", Needs::Nothing, drift),
     ("the_manifest_may_say_the_target", Needs::Nothing, said_in_the_manifest),
@@ -255,10 +260,115 @@ fn templates() {
         assert_eq!(code, 0, "{text}");
         let expected = format!(
             "t {target}\na:80 info routenode 15s 5s\nDown 99.0 S\nhttp://a/ r\nD 5\n\
-             prometheus node a alertmanager grafana prometheus=9090 node-exporter=9100 alertmanager=9093 grafana=3000 "
+             prometheus node a alertmanager grafana prometheus=9090 node-exporter=9100 {}",
+            // What has no unit is started by nobody.
+            if target == "systemd" { "" } else { "alertmanager=9093 grafana=3000 " }
         );
         assert!(text.contains(&expected), "{target}:\n{text}\nwanted:\n{expected}");
     }
+}
+
+/// What one file of a manifest says for a target.
+fn file_of(manifest: &str, target: &str, file: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("stack.kdl"), format!("stack \"t\" manifest=1\n{manifest}"))
+        .unwrap();
+    let (code, text) = command(
+        folder.path(),
+        &["--target", target, "--stdout", file, "--allow", "target-differs"],
+    );
+    assert_eq!(code, 0, "{text}");
+    text
+}
+
+/// As `import` and `init` write services of a compose file that say nothing of it.
+fn servers() {
+    let manifest = r#"
+        service "web" { image "x:1.0"; port 80; restart "no"; native { run "web" } }
+        service "php" { image "x:1.0"; expose 9000; restart "no"; native { run "php" } }
+        service "once" { image "x:1.0"; restart "no"; native { run "once" } }"#;
+    for (name, kind, restart) in
+        [("web", "Deployment", "always"), ("php", "Deployment", "always"), ("once", "Job", "no")]
+    {
+        let objects = file_of(manifest, "kubernetes", &format!("kubernetes/{name}.yaml"));
+        assert!(objects.contains(&format!("kind: {kind}\n")), "{objects}");
+        let unit = file_of(manifest, "systemd", &format!("systemd/stackctl-t-{name}.service"));
+        assert!(unit.contains(&format!("Restart={restart}\n")), "{unit}");
+    }
+}
+
+fn memory() {
+    let manifest = r#"
+        resources memory="512MB"
+        volumes "d"
+        exporter "node"
+        prometheus { data "d" }
+        alertmanager { data "d"; receiver "r"; route "r" }
+        grafana { data "d"; resources memory="1GB" }"#;
+    let limits = |text: &str| {
+        let lines = text.lines().filter(|line| line.contains("GOMEMLIMIT: "));
+        lines.map(|line| line.trim().to_owned()).collect::<Vec<_>>()
+    };
+    let expected = ["GOMEMLIMIT: 483183819B", "GOMEMLIMIT: 966367638B"];
+    let compose = file_of(manifest, "compose", "compose.yaml");
+    assert_eq!(limits(&compose), expected, "{compose}");
+    let old = manifest.replace("prometheus {", "prometheus version=\"2.53.0\" {");
+    let compose = file_of(&old, "compose", "compose.yaml");
+    assert_eq!(limits(&compose), [expected[0], expected[0], expected[1]]);
+    let objects = file_of(manifest, "kubernetes", "kubernetes/grafana.yaml");
+    assert!(objects.contains("name: GOMEMLIMIT\n              value: 966367638B"), "{objects}");
+}
+
+fn node_address() {
+    let listens = |manifest: &str, expected: Option<&str>| {
+        let objects = file_of(manifest, "kubernetes", "kubernetes/node-exporter.yaml");
+        let flag =
+            objects.lines().find_map(|line| line.trim().strip_prefix("- --web.listen-address="));
+        assert_eq!(flag.map(|flag| flag.trim_matches('\'')), expected, "{objects}");
+        assert_eq!(
+            objects.contains("fieldPath: status.hostIP"),
+            expected.is_some_and(|it| it.contains("HOST_IP"))
+        );
+    };
+    listens("exporter \"node\"", Some("[$(HOST_IP)]:9100"));
+    listens("exporter \"node\" port=9200", Some("[$(HOST_IP)]:9200"));
+    listens("exporter \"node\" bind=\"0.0.0.0\"", None);
+}
+
+fn database_storage() {
+    let manifest = r#"
+        volumes "a" "b" "c"
+        service "mysql" { image "mysql:8.4"; volume "a" to="/var/lib/mysql" }
+        service "pg" { image "postgres:17.2"; volume "b" to="/var/lib/postgresql/data" }
+        service "redis" { image "redis:8.0"; volume "c" to="/data" }"#;
+    for (name, expected) in [("mysql", true), ("pg", true), ("redis", false)] {
+        let objects = file_of(manifest, "kubernetes", &format!("kubernetes/{name}.yaml"));
+        assert_eq!(objects.contains("subPath: data\n"), expected, "{objects}");
+    }
+}
+
+fn proxied_tls() {
+    let manifest = r#"
+        volumes "d"
+        grafana { data "d"; tls cert="./tls/g.crt" key="./tls/g.key" }
+        prometheus { data "d" }
+        service "caddy" {
+            image "caddy:2.10.2"; port 443
+            site "g.example.com" { reverse_proxy to="grafana" }
+            site "p.example.com" { reverse_proxy "/p/*" to="prometheus" }
+        }"#;
+    let sites = file_of(manifest, "compose", "Caddyfile");
+    let wanted = "\t\treverse_proxy https://grafana:3000 {\n\t\t\ttransport http {\n\
+                  \t\t\t\ttls_trust_pool file /run/tls/tls-g.crt\n\t\t\t}\n\t\t}\n";
+    assert!(sites.contains(wanted), "{sites}");
+    assert!(sites.contains("\t\treverse_proxy prometheus:9090\n"), "{sites}");
+    let compose = file_of(manifest, "compose", "compose.yaml");
+    let caddy =
+        &compose[compose.find("image: caddy").unwrap()..compose.find("image: prom").unwrap()];
+    assert!(caddy.contains("/tls/g.crt:/run/tls/tls-g.crt:ro"), "{caddy}");
+    let objects = file_of(manifest, "kubernetes", "kubernetes/caddy.yaml");
+    assert!(objects.contains("mountPath: /run/tls\n"), "{objects}");
+    assert!(objects.contains("name: tls-g-crt\n"), "{objects}");
 }
 
 fn refused() {

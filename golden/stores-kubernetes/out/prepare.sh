@@ -2,7 +2,8 @@
 # Rendered by stackctl for the stack "stores": change the manifest and render again.
 # Makes what only you have: Secrets, and ConfigMaps of folders of yours. Nothing of it is
 # in a rendered file. Run it before `kubectl apply --server-side -k .`, and again when one
-# of them changes; paths are seen from this folder.
+# of them changes; paths are seen from this folder. Pods that run keep what they read at their
+# start: `kubectl rollout restart deployment,statefulset,daemonset` of the namespace ends that.
 set -eu
 cd "$(dirname "$0")"
 

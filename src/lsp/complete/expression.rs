@@ -132,9 +132,9 @@ impl Offers<'_> {
         }
     }
 
-    fn labels(&mut self, labels: BTreeSet<String>) {
+    pub(super) fn labels(&mut self, labels: BTreeSet<String>) {
         let range = word_at(&self.view.text, self.offset, is_name);
-        for label in labels {
+        for label in labels.into_iter().filter(|label| !label.is_empty()) {
             self.add(&label, CompletionItemKind::FIELD, range.clone(), label.clone(), None);
         }
     }
@@ -151,7 +151,7 @@ impl Offers<'_> {
             return;
         }
         self.cut |= values.len() > MOST;
-        for value in values.into_iter().take(MOST) {
+        for value in values.into_iter().filter(|value| !value.is_empty()).take(MOST) {
             self.add(&value, CompletionItemKind::ENUM_MEMBER, range.clone(), value.clone(), None);
         }
     }

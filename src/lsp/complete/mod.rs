@@ -3,6 +3,7 @@
 //! it, and what there is, from the manifest as it was read last without a mistake of syntax.
 
 mod expression;
+mod template;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -25,7 +26,7 @@ use crate::exporters::{mysql, node};
 use crate::manifest::cursor::{self, Cursor, Slot, Style};
 use crate::manifest::scalar::Type;
 use crate::manifest::shape::{Field, Kind as Takes, Naming, Role, Shape};
-use crate::manifest::{Format, outline};
+use crate::manifest::{Format, Protocol, outline};
 
 /// What can be written at a place.
 pub fn complete(view: &View, offset: usize, client: Client) -> CompletionList {
@@ -126,7 +127,8 @@ impl Offers<'_> {
 
     /// A value, in quotes where it needs them.
     fn value(&mut self, value: &str, kind: CompletionItemKind, documentation: Option<String>) {
-        if self.items.iter().any(|item| item.label == value) {
+        // A name that is still to be written is none.
+        if value.is_empty() || self.items.iter().any(|item| item.label == value) {
             return;
         }
         let put = match (self.view.format, self.cursor.style) {
@@ -279,6 +281,9 @@ impl Offers<'_> {
         if names::is_expression(owner, field) {
             return self.expression(owner);
         }
+        if owner.name == "Alert" && template::is_template(field.key) && self.template() {
+            return;
+        }
         if let (Takes::One(kind) | Takes::Many(kind) | Takes::Map(kind), None) =
             (field.kind, &self.cursor.tag)
         {
@@ -331,6 +336,15 @@ impl Offers<'_> {
             ("Scrape", "job") => {
                 let known = Knowledge::of(stack, &self.view.sound.files);
                 declared = known.jobs().map(str::to_owned).collect();
+            }
+            ("Webhook" | "Datasource" | "RemoteWrite" | "RemoteRead", "url")
+                if kind == Kind::Host =>
+            {
+                declared = crate::render::endpoints(stack)
+                    .iter()
+                    .filter(|endpoint| matches!(endpoint.protocol, Protocol::Tcp | Protocol::Http))
+                    .map(|endpoint| format!("http://{}:{}/", endpoint.host, endpoint.port))
+                    .collect();
             }
             // An address has a port.
             ("Target", "addresses") | ("Federate", "target") => {

@@ -80,6 +80,15 @@ fn syntax_s001() {
     yaml("- a\n", &["1:1: error[S001]: a manifest is a map of settings"]);
     yaml("stack: a\n---\nstack: b\n", &["2:1: error[S001]: a manifest is a single document"]);
     yaml("stack: *nope\n", &["1:8: error[S001]: this alias has no anchor of its name before it"]);
+    let endless = "this alias stands inside of what it names, which would never end";
+    yaml(
+        "service:\n  a: &a\n    image: x\n    env: {A: *a, B: y}\n    expose: [80]\n",
+        &[&format!("4:14: error[S001]: {endless}")],
+    );
+    yaml(
+        "volumes: &v [a, *v, *v]\n",
+        &[&format!("1:17: error[S001]: {endless}"), &format!("1:21: error[S001]: {endless}")],
+    );
     yaml("{[a]: b}\n", &["1:2: error[S001]: a key is a single word"]);
     yaml(
         "service:\n  a:\n    image: x\n   port: 80\n",

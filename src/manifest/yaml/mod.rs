@@ -185,11 +185,15 @@ impl<'a> Reader<'a> {
                     }
                 }
                 Event::Alias(anchor) => {
-                    let Some((mut value, size)) = self.anchors.get(&anchor).cloned() else {
-                        continue;
+                    let (value, size) = match self.anchors.get(&anchor).cloned() {
+                        Some((mut value, size)) => {
+                            // Mistakes inside are reported where they were written.
+                            value.damaged = false;
+                            (value, size)
+                        }
+                        // Something stands in its place: a key must not take the next value for its own.
+                        None => (self.within_itself(&open, anchor, span), 1),
                     };
-                    // Mistakes inside are reported where they were written.
-                    value.damaged = false;
                     if !self.close(&mut open, &mut root, value, 0, size) {
                         break;
                     }
@@ -270,6 +274,20 @@ impl<'a> Reader<'a> {
             Data::Scalar { .. } => {}
         }
         true
+    }
+
+    /// An alias of something that has not ended yet: it would have no end.
+    fn within_itself(&mut self, open: &[Open], anchor: usize, span: Span) -> Yaml {
+        let mut finding = codes::SYNTAX
+            .says("this alias stands inside of what it names, which would never end")
+            .at(span, "the value that is still being written")
+            .help("write out what is meant, or put the anchor around less");
+        if let Some(whole) = open.iter().find(|open| open.anchor == anchor) {
+            finding = finding.also(whole.value.head, "what it names begins here");
+        }
+        self.findings.push(finding);
+        let data = Data::Scalar { text: String::new(), plain: true };
+        Yaml { data, span, head: self.head(span), tag: None, damaged: true }
     }
 
     fn too_deep(&mut self, place: Span) {

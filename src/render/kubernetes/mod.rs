@@ -13,6 +13,7 @@ pub(super) mod workload;
 
 use std::collections::BTreeMap;
 
+use crate::diag::Spanned;
 use crate::manifest::address::is_localhost;
 use crate::manifest::{Service, Stack};
 use crate::wire::kubernetes::{ClaimTemplate, Generator, GeneratorOptions, Kustomization, PodSpec};
@@ -20,7 +21,7 @@ use crate::wire::kubernetes::{ClaimTemplate, Generator, GeneratorOptions, Kustom
 use super::parts::{HostPath, Part, PartKind, mount_source, parts};
 use super::{Output, Plan, RenderError, Renderer, header, to_yaml};
 use names::Labels;
-pub(super) use pods::tls_file;
+pub(super) use pods::{ends, tls_file};
 pub(super) use policies::labels as network_labels;
 use secrets::Wanted;
 use workload::{Port, Shape};
@@ -135,24 +136,27 @@ pub(super) struct Workload {
 }
 
 /// Whether an address lets in others than this machine.
-fn is_open(bind: &str) -> bool {
+pub(super) fn is_open(bind: &str) -> bool {
     !is_localhost(bind) || matches!(bind, "0.0.0.0")
 }
 
 /// The host under which people reach a part, if an Ingress can lead there: the part is published, has
 /// no certificate of its own, and no path is to be taken away.
-fn external_host(plan: &Plan, part: &Part, encrypted: bool) -> Option<(String, bool)> {
-    let stack = plan.stack;
-    let url = match part.kind {
+fn external_host(stack: &Stack, part: &Part) -> Option<(String, bool)> {
+    let url = url::Url::parse(external_url(stack, part)?.as_str()).ok()?;
+    let host = url.domain()?.to_owned();
+    (is_open(&part.bind) && !part.speaks_tls() && url.path() == "/" && url.port().is_none())
+        .then(|| (host, url.scheme() == "https"))
+}
+
+/// The address under which people reach a part.
+fn external_url<'a>(stack: &'a Stack, part: &Part) -> Option<&'a Spanned<String>> {
+    match part.kind {
         PartKind::Prometheus => stack.prometheus.as_ref()?.external_url.as_ref(),
         PartKind::Alertmanager => stack.alertmanager.as_ref()?.external_url.as_ref(),
         PartKind::Grafana => stack.grafana.as_ref()?.root_url.as_ref(),
         _ => None,
-    }?;
-    let url = url::Url::parse(url.as_str()).ok()?;
-    let host = url.domain()?.to_owned();
-    (is_open(&part.bind) && !encrypted && url.path() == "/" && url.port().is_none())
-        .then(|| (host, url.scheme() == "https"))
+    }
 }
 
 fn render(plan: &Plan, out: &mut Vec<Output>) -> Result<(), RenderError> {

@@ -205,6 +205,11 @@ pub(super) fn public(name: &str) -> String {
     format!("{name}-public")
 }
 
+/// The Secret with the certificate of an Ingress.
+pub(super) fn tls_secret(name: &str) -> String {
+    format!("{name}-ingress-tls")
+}
+
 fn ingress(stack: &Stack, workload: &Workload) -> Option<String> {
     let (host, encrypted) = workload.host.as_ref()?;
     let port = workload.ports.iter().find(|port| port.open.is_some())?;
@@ -219,7 +224,7 @@ fn ingress(stack: &Stack, workload: &Workload) -> Option<String> {
         tls: encrypted
             .then(|| IngressTls {
                 hosts: vec![host.clone()],
-                secret_name: format!("{}-ingress-tls", workload.name),
+                secret_name: tls_secret(&workload.name),
             })
             .into_iter()
             .collect(),

@@ -10,12 +10,12 @@ use crate::render::parts::{
 use crate::render::secrets::{Origin, SecretRef};
 use crate::render::{Plan, RenderError, caddy, compose, mysql};
 use crate::wire::kubernetes::{
-    Capabilities, ClaimRef, Container, EnvFrom, HostAlias, HttpGet, NameRef, PodSecurity, PodSpec,
-    Probe, Seccomp, Security, TcpSocket, Toleration, Volume,
+    Capabilities, ClaimRef, Container, EnvFrom, EnvVar, HostAlias, HttpGet, NameRef, PodSecurity,
+    PodSpec, Probe, Seccomp, Security, TcpSocket, Toleration, Volume,
 };
 
 use super::workload::{
-    Mounts, Owner, Port, Shape, env_secret, env_text, literal, probes, quantities, reads,
+    Mounts, Owner, Port, Shape, env_field, env_secret, env_text, literal, probes, quantities, reads,
 };
 use super::{Context, Workload};
 
@@ -77,6 +77,9 @@ pub(super) fn of_service(
     if let Some(file) = caddy::file(stack, &name) {
         let point = MountPoint::read_only("/etc/caddy/Caddyfile", HostPath::Output(file));
         mounts.add(context, &owner, &point)?;
+        let tls: Vec<SecretRef> =
+            caddy::certificates(stack, &name).iter().filter_map(tls_file).collect();
+        mounts.secrets(context, "/run/tls", &tls, 0o444);
     }
     for exporter in stack.exporters.iter().filter(|exporter| exporter.is_mysql()) {
         let target = exporter.target.as_ref().map(|target| host_of(&target.value));
@@ -165,7 +168,7 @@ pub(super) fn of_service(
         seccomp_profile: runtime_default(),
         ..PodSecurity::default()
     });
-    let once = runs_once(service) && ports.is_empty();
+    let once = ends(stack, service);
     let shape = match (once, mounts.claims.is_empty()) {
         (true, _) => Shape::Job,
         (false, true) => Shape::Deployment,
@@ -203,6 +206,11 @@ pub(super) fn of_service(
 /// all the same, and is kept running.
 pub(super) fn runs_once(service: &Service) -> bool {
     service.restart.as_ref().is_some_and(|restart| restart.value == Restart::No)
+}
+
+/// Whether a service is a task that ends: it is not to be started again, and nobody reaches it.
+pub(in crate::render) fn ends(stack: &Stack, service: &Service) -> bool {
+    runs_once(service) && ports_of(stack, service).is_empty()
 }
 
 /// The image of a service that is built: its name in compose.
@@ -296,8 +304,7 @@ pub(super) fn of_part(
     if part.kind == PartKind::Grafana {
         mounts.empty("log", "/var/log/grafana", false, None);
     }
-    let env = part
-        .env
+    let mut env: Vec<EnvVar> = compose::environment_of(stack, part)
         .iter()
         .filter_map(|(name, value)| match value {
             EnvValue::Text(text) => Some(env_text(name, text)),
@@ -330,11 +337,19 @@ pub(super) fn of_part(
     let (resources, _) = compose::settings_of(stack, part);
     let list =
         |words: &[String]| -> Vec<String> { words.iter().map(|word| literal(word)).collect() };
+    let mut args = list(&compose.command);
+    if on_nodes && open.is_none() {
+        // The node's network is the pod's: only the address at which Prometheus and the kubelet ask. In
+        // brackets it may be of either family.
+        args.retain(|flag| !flag.starts_with("--web.listen-address="));
+        args.push(format!("--web.listen-address=[$(HOST_IP)]:{}", part.port));
+        env.push(env_field("HOST_IP", "status.hostIP"));
+    }
     let container = Container {
         name: part.name.clone(),
         image: part.image.clone(),
         command: list(&compose.entrypoint),
-        args: list(&compose.command),
+        args,
         ports: ports.iter().map(Port::of_container).collect(),
         env,
         resources: quantities(resources),
@@ -389,7 +404,7 @@ pub(super) fn of_part(
         claims: mounts.claims,
         spec,
         object: None,
-        host: super::external_host(plan, part, tls_spoken),
+        host: super::external_host(stack, part),
         name: part.name.clone(),
     })
 }

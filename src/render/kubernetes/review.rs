@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::diag::{Span, Spanned};
-use crate::manifest::address::host_of;
+use crate::manifest::address::{host_of, split_address};
 use crate::manifest::{Condition, Logging, Mount, Resources, Service, Stack};
 use crate::render::parts::{HostPath, mount_source, parts};
 use crate::render::target::Remark;
 
 use super::names::{is_host, label};
-use super::objects::public;
+use super::objects::{public, tls_secret};
 use super::pods::user_and_group;
-use super::{discovery, runs_in_container, volumes_in_use};
+use super::{discovery, external_url, runs_in_container, volumes_in_use};
 
 /// Everything that there is to say.
 pub(in crate::render) fn review(stack: &Stack) -> Vec<Remark> {
@@ -48,7 +48,51 @@ pub(in crate::render) fn review(stack: &Stack) -> Vec<Remark> {
     networks(stack, &mut remarks);
     volumes(stack, &mut remarks);
     externals(stack, &mut remarks);
+    addresses(stack, &mut remarks);
     remarks
+}
+
+/// An address under which people are to reach a part, and what leads there.
+fn addresses(stack: &Stack, remarks: &mut Vec<Remark>) {
+    for part in parts(stack) {
+        let Some(said) = external_url(stack, &part) else { continue };
+        let Ok(url) = url::Url::parse(said.as_str()) else { continue };
+        let Some(host) = url.domain().filter(|host| *host != "localhost") else { continue };
+        let name = &part.name;
+        let served = stack.services.iter().flat_map(|service| &service.sites);
+        if served
+            .map(|site| split_address(site.host.as_str()))
+            .any(|site| site.is_some_and(|(site, _)| site == host))
+        {
+            continue;
+        }
+        let (message, help) = match super::external_host(stack, &part) {
+            Some((_, false)) => continue,
+            Some((_, true)) => (
+                format!("the Ingress of `{host}` wants a certificate that nothing here makes"),
+                format!(
+                    "put it into the Secret `{0}`: `kubectl create secret tls {0} --cert=… --key=…`, or let \
+                     cert-manager do it: annotate the Ingress in an overlay of kustomize",
+                    tls_secret(name)
+                ),
+            ),
+            None if !super::is_open(&part.bind) || !part.publish => (
+                format!("nothing in the cluster leads from `{host}` to {name}"),
+                "`bind=\"0.0.0.0\"` publishes it: through an Ingress, or with a certificate of its own through a \
+                 load balancer; or pass requests on in a `site`"
+                    .to_owned(),
+            ),
+            None => (
+                format!("no Ingress leads from `{host}` to {name}: only whole hosts at usual ports, without a certificate of their own, get one"),
+                format!(
+                    "let the name lead to the load balancer `{}`, which listens on {}",
+                    public(name),
+                    part.host_port
+                ),
+            ),
+        };
+        remarks.push(Remark::warning(said.span, message, help));
+    }
 }
 
 /// Names under which others find a service stand in configurations, environments and programs: they
@@ -387,6 +431,27 @@ mod tests {
         );
         let fatal = said.iter().filter(|(fatal, _)| *fatal).count();
         assert_eq!((fatal, said.len()), (4, 18), "{said:#?}");
+    }
+
+    #[test]
+    fn what_leads_to_an_external_address_is_said() {
+        let said = |manifest: &str| {
+            said(manifest).into_iter().map(|(_, message)| message).collect::<Vec<_>>()
+        };
+        let closed = r#"grafana { root_url "https://g.example.com/" }"#;
+        assert_eq!(said(closed), ["nothing in the cluster leads from `g.example.com` to grafana"]);
+        let open = r#"grafana bind="0.0.0.0" { root_url "https://g.example.com/" }"#;
+        assert!(said(open)[0].contains("wants a certificate that nothing here makes"));
+        let below =
+            r#"prometheus bind="0.0.0.0" { external_url "http://example.com/prometheus/" }"#;
+        assert!(said(below)[0].starts_with("no Ingress leads from `example.com` to prometheus"));
+        let plain = r#"prometheus bind="0.0.0.0" { external_url "http://p.example.com/" }"#;
+        let proxied = r#"prometheus { external_url "https://p.example.com/" }
+            service "c" { image "caddy:2"; port 443; site "https://p.example.com" { reverse_proxy to="prometheus" } }"#;
+        let here = r#"prometheus { external_url "http://localhost:9090/" }"#;
+        for quiet in [plain, proxied, here] {
+            assert_eq!(said(quiet), Vec::<String>::new(), "{quiet}");
+        }
     }
 
     #[test]

@@ -90,7 +90,8 @@ impl Wanted {
         text.push_str(
             "# Makes what only you have: Secrets, and ConfigMaps of folders of yours. Nothing of it is\n\
              # in a rendered file. Run it before `kubectl apply --server-side -k .`, and again when one\n\
-             # of them changes; paths are seen from this folder.\n\
+             # of them changes; paths are seen from this folder. Pods that run keep what they read at their\n\
+             # start: `kubectl rollout restart deployment,statefulset,daemonset` of the namespace ends that.\n\
              set -eu\n\
              cd \"$(dirname \"$0\")\"\n\n",
         );

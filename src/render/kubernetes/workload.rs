@@ -7,8 +7,9 @@ use crate::render::RenderError;
 use crate::render::parts::{Access, HostPath, MountPoint, PartKind};
 use crate::render::secrets::SecretRef;
 use crate::wire::kubernetes::{
-    ClaimRef, ClaimSpec, ClaimTemplate, ContainerPort, EmptyDir, EnvSource, EnvVar, KeyPath, Keys,
-    Metadata, Probe, Projected, Resources as Quantities, Source, Volume, VolumeMount, Words,
+    ClaimRef, ClaimSpec, ClaimTemplate, ContainerPort, EmptyDir, EnvSource, EnvVar, FieldRef,
+    KeyPath, Keys, Metadata, Probe, Projected, Resources as Quantities, Source, Volume,
+    VolumeMount, Words,
 };
 
 use super::Context;
@@ -105,7 +106,7 @@ impl Mounts {
     /// Storage of this pod alone.
     pub fn claim(&mut self, name: &str, path: &str, size: &str, read_only: bool) {
         let name = self.name(name);
-        self.mount(&name, path, None, read_only);
+        self.mount(&name, path, inside_of_storage(path), read_only);
         self.claims.push(ClaimTemplate {
             metadata: Metadata { name: Some(name), ..Metadata::default() },
             spec: claim_spec("ReadWriteOnce", size),
@@ -174,7 +175,7 @@ impl Mounts {
                         persistent_volume_claim: Some(ClaimRef { claim_name: name }),
                         ..Volume::default()
                     });
-                    self.mount(&pod_name, inside, None, read_only);
+                    self.mount(&pod_name, inside, inside_of_storage(inside), read_only);
                 } else {
                     let size = context.size_of(volume, owner.size);
                     self.claim(&name, inside, &size, read_only);
@@ -271,6 +272,13 @@ impl Mounts {
     }
 }
 
+/// Where databases keep what must be an empty folder at the first start. New storage has a `lost+found`
+/// of its own, so that they get a folder in it.
+fn inside_of_storage(path: &str) -> Option<String> {
+    let databases = ["/var/lib/mysql", "/var/lib/postgresql", "/var/lib/postgresql/data"];
+    databases.contains(&path.trim_end_matches('/')).then(|| "data".to_owned())
+}
+
 /// Whose mounts they are.
 pub(in crate::render) struct Owner<'a> {
     /// Name of the workload.
@@ -308,7 +316,14 @@ pub(super) fn env_text(name: &str, value: &str) -> EnvVar {
 
 /// An environment variable from a Secret.
 pub(super) fn env_secret(name: &str, key: crate::wire::kubernetes::KeyRef) -> EnvVar {
-    let source = EnvSource { secret_key_ref: Some(key) };
+    let source = EnvSource { secret_key_ref: Some(key), ..EnvSource::default() };
+    EnvVar { name: name.to_owned(), value: None, value_from: Some(source) }
+}
+
+/// An environment variable with something that is known of the pod, such as `status.hostIP`.
+pub(super) fn env_field(name: &str, path: &str) -> EnvVar {
+    let field = FieldRef { field_path: path.to_owned() };
+    let source = EnvSource { field_ref: Some(field), ..EnvSource::default() };
     EnvVar { name: name.to_owned(), value: None, value_from: Some(source) }
 }
 

@@ -213,21 +213,7 @@ fn of_part(stack: &Stack, part: &Part, install: &mut Install) -> String {
     load(stack, &mut unit, &secrets, install);
     let runtime = format!("/run/{name}/web.yml");
     let mut words = vec![PROGRAM.to_owned(), "run".to_owned(), word.to_owned()];
-    let listen = format!("--web.listen-address={}:{}", bracketed(&part.bind), part.host_port);
-    words.push(listen);
-    for flag in part.argv.iter().filter(|flag| !flag.starts_with("--web.listen-address=")) {
-        words.push(match flag.split_once('=') {
-            Some(("--web.config.file", _)) if !part.web_users.is_empty() => {
-                format!("--web.config.file={runtime}")
-            }
-            Some(("--storage.tsdb.path", _)) => format!("--storage.tsdb.path=/var/lib/{name}"),
-            Some((flag, path)) if path.starts_with('/') => {
-                let here = located(stack, part, path).unwrap_or_else(|| path.to_owned());
-                format!("{flag}={here}")
-            }
-            _ => flag.clone(),
-        });
-    }
+    words.extend(flags(stack, part));
     if let (Some(web), false) = (&part.web_config, part.web_users.is_empty()) {
         unit.set("RuntimeDirectory", &name);
         let rendered = format!("{}/{}", folder(stack), web.output);
@@ -258,6 +244,27 @@ fn of_part(stack: &Stack, part: &Part, install: &mut Install) -> String {
     unit.finish()
 }
 
+/// The flags of one of our own parts: paths and addresses of this machine.
+pub(super) fn flags(stack: &Stack, part: &Part) -> Vec<String> {
+    let name = unit_name(stack, &part.name);
+    let listen = format!("--web.listen-address={}:{}", bracketed(&part.bind), part.host_port);
+    let mut flags = vec![listen];
+    for flag in part.argv.iter().filter(|flag| !flag.starts_with("--web.listen-address=")) {
+        flags.push(match flag.split_once('=') {
+            Some(("--web.config.file", _)) if !part.web_users.is_empty() => {
+                format!("--web.config.file=/run/{name}/web.yml")
+            }
+            Some(("--storage.tsdb.path", _)) => format!("--storage.tsdb.path=/var/lib/{name}"),
+            Some((flag, path)) if path.starts_with('/') => {
+                let here = located(stack, part, path).unwrap_or_else(|| path.to_owned());
+                format!("{flag}={here}")
+            }
+            _ => flag.clone(),
+        });
+    }
+    flags
+}
+
 /// Whether performance counters are asked for.
 fn counts(collectors: &Collectors) -> bool {
     collectors.only.iter().chain(&collectors.enable).any(|name| name.value == "perf")
@@ -286,12 +293,20 @@ fn of_exporter(
     program(stack, &part.name, unit, run, env, (None, None, resources), install)
 }
 
+/// Whether a service that is not to be started again is a server.
+fn keeps_running(stack: &Stack, service: &Service) -> bool {
+    let never = service.restart.as_ref().is_some_and(|restart| restart.value == Restart::No);
+    never && !super::kubernetes::ends(stack, service)
+}
+
 fn of_service(stack: &Stack, service: &Service, run: &Run, install: &mut Install) -> String {
     let after: Vec<String> =
         service.depends_on.iter().map(|other| other.name.value.clone()).collect();
     let unit = begin(stack, &format!("Service \"{}\"", service.name), &after);
     let env = service.env.iter().chain(&run.env);
     let restart = service.restart.as_ref().map(|restart| restart.value);
+    // What others reach is a server, and is kept running all the same.
+    let restart = restart.filter(|_| !keeps_running(stack, service));
     let user = service.user.as_ref().map(|user| user.as_str());
     let resources = service.resources.as_deref().or(stack.resources.as_deref());
     program(stack, &service.name, unit, run, env, (restart, user, resources), install)

@@ -8,6 +8,7 @@ use crate::manifest::address::host_of;
 use crate::render::endpoints::endpoints;
 use crate::render::kubernetes::names::{Labels, label};
 use crate::render::parts::{HostPath, Part, PartKind, parts};
+use crate::wire::alertmanager;
 use crate::wire::prometheus::{Config, ScrapeConfig, StaticConfig};
 
 /// The folder of the stack's files.
@@ -24,7 +25,7 @@ pub(super) fn unit(stack: &Stack, name: &str) -> String {
 }
 
 /// Whether the program runs such a part by itself.
-pub(super) fn runs(kind: PartKind) -> bool {
+pub(in crate::render) fn runs(kind: PartKind) -> bool {
     matches!(kind, PartKind::Prometheus | PartKind::NodeExporter | PartKind::MysqldExporter)
 }
 
@@ -107,11 +108,28 @@ pub(in crate::render) fn adapt(stack: &Stack, config: &mut Config) {
     }
 }
 
+/// alertmanager.yml for this machine: webhooks of the stack by their addresses here.
+pub(in crate::render) fn adapt_receivers(stack: &Stack, config: &mut alertmanager::Config) {
+    let reached = reached(stack);
+    let hooks = config.receivers.iter_mut().flat_map(|receiver| &mut receiver.webhook_configs);
+    for url in hooks.filter_map(|hook| hook.url.as_mut()) {
+        if let Some(here) = moved(url, &reached) {
+            *url = here;
+        }
+    }
+}
+
 /// An address of the networks as one of this machine.
-fn moved(url: &str, reached: &HashMap<String, String>) -> Option<String> {
+pub(super) fn moved(url: &str, reached: &HashMap<String, String>) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let address = reached.get(&rest[..end])?;
+    let usual = match scheme {
+        "http" => ":80",
+        "https" => ":443",
+        _ => "",
+    };
+    let address =
+        reached.get(&rest[..end]).or_else(|| reached.get(&format!("{}{usual}", &rest[..end])))?;
     Some(format!("{scheme}://{address}{}", &rest[end..]))
 }
 

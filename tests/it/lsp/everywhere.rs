@@ -63,6 +63,20 @@ pub fn rename() {
     assert_eq!(after, expected);
     let after = client.applied(BOARD, &changes[&board]);
     assert_eq!(after, BOARD.replace("\\\"app\\\"", "\\\"web\\\""));
+    // The host of a URL is its name as well, a path that begins like it is not.
+    let hooked = text.replace(
+        "receiver \"mail\" {",
+        "receiver \"hook\" { webhook \"http://app:80/app\" }\n    receiver \"mail\" {",
+    );
+    assert_ne!(hooked, text);
+    client.replace(
+        "stack.kdl",
+        "receiver \"mail\" {",
+        "receiver \"hook\" { webhook \"http://app:80/app\" }\n    receiver \"mail\" {",
+    );
+    let changes = renamed(&mut client, "service \"app\"", 10, "web");
+    let after = client.applied(&hooked, &changes[&uri]);
+    assert!(after.contains("webhook \"http://web:80/app\""), "{after}");
     client.end();
 }
 

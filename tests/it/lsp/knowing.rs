@@ -156,6 +156,22 @@ pub fn complete_expressions() {
         assert_offers(&client.offered(name, new), wanted);
         client.replace(name, new, old);
     }
+    // A template shows what its alert's expression gives.
+    let old = "expr \"job:shop_orders:rate5m == 0\"";
+    let sum = "expr \"sum by (route) (shop_orders_total) == 0\"\n        ";
+    for (new, wanted, not) in [
+        ("summary \"{{ $labels.\"", "route", "instance"),
+        ("description \"{{ .Labels.ro\"", "route", "job"),
+        ("summary \"{{ $\"", "$labels", "humanize"),
+        ("summary \"{{ $value | hu\"", "humanizePercentage", "$value"),
+        ("annotations a=\"{{ $labels.\"", "route", "instance"),
+    ] {
+        client.replace(name, old, &format!("{sum}{new}"));
+        let offered = client.offered(name, new.trim_end_matches('"'));
+        assert_offers(&offered, &[wanted]);
+        assert!(!offered.iter().any(|one| one == not), "{new}: {offered:?}");
+        client.replace(name, &format!("{sum}{new}"), old);
+    }
     // What is offered of a metric says what it is.
     client.replace(name, old, "expr \"shop_ord");
     let offers = client.offers(name, "expr \"shop_ord");
