@@ -22,6 +22,7 @@ mod parsers;
 mod promql;
 mod promql_parse;
 mod remote;
+mod remote_send;
 mod render;
 mod reports;
 mod routes;
@@ -60,6 +61,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("promql", promql::TESTS),
     ("promql_parse", promql_parse::TESTS),
     ("remote", remote::TESTS),
+    ("remote_send", remote_send::TESTS),
     ("render", render::TESTS),
     ("ruletest", ruletest::TESTS),
     ("reports", reports::TESTS),
