@@ -3,12 +3,14 @@
 
 mod check;
 mod load;
+mod remote_write;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use load::{ConfigError, Locate, load, load_located, settle};
+pub use remote_write::{Protocol, RemoteWrite};
 
 use super::relabel::Rule;
 use super::text::Format;
@@ -32,6 +34,8 @@ pub struct Config {
     pub rule_files: Vec<PathBuf>,
     /// Who is told of alerts.
     pub alerting: Alerting,
+    /// Who gets a copy of every sample.
+    pub remote_write: Vec<RemoteWrite>,
     /// Everything as it was written, the jobs of `scrape_config_files` included.
     pub written: wire::Config,
 }

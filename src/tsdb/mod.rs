@@ -9,6 +9,7 @@ mod append;
 pub mod codec;
 mod config;
 mod disk;
+mod follow;
 mod head;
 mod lock;
 mod log;
@@ -22,5 +23,6 @@ mod tests;
 
 pub use config::{Config, TsdbError};
 pub use disk::{Clock, Disk, Files, LogFile, SystemClock};
+pub use follow::{Follow, Place, Tail};
 pub use maintain::Maintained;
 pub use store::{Metrics, Tsdb};

@@ -184,6 +184,65 @@ pub enum ResetHint {
     Gauge = 3,
 }
 
+/// A remote write 2.0 request (package `io.prometheus.write.v2`).
+#[derive(Clone, PartialEq, Message)]
+pub struct WriteRequestV2 {
+    /// Every text once; the first is empty.
+    #[prost(string, repeated, tag = "4")]
+    pub symbols: Vec<String>,
+    /// The series with their samples.
+    #[prost(message, repeated, tag = "5")]
+    pub timeseries: Vec<TimeSeriesV2>,
+}
+
+/// One series of 2.0.
+#[derive(Clone, PartialEq, Message)]
+pub struct TimeSeriesV2 {
+    /// Places of names and values in turn, sorted by name.
+    #[prost(uint32, repeated, tag = "1")]
+    pub labels: Vec<u32>,
+    /// Its samples, ascending in time.
+    #[prost(message, repeated, tag = "2")]
+    pub samples: Vec<Sample>,
+    /// Its native histograms, ascending in time.
+    #[prost(message, repeated, tag = "3")]
+    pub histograms: Vec<Histogram>,
+    /// Its exemplars.
+    #[prost(message, repeated, tag = "4")]
+    pub exemplars: Vec<ExemplarV2>,
+    /// What its metric family is.
+    #[prost(message, optional, tag = "5")]
+    pub metadata: Option<MetadataV2>,
+}
+
+/// An exemplar of 2.0.
+#[derive(Clone, PartialEq, Message)]
+pub struct ExemplarV2 {
+    /// Places of names and values in turn.
+    #[prost(uint32, repeated, tag = "1")]
+    pub labels: Vec<u32>,
+    /// The observed value.
+    #[prost(double, tag = "2")]
+    pub value: f64,
+    /// Milliseconds since 1970.
+    #[prost(int64, tag = "3")]
+    pub timestamp: i64,
+}
+
+/// Type, help and unit of 2.0.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct MetadataV2 {
+    /// Number of the type.
+    #[prost(int32, tag = "1")]
+    pub kind: i32,
+    /// Place of the help text.
+    #[prost(uint32, tag = "3")]
+    pub help: u32,
+    /// Place of the unit.
+    #[prost(uint32, tag = "4")]
+    pub unit: u32,
+}
+
 /// What a remote read asks for.
 #[derive(Clone, PartialEq, Message)]
 pub struct ReadRequest {

@@ -24,6 +24,7 @@ mod promql;
 mod promql_differential;
 mod promql_parse;
 mod remote;
+mod remote_send;
 mod render;
 mod reports;
 mod routes;
@@ -64,6 +65,7 @@ const PARTS: &[(&str, &[support::Test])] = &[
     ("promql_differential", promql_differential::TESTS),
     ("promql_parse", promql_parse::TESTS),
     ("remote", remote::TESTS),
+    ("remote_send", remote_send::TESTS),
     ("render", render::TESTS),
     ("ruletest", ruletest::TESTS),
     ("reports", reports::TESTS),

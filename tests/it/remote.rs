@@ -19,12 +19,12 @@ pub const TESTS: &[Test] = &[
 ];
 
 const CONFIG: &str = "global: {scrape_interval: 15s}\n";
-const FLAG: &str = "--web.enable-remote-write-receiver";
-const V1: &str = "application/x-protobuf";
+pub const FLAG: &str = "--web.enable-remote-write-receiver";
+pub const V1: &str = "application/x-protobuf";
 const V2: &str = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
 
 /// Status, head and body of a write request.
-fn post(port: u16, kind: &str, encoding: &str, body: &[u8]) -> (u16, String, String) {
+pub fn post(port: u16, kind: &str, encoding: &str, body: &[u8]) -> (u16, String, String) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
     write!(
         stream,
@@ -46,7 +46,7 @@ fn packed(message: &[u8]) -> Vec<u8> {
 }
 
 /// A request with one sample of `jobs_total{job="a"}`.
-fn sample(timestamp: i64, value: f64) -> Vec<u8> {
+pub fn sample(timestamp: i64, value: f64) -> Vec<u8> {
     let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
     let series = TimeSeries {
         labels: vec![label("__name__", "jobs_total"), label("job", "a")],
@@ -58,7 +58,7 @@ fn sample(timestamp: i64, value: f64) -> Vec<u8> {
 }
 
 /// Values of a range of the series, as the API writes them.
-fn values(port: u16, selector: &str, at: i64) -> Vec<String> {
+pub fn values(port: u16, selector: &str, at: i64) -> Vec<String> {
     let answer = get_json(port, &format!("/api/v1/query?query={selector}&time={at}"));
     let answer = answer.expect("an answer");
     let values = answer["data"]["result"][0]["values"].as_array().cloned().unwrap_or_default();
@@ -130,18 +130,19 @@ fn version_2() {
 }
 
 /// The reference program with its own folder; killed when it is dropped.
-struct Prometheus {
+pub struct Prometheus {
     _folder: tempfile::TempDir,
     child: Child,
 }
 
 impl Prometheus {
-    fn start(port: u16, config: &str) -> Self {
+    pub fn start(port: u16, config: &str, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(folder.path().join("p.yml"), config).expect("the folder is writable");
         let child = Command::new(find_program("prometheus").expect("it was looked for"))
             .args(["--config.file=p.yml", "--storage.tsdb.path=data"])
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .args(flags)
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -170,7 +171,7 @@ fn prometheus_writes() {
          metadata_config: {{send_interval: 1s}}\n  queue_config: {{batch_send_deadline: 1s}}\n",
         server.port
     );
-    let _sender = Prometheus::start(port, &config);
+    let _sender = Prometheus::start(port, &config, &[]);
     let series = |port: u16| {
         let answer = get_json(port, "/api/v1/series?match[]=%7Bjob=%22self%22%7D")?;
         let mut all: Vec<String> =
@@ -209,7 +210,7 @@ fn prometheus_reads() {
         server.port
     );
     let port = free_port();
-    let _reader = Prometheus::start(port, &config);
+    let _reader = Prometheus::start(port, &config, &[]);
     let at = now / 1000;
     let selector = "jobs_total%7Bdc=%22eu%22,job=%22a%22%7D[10m]";
     let theirs = server.wait("an answer by remote read", || {

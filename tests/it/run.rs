@@ -35,8 +35,12 @@ pub struct Server {
 
 impl Server {
     pub fn start(config: &str, rules: &str, flags: &[&str]) -> Self {
+        Self::start_at(support::free_port(), config, rules, flags)
+    }
+
+    /// At a port that others may know already.
+    pub fn start_at(port: u16, config: &str, rules: &str, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let port = support::free_port();
         std::fs::write(folder.path().join("p.yml"), config).expect("the folder is writable");
         std::fs::write(folder.path().join("r.yml"), rules).expect("the folder is writable");
         let child = Self::spawn(&folder, port, flags);
@@ -87,7 +91,7 @@ impl Server {
     }
 
     /// A metric of its own, by the beginning of its line.
-    fn figure(&self, series: &str) -> Option<f64> {
+    pub fn figure(&self, series: &str) -> Option<f64> {
         let (_, page) = support::get(self.port, "/metrics")?;
         let line = page.lines().find_map(|line| line.strip_prefix(series))?;
         line.trim().parse().ok()

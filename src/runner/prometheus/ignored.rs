@@ -10,7 +10,6 @@ struct Known(&'static str, &'static str);
 const OWN_PAGES: &str = "the pages are inside of the program";
 const OWN_STORE: &str = "the store has a format of its own";
 const NOT_YET: &str = "stackctl does not have it yet, requests to it are refused";
-const NOT_SENT: &str = "stackctl does not send to other servers yet";
 const NO_AGENT: &str = "there is no agent mode: samples are stored, and queries answered";
 const ONE_STORE: &str = "two servers never share a store";
 const NO_LIMIT: &str = "there is no such limit";
@@ -66,7 +65,7 @@ const SETTINGS: &[Known] = &[
     Known("web.remote-write-receiver.accepted-protobuf-messages", "both versions are accepted"),
     Known("scrape.discovery-reload-interval", "changes of targets are applied within 5s"),
     Known("alertmanager.timeout", "`timeout` in the configuration file does it"),
-    Known("storage.remote.flush-deadline", NOT_SENT),
+    Known("storage.remote.flush-deadline", "what is not sent in 5s waits on the disk"),
     Known("storage.remote.read-concurrent-limit", "--query.max-concurrency limits them as well"),
     Known("rules.max-concurrent-evals", NO_LIMIT),
     Known("scrape.timestamp-tolerance", "timestamps are aligned always"),

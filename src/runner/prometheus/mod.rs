@@ -32,6 +32,8 @@ use crate::web;
 
 /// Time between two looks at what the store has to do.
 const MAINTENANCE: Duration = Duration::from_secs(5);
+/// Most bytes that wait for receivers of remote write and that the store itself is done with.
+const REMOTE_WRITE_BYTES: u64 = 4 << 30;
 
 /// A request to read the configuration again: where the outcome goes.
 pub type Asked = tokio::sync::oneshot::Sender<Result<(), String>>;
@@ -140,10 +142,15 @@ pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()>
         drain: flags.drains_notifications(),
         scrape: scrape_options.clone(),
     }));
+    let sender = Arc::new(remote::Sender::new(
+        store.follow(),
+        Arc::clone(&store) as Arc<dyn Select>,
+        remote::SendOptions { scrape: scrape_options.clone(), limit: REMOTE_WRITE_BYTES },
+    ));
     let scraper =
         Arc::new(scrape::Manager::new(Arc::clone(&store) as Arc<dyn Append>, scrape_options));
     let (wanted, mut asked) = mpsc::channel(4);
-    let engines = Engines { rules, scraper, store, notifier };
+    let engines = Engines { rules, scraper, store, notifier, sender };
     let state = Arc::new(web_state(&flags, &external_url, &engines, Reloader(wanted))?);
 
     let part = Running { flags: &flags, engines, state, locate };
@@ -160,6 +167,7 @@ pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()>
     let _sending_ends_with_us = notifying.clone().drop_guard();
     let mut clocks = JoinSet::new();
     clocks.spawn(maintain(Arc::clone(&part.engines.store), stop.clone()).in_current_span());
+    clocks.spawn(Arc::clone(&part.engines.sender).run(stop.clone()).in_current_span());
     let notifier = Arc::clone(&part.engines.notifier);
     clocks.spawn(pass_on_alerts(alerts, notifier, stop.clone()).in_current_span());
     clocks.spawn({
@@ -194,6 +202,8 @@ pub async fn run(flags: Flags, surroundings: Surroundings) -> anyhow::Result<()>
     clocks.shutdown().await;
     notifying.cancel();
     let _ = sending.await;
+    // Nothing comes any more: what the receivers take now they need not be sent later.
+    part.engines.sender.shutdown().await;
     let store = Arc::clone(&part.engines.store);
     tokio::task::spawn_blocking(move || store.close()).await?.context("closing the store")?;
     broken.map_or(Ok(()), |why| Err(anyhow::anyhow!("a clock of the server stopped: {why}")))
@@ -205,6 +215,7 @@ struct Engines {
     scraper: Arc<scrape::Manager>,
     store: Arc<Tsdb>,
     notifier: Arc<Notifier>,
+    sender: Arc<remote::Sender>,
 }
 
 struct Running<'a> {
@@ -242,7 +253,10 @@ impl Running<'_> {
         configuration: Configuration,
         rule_options: &(impl Fn(&Configuration) -> rules::Options + Sync),
     ) -> Result<(), String> {
-        let Engines { rules, scraper, store: _, notifier } = &self.engines;
+        let Engines { rules, scraper, store: _, notifier, sender } = &self.engines;
+        sender
+            .check(&configuration.scrape.remote_write)
+            .map_err(|err| format!("remote_write: {err}"))?;
         notifier
             .apply(&configuration.scrape.alerting)
             .map_err(|err| format!("alerting.alertmanagers: {err}"))?;
@@ -258,6 +272,8 @@ impl Running<'_> {
             reload_successful: true,
             loaded_at: now(),
         });
+        // Before anything is stored that it is to send.
+        sender.apply(&scrape.remote_write, &scrape.external_labels).await;
         let rules = Arc::clone(rules);
         // Ends series of groups that are gone, which writes to the store.
         if let Err(err) = tokio::task::spawn_blocking(move || rules.apply(groups, now())).await {
@@ -318,7 +334,8 @@ fn web_state(
     engines: &Engines,
     reloader: Reloader,
 ) -> anyhow::Result<web::Prometheus> {
-    let Engines { rules, scraper, store, notifier } = engines;
+    let Engines { rules, scraper, store, notifier, sender } = engines;
+    let sender = Arc::clone(sender);
     let options = web::Options {
         external_url: external_url.to_owned(),
         route_prefix: flags.prefix(),
@@ -350,6 +367,7 @@ fn web_state(
     }))
     .with_alertmanagers(Arc::new(move || alertmanagers.addresses()))
     .with_metrics(Arc::new(move |out| notifications.expose(out)))
+    .with_metrics(Arc::new(move |out| sender.expose(out)))
     .with_metrics(Arc::new(move |out| scrape_metrics.expose(out)))
     .with_metrics(Arc::new(move |out| store::expose(&store_metrics.metrics(), out)));
     Ok(if flags.remote_write_receiver {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::check;
 use super::{
     Alerting, Alertmanagers, Config, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, Discovery, Job, Limits,
+    RemoteWrite,
 };
 use crate::model::Labels;
 use crate::scrape::relabel::{RelabelError, Rule};
@@ -145,6 +146,8 @@ fn settle_located(
         }
         jobs.push(job);
     }
+    let remote_write = written.remote_write.iter().map(|write| settle_remote_write(write, &base));
+    let remote_write = remote_write.collect::<Result<_, _>>().map_err(invalid)?;
     let alerting = written.alerting.as_ref().map(|alerting| settle_alerting(alerting, &base));
     Ok(Config {
         jobs,
@@ -154,6 +157,7 @@ fn settle_located(
         rule_query_offset: nonzero(global.rule_query_offset).unwrap_or_default(),
         external_labels,
         rule_files: written.rule_files.iter().map(|file| base.path(file)).collect(),
+        remote_write,
         written,
     })
 }
@@ -311,6 +315,17 @@ fn settle_alerting(alerting: &wire::Alerting, base: &Base<'_>) -> Result<Alertin
         relabel: rules(&alerting.alert_relabel_configs)?,
         managers: managers.collect::<Result<_, String>>()?,
     })
+}
+
+fn settle_remote_write(
+    written: &wire::RemoteWrite,
+    base: &Base<'_>,
+) -> Result<RemoteWrite, String> {
+    let mut http = written.http_client();
+    resolve_paths(&mut http, base);
+    let rules: Result<_, RelabelError> =
+        written.write_relabel_configs.iter().map(Rule::new).collect();
+    RemoteWrite::new(written, http, rules.map_err(|err| err.to_string())?)
 }
 
 fn settle_discovery(

@@ -5,15 +5,17 @@ mod segment;
 mod sync;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::{error, warn};
 
 pub use frame::{Frame, put};
-pub use segment::put_frame;
+pub use segment::{Next, parse_next, put_frame};
 pub use sync::{Progress, Syncer};
 
 use super::TsdbError;
@@ -22,10 +24,42 @@ use super::disk::{Disk, LogFile, sync_folder};
 /// A segment that has grown beyond this gets a successor.
 const SEGMENT_BYTES: u64 = 64 << 20;
 
+/// Segments that readers still need when the store is done with them.
+pub struct Held {
+    /// Where they go; nobody reads along where it is missing.
+    pub folder: PathBuf,
+    /// Segments from this number on are kept.
+    pub first: AtomicU64,
+}
+
+impl Held {
+    /// Until readers say otherwise everything is kept, if there were any.
+    fn new(folder: PathBuf) -> Self {
+        let first = AtomicU64::new(if folder.is_dir() { 0 } else { u64::MAX });
+        Self { folder, first }
+    }
+
+    /// Of a segment.
+    pub fn path(&self, number: u64) -> PathBuf {
+        self.folder.join(name_of(number))
+    }
+}
+
+/// File name of a segment.
+pub fn name_of(number: u64) -> String {
+    format!("{number:08}.log")
+}
+
+/// The segment that has this file name.
+pub fn number_of(name: &OsStr) -> Option<u64> {
+    name.to_str()?.strip_suffix(".log")?.parse().ok()
+}
+
 /// All segments; the newest is written to.
 pub struct Log {
     folder: PathBuf,
     damaged: PathBuf,
+    held: Arc<Held>,
     disk: Arc<dyn Disk>,
     progress: Arc<Progress>,
     next: u64,
@@ -69,19 +103,22 @@ impl Log {
             move |source| TsdbError::Io { what, path, source }
         };
         fs::create_dir_all(&folder).map_err(io("create", &folder))?;
+        let held = Held::new(root.join("remote-write"));
         let mut numbers = BTreeSet::new();
         for entry in fs::read_dir(&folder).map_err(io("read", &folder))? {
-            let name = entry.map_err(io("read", &folder))?.file_name();
-            let number: Option<u64> =
-                name.to_str().and_then(|name| name.strip_suffix(".log")?.parse().ok());
-            numbers.extend(number);
+            numbers.extend(number_of(&entry.map_err(io("read", &folder))?.file_name()));
         }
+        // Numbers are not used again while a reader may know them.
+        let others = fs::read_dir(&held.folder).into_iter().flatten().flatten();
+        let others = others.filter_map(|entry| number_of(&entry.file_name()));
+        let last = others.chain(numbers.last().copied()).max();
         let mut log = Self {
             damaged: root.join("damaged"),
             folder,
             disk,
             progress,
-            next: numbers.last().map_or(1, |last: &u64| last + 1),
+            next: last.map_or(1, |last| last + 1),
+            held: Arc::new(held),
             current: None,
             closed: BTreeMap::new(),
         };
@@ -128,7 +165,7 @@ impl Log {
     }
 
     fn path(&self, number: u64) -> PathBuf {
-        self.folder.join(format!("{number:08}.log"))
+        self.folder.join(name_of(number))
     }
 
     /// Number of the segment that the next frame goes into; makes it if need be.
@@ -195,14 +232,32 @@ impl Log {
             .collect();
         for number in done {
             let path = self.path(number);
-            match fs::remove_file(&path) {
+            let kept = number >= self.held.first.load(Ordering::SeqCst);
+            let done = if kept {
+                fs::create_dir_all(&self.held.folder)
+                    .and_then(|()| fs::rename(&path, self.held.path(number)))
+            } else {
+                fs::remove_file(&path)
+            };
+            match done {
                 Ok(()) => drop(self.closed.remove(&number)),
                 Err(err) if err.kind() == io::ErrorKind::NotFound => {
                     self.closed.remove(&number);
                 }
-                Err(err) => warn!(segment = %path.display(), "cannot remove: {err}"),
+                Err(err) => warn!(segment = %path.display(), kept, "cannot remove: {err}"),
             }
         }
+    }
+
+    /// The folder, and what is kept of it for readers.
+    pub fn places(&self) -> (PathBuf, Arc<Held>) {
+        (self.folder.clone(), Arc::clone(&self.held))
+    }
+
+    /// Segment and offset of the next frame.
+    pub fn end(&mut self) -> io::Result<(u64, u64)> {
+        let number = self.segment()?;
+        Ok((number, self.current.as_ref().map_or(0, |current| current.length)))
     }
 
     /// Number of the oldest segment there is, or of the next.

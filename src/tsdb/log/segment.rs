@@ -11,6 +11,8 @@ pub const HEADER: &[u8; 8] = b"stklog\x00\x01";
 const MARKER: &[u8; 4] = b"\xf7SCF";
 /// Marker, length of the payload, checksum of the payload.
 const FRAME_HEADER: usize = 12;
+/// A length beyond it is damage.
+const LARGEST: usize = 1 << 30;
 
 /// Appends a frame around what `put` writes.
 pub fn put_frame(out: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>)) {
@@ -32,6 +34,49 @@ fn frame_at(bytes: &[u8], at: usize) -> Option<&[u8]> {
     let (checksum, rest) = rest.split_first_chunk::<4>()?;
     let payload = rest.get(..u32::from_le_bytes(*length) as usize)?;
     (crc32fast::hash(payload) == u32::from_le_bytes(*checksum)).then_some(payload)
+}
+
+/// What stands next in a segment that is read while it is written.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// A sound frame: bytes of damage before it, where its payload lies, and where it ends.
+    Frame {
+        /// Damaged bytes in front of the frame.
+        skipped: usize,
+        /// The payload.
+        payload: Range<usize>,
+        /// Up to the end of the frame.
+        length: usize,
+    },
+    /// None so far; to be asked again when there are more bytes, so many if that can be said.
+    More(usize),
+}
+
+/// The next frame of a segment; `start` says that the bytes begin with its header. Damage is passed
+/// over only if a sound frame comes behind it: what looks damaged at the end may be half written.
+pub fn parse_next(bytes: &[u8], start: bool) -> Next {
+    let begin = if start && bytes.starts_with(HEADER) { HEADER.len() } else { 0 };
+    let mut at = begin;
+    let mut needed = 0;
+    while at < bytes.len() {
+        if let Some(payload) = frame_at(bytes, at) {
+            let payload = at + FRAME_HEADER..at + FRAME_HEADER + payload.len();
+            return Next::Frame { skipped: at - begin, length: payload.end, payload };
+        }
+        if at == begin
+            && let Some((length, _)) =
+                bytes[at..].strip_prefix(MARKER).and_then(|rest| rest.split_first_chunk::<4>())
+        {
+            needed = FRAME_HEADER + u32::from_le_bytes(*length) as usize;
+            // A half-written frame is not searched for others again and again.
+            if bytes.len() - at < needed && needed < LARGEST {
+                break;
+            }
+        }
+        let next = memmem::find(&bytes[at + 1..], MARKER);
+        at = next.map_or(bytes.len(), |distance| at + 1 + distance);
+    }
+    Next::More(if needed < LARGEST { needed } else { 0 })
 }
 
 /// What reading a segment found besides its frames.
