@@ -21,6 +21,10 @@ use crate::storage::{LabelSet, SelectError};
 /// Windows in a merged partition.
 const MERGED: i64 = 12;
 
+/// How long late samples of a window that lies in a partition are gathered, in milliseconds, before
+/// they are sealed too: each time that window is written anew.
+const GATHER: Timestamp = 600_000;
+
 /// What a call of [`super::Tsdb::maintain`] did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Maintained {
@@ -36,6 +40,8 @@ pub struct Maintained {
 pub(super) struct Upkeep {
     /// Up to which segment of the log a window lies in a partition.
     sealed: BTreeMap<i64, u64>,
+    /// Windows that have a partition and got late samples, and since when that is known.
+    late: BTreeMap<i64, Timestamp>,
     /// Number of the next partition.
     next: u64,
     /// Sealed samples still in memory, because a query that began before may need them.
@@ -51,7 +57,7 @@ struct Leaving {
 
 impl Upkeep {
     pub fn new(sealed: BTreeMap<i64, u64>, next: u64) -> Self {
-        Self { sealed, next, leaving: Vec::new(), past: Vec::new() }
+        Self { sealed, late: BTreeMap::new(), next, leaving: Vec::new(), past: Vec::new() }
     }
 }
 
@@ -69,7 +75,7 @@ impl Inner {
         let upkeep = &mut *self.upkeep.lock();
         let newest = self.newest.load(Ordering::Relaxed).min(now);
         let mut done = Maintained::default();
-        let result = self.upkeep(upkeep, newest, &mut done);
+        let result = self.upkeep(upkeep, now, newest, &mut done);
         self.let_go(upkeep, newest);
         if done != Maintained::default() {
             info!(done.sealed, done.merged, done.removed, "store maintained");
@@ -80,16 +86,18 @@ impl Inner {
     fn upkeep(
         &self,
         upkeep: &mut Upkeep,
+        now: Timestamp,
         newest: Timestamp,
         done: &mut Maintained,
     ) -> Result<(), TsdbError> {
-        // A scrape may be late, and an out-of-order sample later still.
-        let allowed = i64::try_from(self.config.out_of_order.as_millis()).unwrap_or(i64::MAX);
-        let grace = (self.window / 4).max(allowed);
+        // A scrape may be late. Samples out of order may come later still, but the window for them may
+        // be months long: they are sealed on their own, and merged with what was sealed before.
+        let grace = self.window / 4;
         let over =
             |window: i64| (window + 1).saturating_mul(self.window).saturating_add(grace) <= newest;
-        let windows: Vec<i64> =
+        let mut windows: Vec<i64> =
             self.writer.lock().windows.iter().copied().filter(|&window| over(window)).collect();
+        self.gather(upkeep, now, &mut windows);
         let mut failed = None;
         for window in windows {
             match self.seal(upkeep, window) {
@@ -107,6 +115,30 @@ impl Inner {
         }
         done.merged = self.merge(upkeep, over)?;
         Ok(())
+    }
+
+    /// Leaves out the windows whose late samples are still gathered.
+    fn gather(&self, upkeep: &mut Upkeep, now: Timestamp, windows: &mut Vec<i64>) {
+        let partitions = self.partitions();
+        let covered = |window: i64| {
+            partitions.all.iter().any(|partition| {
+                let Meta { first_window, slots, .. } = *partition.meta();
+                (first_window..first_window + i64::from(slots)).contains(&window)
+            })
+        };
+        let before = std::mem::take(&mut upkeep.late);
+        windows.retain(|&window| {
+            if !covered(window) {
+                return true;
+            }
+            // A clock that was set back must not make them wait.
+            let since = before.get(&window).map_or(now, |&since| since.min(now));
+            let due = since.saturating_add(GATHER) <= now;
+            if !due {
+                upkeep.late.insert(window, since);
+            }
+            due
+        });
     }
 
     /// Seals one window; says whether there was anything to seal.
@@ -236,7 +268,8 @@ impl Inner {
     fn retain(&self, upkeep: &mut Upkeep, newest: Timestamp) -> usize {
         let partitions = self.partitions();
         let mut oldest_kept = i64::MIN;
-        if let Some(time) = self.config.retention_time {
+        let settings = *self.settings.read();
+        if let Some(time) = settings.retention_time {
             let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
             oldest_kept = newest.saturating_sub(time);
         }
@@ -250,7 +283,7 @@ impl Inner {
             }
             keep
         });
-        if let Some(limit) = self.config.retention_size {
+        if let Some(limit) = settings.retention_size {
             let (_, log) = self.writer.lock().log_size();
             let mut bytes = log + kept.iter().map(|partition| partition.bytes()).sum::<u64>();
             for partition in kept {

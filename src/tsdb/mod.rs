@@ -20,7 +20,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Config, TsdbError};
+pub use config::{Config, Settings, TsdbError};
 pub use disk::{Clock, Disk, Files, LogFile, SystemClock};
 pub use maintain::Maintained;
 pub use store::{Metrics, Tsdb};

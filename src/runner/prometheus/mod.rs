@@ -4,6 +4,7 @@
 mod features;
 mod flags;
 mod ignored;
+mod settings;
 mod store;
 
 use std::collections::HashSet;
@@ -20,7 +21,7 @@ use tracing::{Instrument, error, info, warn};
 
 pub use flags::Flags;
 
-use crate::model::{Alert, format_duration, now};
+use crate::model::{Alert, now};
 use crate::notify::{self, Notifier};
 use crate::promql::QueryOptions;
 use crate::remote;
@@ -242,7 +243,7 @@ impl Running<'_> {
         configuration: Configuration,
         rule_options: &(impl Fn(&Configuration) -> rules::Options + Sync),
     ) -> Result<(), String> {
-        let Engines { rules, scraper, store: _, notifier } = &self.engines;
+        let Engines { rules, scraper, store, notifier } = &self.engines;
         notifier
             .apply(&configuration.scrape.alerting)
             .map_err(|err| format!("alerting.alertmanagers: {err}"))?;
@@ -250,6 +251,9 @@ impl Running<'_> {
             warn!("{doubt}");
         }
         rules.configure(rule_options(&configuration));
+        let settings =
+            settings::of_store(self.flags, configuration.scrape.written.storage.as_ref());
+        store.configure(settings);
         let Configuration { scrape, groups } = configuration;
         self.state.set_loaded(web::Loaded {
             config_yaml: scrape.to_yaml(),
@@ -257,6 +261,7 @@ impl Running<'_> {
             evaluation_interval: scrape.evaluation_interval,
             reload_successful: true,
             loaded_at: now(),
+            retention: settings::retention_in_words(&settings),
         });
         let rules = Arc::clone(rules);
         // Ends series of groups that are gone, which writes to the store.
@@ -296,8 +301,6 @@ fn load(
 
 fn store_config(flags: &Flags) -> tsdb::Config {
     let mut config = tsdb::Config::new(&flags.storage_path);
-    config.retention_time = flags.retention();
-    config.retention_size = flags.retention_size;
     config.sync = flags.sync;
     config
 }
@@ -332,7 +335,6 @@ fn web_state(
         lookback: flags.lookback,
         flags: flags.to_map(),
         remote_read: remote::ReadLimits { samples: flags.read_samples, frame: flags.read_frame },
-        retention: flags.retention().map(format_duration).unwrap_or_default(),
         ..web::Options::default()
     };
     let targets = Arc::clone(scraper);
