@@ -43,6 +43,8 @@ pub(super) struct Writer {
     /// The segment that has all metadata.
     metadata_segment: u64,
     closed: bool,
+    /// Samples of the batch that are older than the newest of their series.
+    late: u64,
     // Reused from batch to batch.
     accepted: Batch,
     before: Vec<(u32, Column)>,
@@ -67,6 +69,7 @@ impl Writer {
             batch: 0,
             metadata_segment: 0,
             closed: false,
+            late: 0,
             accepted: Batch::default(),
             before: Vec::new(),
             named: Vec::new(),
@@ -120,9 +123,12 @@ impl Writer {
         if time == column.last {
             return if same(column) { Ok((id, false)) } else { Err(Reject::DuplicateTimestamp) };
         }
-        if time < column.last && column.last - time > limits.out_of_order {
-            let allowed = limits.out_of_order > 0;
-            return Err(if allowed { Reject::TooOld } else { Reject::OutOfOrder });
+        if time < column.last {
+            if column.last - time > limits.out_of_order {
+                let allowed = limits.out_of_order > 0;
+                return Err(if allowed { Reject::TooOld } else { Reject::OutOfOrder });
+            }
+            self.late += 1;
         }
         self.before.push((id, *column));
         if u64::from(column.segment) != segment {
@@ -146,7 +152,7 @@ impl Inner {
             |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         let limit = self.config.future_limit;
         let ahead = limit.map_or(i64::MAX, |limit| self.clock.now().saturating_add(millis(limit)));
-        Limits { ahead, out_of_order: millis(self.config.out_of_order) }
+        Limits { ahead, out_of_order: millis(self.settings.read().out_of_order) }
     }
 
     fn append(&self, batch: &Batch) -> Result<Outcome, AppendError> {
@@ -181,7 +187,8 @@ impl Inner {
         writer.accepted.clear();
         writer.before.clear();
         writer.named.clear();
-        let mut outcome = judge_batch(writer, &registry, segment, batch, limits);
+        let mut late = [0; 2];
+        let mut outcome = judge_batch(writer, &registry, segment, batch, limits, &mut late);
         if batch.whole && outcome.has_rejected() {
             writer.undo();
             self.count_rejected(&outcome);
@@ -202,11 +209,25 @@ impl Inner {
             self.show(writer, &registry);
         }
         self.counters.appended.fetch_add(outcome.appended as u64, Ordering::Relaxed);
+        for (counter, late) in self.counters.late.iter().zip(late) {
+            counter.fetch_add(late, Ordering::Relaxed);
+        }
         self.count_rejected(&outcome);
         Ok((outcome, number))
     }
 
     fn count_rejected(&self, outcome: &Outcome) {
+        let kinds = [&outcome.rejected_floats, &outcome.rejected_histograms];
+        for (kind, rows) in kinds.into_iter().enumerate() {
+            for (_, reason) in rows {
+                match reason {
+                    Reject::OutOfOrder => &self.counters.refused_late[kind],
+                    Reject::TooOld => &self.counters.too_old[kind],
+                    _ => continue,
+                }
+                .fetch_add(1, Ordering::Relaxed);
+            }
+        }
         let rejected = outcome.rejected_floats.len() + outcome.rejected_histograms.len();
         self.counters.rejected.fetch_add(rejected as u64, Ordering::Relaxed);
     }
@@ -313,8 +334,10 @@ fn judge_batch(
     segment: u64,
     batch: &Batch,
     limits: Limits,
+    late: &mut [u64; 2],
 ) -> Outcome {
     let mut outcome = Outcome::default();
+    writer.late = 0;
     for (row, sample) in (0..).zip(&batch.floats) {
         let bits = sample.value.to_bits();
         let same = |column: &Column| !column.histogram && column.value == bits;
@@ -333,6 +356,7 @@ fn judge_batch(
             Err(reason) => outcome.rejected_floats.push((row, reason)),
         }
     }
+    late[0] = std::mem::take(&mut writer.late);
     for (row, sample) in (0..).zip(&batch.histograms) {
         if !is_valid(&sample.value) {
             outcome.rejected_histograms.push((row, Reject::Invalid));
@@ -361,6 +385,7 @@ fn judge_batch(
             Err(reason) => outcome.rejected_histograms.push((row, reason)),
         }
     }
+    late[1] = std::mem::take(&mut writer.late);
     outcome
 }
 

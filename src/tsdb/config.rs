@@ -48,6 +48,27 @@ impl Config {
     }
 }
 
+/// What can change while the store runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// See [`Config::retention_time`].
+    pub retention_time: Option<Duration>,
+    /// See [`Config::retention_size`].
+    pub retention_size: Option<u64>,
+    /// See [`Config::out_of_order`].
+    pub out_of_order: Duration,
+    /// See [`Config::exemplars`].
+    pub exemplars: usize,
+}
+
+impl Config {
+    /// The part that can change while the store runs.
+    pub fn settings(&self) -> Settings {
+        let Self { retention_time, retention_size, out_of_order, exemplars, .. } = *self;
+        Settings { retention_time, retention_size, out_of_order, exemplars }
+    }
+}
+
 /// What the store could not do.
 #[derive(Debug, thiserror::Error)]
 pub enum TsdbError {

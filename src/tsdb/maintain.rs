@@ -295,7 +295,8 @@ impl Inner {
     fn retain(&self, upkeep: &mut Upkeep, newest: Timestamp) -> usize {
         let partitions = self.partitions();
         let mut oldest_kept = i64::MIN;
-        if let Some(time) = self.config.retention_time {
+        let settings = *self.settings.read();
+        if let Some(time) = settings.retention_time {
             let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
             oldest_kept = newest.saturating_sub(time);
         }
@@ -309,7 +310,7 @@ impl Inner {
             }
             keep
         });
-        if let Some(limit) = self.config.retention_size {
+        if let Some(limit) = settings.retention_size {
             let (_, log) = self.writer.lock().log_size();
             let mut bytes = log + kept.iter().map(|partition| partition.bytes()).sum::<u64>();
             for partition in kept {

@@ -21,7 +21,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Config, TsdbError};
+pub use config::{Config, Settings, TsdbError};
 pub use disk::{Clock, Disk, Files, LogFile, SystemClock};
 pub use follow::{Follow, Place, Tail};
 pub use maintain::Maintained;

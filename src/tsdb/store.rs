@@ -17,7 +17,7 @@ use super::lock::Lock;
 use super::log::{Frame, Log, Progress, Syncer};
 use super::maintain::Upkeep;
 use super::partition::{Cache, Meta, Partition, Shared};
-use super::{Config, TsdbError};
+use super::{Config, Settings, TsdbError};
 use crate::model::{Labels, Metadata, TimeRange, Timestamp};
 use crate::storage::{AppendError, SeriesId, Symbols};
 
@@ -46,6 +46,10 @@ impl PartitionSet {
 pub(super) struct Counters {
     pub appended: AtomicU64,
     pub rejected: AtomicU64,
+    /// Samples taken out of order: floats and histograms, as in the next two.
+    pub late: [AtomicU64; 2],
+    pub refused_late: [AtomicU64; 2],
+    pub too_old: [AtomicU64; 2],
     pub log_failures: AtomicU64,
     pub sealed: AtomicU64,
     pub merged: AtomicU64,
@@ -56,6 +60,8 @@ pub(super) struct Counters {
 
 pub(super) struct Inner {
     pub config: Config,
+    /// What of the configuration holds now.
+    pub settings: RwLock<Settings>,
     /// Length of a window, milliseconds.
     pub window: i64,
     /// `<path>/stackctl/partitions`.
@@ -97,6 +103,12 @@ pub struct Metrics {
     pub samples_appended: u64,
     /// Samples rejected, for any reason.
     pub samples_rejected: u64,
+    /// Samples stored out of order: floats and histograms, as in the next two.
+    pub late: [u64; 2],
+    /// Samples rejected for being out of order where none may be.
+    pub refused_late: [u64; 2],
+    /// Samples rejected for being older than the out-of-order window.
+    pub too_old: [u64; 2],
     /// Exemplars in memory.
     pub exemplars: u64,
     /// Sealed partitions.
@@ -129,6 +141,10 @@ pub struct Metrics {
     pub damaged_frames: u64,
     /// Newest sample; `None` while there is none.
     pub newest: Option<Timestamp>,
+    /// How long samples are kept, in seconds; 0 is no limit.
+    pub retention_seconds: u64,
+    /// Bytes that are kept; 0 is no limit.
+    pub retention_bytes: u64,
 }
 
 impl Tsdb {
@@ -222,6 +238,7 @@ impl Tsdb {
             upkeep: Mutex::new(Upkeep::new(sealed, last + 1)),
             newest: AtomicI64::new(newest),
             counters,
+            settings: RwLock::new(config.settings()),
             config,
         });
         Ok(Self { inner, syncer: Mutex::new(Some(syncer)), _lock: lock })
@@ -234,6 +251,13 @@ impl Tsdb {
     /// After an error everything that was stored is still there, and the next call tries again.
     pub fn maintain(&self, now: Timestamp) -> Result<super::Maintained, TsdbError> {
         self.inner.maintain(now)
+    }
+
+    /// Changes what can change while the store runs; it holds from the next batch and the next
+    /// upkeep on.
+    pub fn configure(&self, settings: Settings) {
+        *self.inner.settings.write() = settings;
+        self.inner.exemplars.lock().resize(settings.exemplars);
     }
 
     /// Syncs the log and refuses further samples. Queries are still answered.
@@ -252,6 +276,8 @@ impl Tsdb {
     pub fn metrics(&self) -> Metrics {
         let inner = &*self.inner;
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let both = |counters: &[AtomicU64; 2]| counters.each_ref().map(load);
+        let settings = *inner.settings.read();
         let (log_segments, log_bytes) = inner.writer.lock().log_size();
         let partitions = inner.partitions();
         let counters = &inner.counters;
@@ -259,6 +285,9 @@ impl Tsdb {
             head_series: inner.registry.read().len() as u64,
             samples_appended: load(&counters.appended),
             samples_rejected: load(&counters.rejected),
+            late: both(&counters.late),
+            refused_late: both(&counters.refused_late),
+            too_old: both(&counters.too_old),
             exemplars: inner.exemplars.lock().len() as u64,
             partitions: partitions.all.len() as u64,
             partition_bytes: partitions.all.iter().map(|partition| partition.bytes()).sum(),
@@ -275,6 +304,8 @@ impl Tsdb {
             damaged_blocks: load(&inner.shared.damage),
             damaged_frames: load(&counters.damaged_frames),
             newest: Some(inner.newest.load(Ordering::Relaxed)).filter(|&time| time != i64::MIN),
+            retention_seconds: settings.retention_time.map_or(0, |time| time.as_secs()),
+            retention_bytes: settings.retention_size.unwrap_or(0),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Clock, Config, Disk, Files, LogFile, Maintained, Tsdb, TsdbError};
+use super::{Clock, Config, Disk, Files, LogFile, Maintained, Settings, Tsdb, TsdbError};
 use crate::model::{
     BucketSpan, Exemplar, Histogram, Labels, MatchOp, Matcher, Metadata, MetricType, STALE_NAN,
     TimeRange,
@@ -210,6 +210,59 @@ fn a_series_is_never_refused_for_the_later_samples_of_another() {
     assert_eq!((done.sealed, done.merged), (1, 1));
     assert_eq!(times(&store, "early"), [0, 5000, 6000]);
     assert_eq!(times(&store, "late").len(), 200);
+}
+
+#[test]
+fn late_samples_outlive_sealing_however_wide_their_window_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let wide = Config { out_of_order: Duration::from_secs(8_640_000), ..config(folder.path()) };
+    let store = Tsdb::open(wide.clone()).unwrap();
+    filled(&store, &["a"], 0..200);
+    let newest = *times(&store, "a").last().unwrap();
+    // The window for late samples keeps nothing in memory.
+    assert!(store.maintain(newest).unwrap().sealed > 5);
+    let outcome = push(&store, "a", &[(2, 7.0), (3, 8.0), (newest - 1, 9.0)]);
+    assert_eq!(outcome.rejected_floats, []);
+    assert_eq!(store.metrics().late, [3, 0]);
+    let expected = all(&store);
+    assert!(times(&store, "a").is_sorted());
+    assert_eq!(times(&store, "a").len(), 203);
+    // Gathered first, and then sealed together.
+    assert_eq!(store.maintain(newest).unwrap(), Maintained::default());
+    assert_eq!(push(&store, "a", &[(4, 1.0)]).appended, 1);
+    drop(store);
+    let store = Tsdb::open(wide).unwrap();
+    assert_eq!(times(&store, "a").len(), 204);
+    store.maintain(newest).unwrap();
+    let done = store.maintain(newest + 600_000).unwrap();
+    assert_eq!((done.sealed, done.merged), (1, 1));
+    let found = all(&store);
+    assert_eq!(times(&store, "a").len(), 204);
+    for (job, samples) in &expected {
+        assert!(samples.iter().all(|sample| found[job].contains(sample)));
+    }
+    drop(store);
+    assert_eq!(all(&open(folder.path())), found);
+}
+
+#[test]
+fn settings_change_while_it_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    push(&store, "a", &[(100_000, 1.0)]);
+    assert_eq!(push(&store, "a", &[(99_000, 1.0)]).rejected_floats, [(0, Reject::OutOfOrder)]);
+    let settings = config(folder.path()).settings();
+    store.configure(Settings { out_of_order: Duration::from_secs(1), ..settings });
+    let outcome = push(&store, "a", &[(98_000, 1.0), (99_000, 1.0)]);
+    assert_eq!(outcome.rejected_floats, [(0, Reject::TooOld)]);
+    let figures = store.metrics();
+    assert_eq!((figures.late, figures.refused_late, figures.too_old), ([1, 0], [1, 0], [1, 0]));
+    filled(&store, &["b"], 100..400);
+    store.maintain(i64::MAX).unwrap();
+    let retention_time = Some(Duration::from_secs(500));
+    store.configure(Settings { retention_time, ..settings });
+    assert!(store.maintain(i64::MAX).unwrap().removed > 0);
+    assert_eq!(store.metrics().retention_seconds, 500);
 }
 
 #[test]

@@ -61,8 +61,6 @@ pub struct Options {
     pub flags: BTreeMap<String, String>,
     /// `--storage.remote.read-sample-limit` and `--storage.remote.read-max-bytes-in-frame`
     pub remote_read: remote::ReadLimits,
-    /// How long samples are kept, in words: `15d`; empty if that is unknown.
-    pub retention: String,
 }
 
 impl Default for Options {
@@ -80,7 +78,6 @@ impl Default for Options {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             flags: BTreeMap::new(),
             remote_read: remote::ReadLimits::default(),
-            retention: String::new(),
         }
     }
 }
@@ -98,6 +95,8 @@ pub struct Loaded {
     pub reload_successful: bool,
     /// When the configuration in force was loaded.
     pub loaded_at: Timestamp,
+    /// How long samples are kept, in words: `15d`; empty if that is unknown.
+    pub retention: String,
 }
 
 impl Default for Loaded {
@@ -108,6 +107,7 @@ impl Default for Loaded {
             evaluation_interval: Duration::from_secs(60),
             reload_successful: true,
             loaded_at: now(),
+            retention: String::new(),
         }
     }
 }

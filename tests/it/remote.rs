@@ -13,6 +13,7 @@ use super::support::{Needs, Test, find_program, free_port, get_json};
 pub const TESTS: &[Test] = &[
     ("acknowledged_samples_survive_a_kill", Needs::Nothing, acknowledged),
     ("requests_that_cannot_be_taken_are_answered_as_senders_expect", Needs::Nothing, refused),
+    ("late_samples_are_taken_within_the_window", Needs::Nothing, late),
     ("version_2_is_told_how_much_was_written", Needs::Nothing, version_2),
     ("prometheus_writes_to_it", Needs::Program("prometheus"), prometheus_writes),
     ("prometheus_reads_from_it", Needs::Program("prometheus"), prometheus_reads),
@@ -25,10 +26,21 @@ const V2: &str = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
 
 /// Status, head and body of a write request.
 pub fn post(port: u16, kind: &str, encoding: &str, body: &[u8]) -> (u16, String, String) {
+    post_to(port, "/api/v1/write", kind, encoding, body)
+}
+
+/// The same of a request to another path.
+pub fn post_to(
+    port: u16,
+    path: &str,
+    kind: &str,
+    encoding: &str,
+    body: &[u8],
+) -> (u16, String, String) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
     write!(
         stream,
-        "POST /api/v1/write HTTP/1.0\r\nContent-Type: {kind}\r\nContent-Encoding: {encoding}\r\n\
+        "POST {path} HTTP/1.0\r\nContent-Type: {kind}\r\nContent-Encoding: {encoding}\r\n\
          Content-Length: {}\r\n\r\n",
         body.len()
     )
@@ -103,6 +115,51 @@ fn refused() {
     let (status, _, body) = post(closed.port, V1, "snappy", &sample(20_000, 1.0));
     assert_eq!(status, 404);
     assert!(body.contains("--web.enable-remote-write-receiver"), "{body}");
+}
+
+fn late() {
+    let config = |window: &str, retention: &str| {
+        format!(
+            "storage:\n  tsdb:\n    out_of_order_time_window: {window}\n    \
+             retention: {{time: {retention}}}\n"
+        )
+    };
+    let flags = [FLAG, "--web.enable-lifecycle"];
+    let mut server = Server::start(&config("30m", "3d"), "", &flags);
+    server.is_ready();
+    let port = server.port;
+    let write = |time: i64, value: f64| {
+        let (status, _, body) = post(port, V1, "snappy", &sample(time * 1000, value));
+        (status, body)
+    };
+    for (time, value) in [(3600, 4.0), (2000, 2.0), (1900, 1.0), (3000, 3.0), (3600, 4.0)] {
+        assert_eq!(write(time, value).0, 204);
+    }
+    let too_old = "too old sample for series jobs_total{job=\"a\"}\n".to_owned();
+    assert_eq!(write(1000, 0.0), (400, too_old));
+    let expected = ["1", "2", "3", "4"];
+    assert_eq!(values(port, "jobs_total[1h]", 3600), expected);
+    server.kill_and_start(&flags);
+    assert_eq!(values(port, "jobs_total[1h]", 3600), expected);
+    let retention = || {
+        let info = get_json(port, "/api/v1/status/runtimeinfo").expect("an answer");
+        info["data"]["storageRetention"].as_str().map(str::to_owned)
+    };
+    assert_eq!(retention().as_deref(), Some("3d"));
+
+    let path = server.folder.path().join("p.yml");
+    std::fs::write(path, config("0s", "4d")).expect("the folder is writable");
+    assert_eq!(post_to(port, "/-/reload", "", "", b"").0, 200);
+    assert_eq!(retention().as_deref(), Some("4d"));
+    let out_of_order = "out of order sample for series jobs_total{job=\"a\"}\n".to_owned();
+    assert_eq!(write(3500, 0.0), (400, out_of_order));
+    let (_, page) = super::support::get(port, "/metrics").expect("an answer");
+    for line in [
+        "prometheus_tsdb_out_of_order_samples_total{type=\"float\"} 1",
+        "prometheus_tsdb_retention_limit_seconds 345600",
+    ] {
+        assert!(page.contains(line), "{line}");
+    }
 }
 
 fn version_2() {

@@ -186,12 +186,13 @@ impl Flags {
         <CommandLine as clap::Parser>::try_parse_from(arguments).map(|line| line.flags)
     }
 
-    /// How long samples are kept; `None` if only their size counts.
-    pub fn retention(&self) -> Option<Duration> {
-        match (self.retention_time, self.retention_size) {
+    /// How long samples are kept if the configuration file does not say; `None` if only their size
+    /// counts, which `sized` says.
+    pub fn retention(&self, sized: bool) -> Option<Duration> {
+        match (self.retention_time, sized) {
             (Some(time), _) => Some(time).filter(|time| !time.is_zero()),
-            (None, Some(_)) => None,
-            (None, None) => Some(DEFAULT_RETENTION),
+            (None, true) => None,
+            (None, false) => Some(DEFAULT_RETENTION),
         }
     }
 

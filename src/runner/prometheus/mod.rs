@@ -4,6 +4,7 @@
 mod features;
 mod flags;
 mod ignored;
+mod settings;
 mod store;
 
 use std::collections::HashSet;
@@ -20,7 +21,7 @@ use tracing::{Instrument, error, info, warn};
 
 pub use flags::Flags;
 
-use crate::model::{Alert, format_duration, now};
+use crate::model::{Alert, now};
 use crate::notify::{self, Notifier};
 use crate::promql::QueryOptions;
 use crate::remote;
@@ -253,7 +254,7 @@ impl Running<'_> {
         configuration: Configuration,
         rule_options: &(impl Fn(&Configuration) -> rules::Options + Sync),
     ) -> Result<(), String> {
-        let Engines { rules, scraper, store: _, notifier, sender } = &self.engines;
+        let Engines { rules, scraper, store, notifier, sender } = &self.engines;
         sender
             .check(&configuration.scrape.remote_write)
             .map_err(|err| format!("remote_write: {err}"))?;
@@ -264,6 +265,9 @@ impl Running<'_> {
             warn!("{doubt}");
         }
         rules.configure(rule_options(&configuration));
+        let settings =
+            settings::of_store(self.flags, configuration.scrape.written.storage.as_ref());
+        store.configure(settings);
         let Configuration { scrape, groups } = configuration;
         self.state.set_loaded(web::Loaded {
             config_yaml: scrape.to_yaml(),
@@ -271,6 +275,7 @@ impl Running<'_> {
             evaluation_interval: scrape.evaluation_interval,
             reload_successful: true,
             loaded_at: now(),
+            retention: settings::retention_in_words(&settings),
         });
         // Before anything is stored that it is to send.
         sender.apply(&scrape.remote_write, &scrape.external_labels).await;
@@ -312,8 +317,6 @@ fn load(
 
 fn store_config(flags: &Flags) -> tsdb::Config {
     let mut config = tsdb::Config::new(&flags.storage_path);
-    config.retention_time = flags.retention();
-    config.retention_size = flags.retention_size;
     config.sync = flags.sync;
     config
 }
@@ -349,7 +352,6 @@ fn web_state(
         lookback: flags.lookback,
         flags: flags.to_map(),
         remote_read: remote::ReadLimits { samples: flags.read_samples, frame: flags.read_frame },
-        retention: flags.retention().map(format_duration).unwrap_or_default(),
         ..web::Options::default()
     };
     let targets = Arc::clone(scraper);

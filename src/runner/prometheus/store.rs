@@ -5,6 +5,28 @@ use crate::tsdb::Metrics;
 
 const REJECTED: Metric =
     Metric::counter("stackctl_tsdb_samples_rejected_total", "Samples rejected since the start.");
+const KINDS: [&str; 2] = ["float", "histogram"];
+const LATE: Metric = Metric::counter(
+    "prometheus_tsdb_head_out_of_order_samples_appended_total",
+    "Samples stored out of order.",
+)
+.with(&["type"]);
+const REFUSED_LATE: Metric = Metric::counter(
+    "prometheus_tsdb_out_of_order_samples_total",
+    "Samples rejected for being out of order where none may be.",
+)
+.with(&["type"]);
+const TOO_OLD: Metric = Metric::counter(
+    "prometheus_tsdb_too_old_samples_total",
+    "Samples rejected for being older than the out-of-order window.",
+)
+.with(&["type"]);
+const RETENTION_SECONDS: Metric = Metric::gauge(
+    "prometheus_tsdb_retention_limit_seconds",
+    "How long samples are kept; 0 is no limit.",
+);
+const RETENTION_BYTES: Metric =
+    Metric::gauge("prometheus_tsdb_retention_limit_bytes", "Bytes that are kept; 0 is no limit.");
 const EXEMPLARS: Metric =
     Metric::gauge("prometheus_tsdb_exemplar_exemplars_in_storage", "Exemplars in memory.");
 const LOG_SEGMENTS: Metric = Metric::gauge("stackctl_tsdb_log_segments", "Segments of the log.");
@@ -34,6 +56,9 @@ pub fn expose(figures: &Metrics, out: &mut Families) {
         head_series: _,
         samples_appended: _,
         samples_rejected,
+        late,
+        refused_late,
+        too_old,
         exemplars,
         partitions: _,
         partition_bytes: _,
@@ -50,6 +75,8 @@ pub fn expose(figures: &Metrics, out: &mut Families) {
         damaged_blocks,
         damaged_frames,
         newest: _,
+        retention_seconds,
+        retention_bytes,
     } = *figures;
     let plain = [
         (&REJECTED, samples_rejected),
@@ -61,9 +88,16 @@ pub fn expose(figures: &Metrics, out: &mut Families) {
         (&MERGED, merged),
         (&REMOVED, removed),
         (&CACHE_BYTES, cache_bytes),
+        (&RETENTION_SECONDS, retention_seconds),
+        (&RETENTION_BYTES, retention_bytes),
     ];
     for (metric, value) in plain {
         out.put(metric, &[], value as f64);
+    }
+    for (metric, counts) in [(&LATE, late), (&REFUSED_LATE, refused_late), (&TOO_OLD, too_old)] {
+        for (kind, count) in KINDS.iter().zip(counts) {
+            out.put(metric, &[kind], count as f64);
+        }
     }
     let damaged =
         [("partition", damaged_partitions), ("block", damaged_blocks), ("log", damaged_frames)];

@@ -208,6 +208,11 @@ pub(super) fn other_parts(config: &wire::Config) -> Checked {
             }
         }
     }
+    let tsdb = config.storage.as_ref().and_then(|storage| storage.tsdb.as_ref());
+    let share = tsdb.and_then(|tsdb| tsdb.retention.as_ref()?.percentage);
+    if share.is_some_and(|share| !(0.0..=100.0).contains(&share)) {
+        return Err("storage.tsdb.retention.percentage must be between 0 and 100".into());
+    }
     let mut names: Vec<&str> = Vec::new();
     for write in &config.remote_write {
         if write.url.is_empty() {

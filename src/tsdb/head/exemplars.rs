@@ -21,6 +21,25 @@ impl Exemplars {
         Self { most, ring: VecDeque::new(), newest: HashMap::new() }
     }
 
+    /// Room for another number; the oldest go first.
+    pub fn resize(&mut self, most: usize) {
+        self.most = most;
+        while self.ring.len() > most {
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some((oldest, _)) = self.ring.pop_front()
+            && let Some((_, count)) = self.newest.get_mut(&oldest)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.newest.remove(&oldest);
+            }
+        }
+    }
+
     /// Adds one, unless the series had the same already or a newer one; says whether it did.
     pub fn push(&mut self, series: u32, exemplar: &Exemplar) -> bool {
         let known = self.newest.get(&series);
@@ -33,14 +52,8 @@ impl Exemplars {
         if known.is_some_and(|(newest, _)| same(newest)) {
             return false;
         }
-        if self.ring.len() == self.most
-            && let Some((oldest, _)) = self.ring.pop_front()
-            && let Some((_, count)) = self.newest.get_mut(&oldest)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.newest.remove(&oldest);
-            }
+        if self.ring.len() == self.most {
+            self.drop_oldest();
         }
         self.ring.push_back((series, exemplar.clone()));
         let newest = self.newest.entry(series).or_insert_with(|| (exemplar.clone(), 0));
@@ -84,5 +97,10 @@ mod tests {
         assert!(ring.push(2, &exemplar(8)));
         assert_eq!(ring.newest.len(), 1);
         assert_eq!(ring.len(), 2);
+        ring.resize(1);
+        let times: Vec<i64> = ring.within(TimeRange::ALL).map(|(_, e)| e.time).collect();
+        assert_eq!(times, [8]);
+        ring.resize(0);
+        assert!(!ring.push(3, &exemplar(9)) && ring.newest.is_empty());
     }
 }

@@ -34,8 +34,8 @@ pub(super) async fn runtime_info(State(web): State<Arc<Prometheus>>, params: Par
         "reloadConfigSuccess": loaded.reload_successful,
         "lastConfigTime": rfc3339(Some(loaded.loaded_at)),
     });
-    if !web.options.retention.is_empty() {
-        data["storageRetention"] = Value::String(web.options.retention.clone());
+    if !loaded.retention.is_empty() {
+        data["storageRetention"] = Value::String(loaded.retention.clone());
     }
     Reply::data(&data).finish(params.accepts)
 }

@@ -37,8 +37,9 @@ pub(super) async fn status(State(web): State<Arc<Prometheus>>) -> Response {
             if loaded.reload_successful { "succeeded" } else { "failed" }.to_owned(),
         ),
     ];
-    if !web.options.retention.is_empty() {
-        process.push(row("Samples are kept", web.options.retention.clone()));
+    let retention = &loaded.retention;
+    if !retention.is_empty() {
+        process.push(row("Samples are kept", retention.clone()));
     }
     process.extend(web.alertmanagers().active.into_iter().map(|url| row("Alertmanager", url)));
     let storage = vec![

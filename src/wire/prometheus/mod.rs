@@ -211,7 +211,7 @@ pub struct Tsdb {
 }
 
 /// How long and how much is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retention {
     /// Age.
@@ -220,6 +220,9 @@ pub struct Retention {
     /// Bytes on disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<ByteSize>,
+    /// Share of the disk, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percentage: Option<f64>,
 }
 
 /// Settings of the exemplar store.
