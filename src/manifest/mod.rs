@@ -25,6 +25,8 @@ pub mod yaml;
 
 pub use block::{Block, DurationText, Map, Ordered, SizeText, Value};
 pub use kdl::format::{Refusal, format};
-pub use load::{Format, Loaded, MAX_BYTES, ManifestError, load, load_with, parse, read_file, tidied};
+pub use load::{
+    Format, Loaded, MAX_BYTES, ManifestError, load, load_with, parse, read_file, tidied,
+};
 pub use stack::*;
 pub use text::place_in;

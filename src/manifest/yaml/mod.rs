@@ -286,7 +286,9 @@ impl<'a> Reader<'a> {
             finding = finding.also(whole.value.head, "what it names begins here");
         }
         self.findings.push(finding);
-        let data = Data::Scalar { text: String::new(), plain: true };
+        // A text, so that nothing is said to be missing besides.
+        let text = self.text.get(span.range()).unwrap_or_default().to_owned();
+        let data = Data::Scalar { text, plain: false };
         Yaml { data, span, head: self.head(span), tag: None, damaged: true }
     }
 
