@@ -3,12 +3,13 @@
 
 mod check;
 mod load;
+mod remote;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use load::{ConfigError, Locate, load, load_located, settle};
+pub use load::{ConfigError, Locate, explain, load, load_located, settle};
 
 use super::relabel::Rule;
 use super::text::Format;
