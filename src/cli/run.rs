@@ -1,5 +1,8 @@
 //! `run`: one part alone, with the flags of the reference program.
 
+mod check;
+mod document;
+
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,13 +28,25 @@ use crate::{scrape, web};
 #[derive(Debug, Subcommand)]
 pub enum Run {
     /// Scrape, store, answer queries and evaluate rules, as Prometheus does.
-    Prometheus(Box<Flags>),
+    Prometheus(Box<Server>),
     /// Expose the machine's metrics, as node_exporter does.
     #[command(disable_help_flag = true)]
     NodeExporter(Rest),
     /// Expose a MySQL server's metrics, as mysqld_exporter does.
     #[command(disable_help_flag = true)]
     MysqldExporter(Rest),
+}
+
+/// The monitoring server.
+#[derive(Debug, Args)]
+pub struct Server {
+    /// Load the configuration with all that it refers to, name every fault with its place, and start
+    /// nothing; exits with 1 if Prometheus would refuse it.
+    #[arg(long)]
+    check: bool,
+
+    #[command(flatten)]
+    flags: Flags,
 }
 
 /// Flags that the part itself reads.
@@ -46,10 +61,12 @@ impl Run {
     /// Runs until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
     pub fn run(self, verbose: u8) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Prometheus(flags) => {
+            Self::Prometheus(server) if server.check => Ok(check::run(&server.flags)),
+            Self::Prometheus(server) => {
+                let flags = server.flags;
                 start_logging(&flags.log_level, "logfmt", verbose)?;
                 let config = flags.config_file.clone();
-                let ended = tokio::runtime::Runtime::new()?.block_on(run_prometheus(*flags));
+                let ended = tokio::runtime::Runtime::new()?.block_on(run_prometheus(flags));
                 // A rendered file is mended in its manifest.
                 ended.inspect_err(|err| {
                     why::explain(&why::Wanted::default(), Some(&config), &format!("{err:#}"));

@@ -3,13 +3,14 @@
 
 mod check;
 mod load;
+mod remote;
 mod remote_write;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use load::{ConfigError, Locate, load, load_located, settle};
+pub use load::{ConfigError, Locate, explain, load, load_located, settle};
 pub use remote_write::{Protocol, RemoteWrite};
 
 use super::relabel::Rule;

@@ -52,6 +52,9 @@ const ACTIONS: [(&str, Action); 11] = [
 /// A rule that makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RelabelError {
+    /// The action writes a value of its own.
+    #[error("'replacement' can not be set for {0} action")]
+    NoReplacement(String),
     /// No such action.
     #[error("unknown relabel action {0:?}")]
     UnknownAction(String),
@@ -188,6 +191,9 @@ impl Rule {
                 || replacement_text != "$1")
         {
             return Err(RelabelError::OnlyLabels(word));
+        }
+        if matches!(action, Action::Lowercase | Action::Uppercase) && replacement_text != "$1" {
+            return Err(RelabelError::NoReplacement(word));
         }
         let pattern = regex.clone().unwrap_or_else(|| "(.*)".to_owned());
         Ok(Self {

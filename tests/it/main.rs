@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 mod bad_input;
+mod config_check;
 mod diff;
 mod exporters;
 mod exposition;
@@ -50,6 +51,7 @@ use std::process::ExitCode;
 
 const PARTS: &[(&str, &[support::Test])] = &[
     ("bad_input", bad_input::TESTS),
+    ("config_check", config_check::TESTS),
     ("diff", diff::TESTS),
     ("fuzz", fuzz::TESTS),
     ("guard", guard::TESTS),

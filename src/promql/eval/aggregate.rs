@@ -203,6 +203,8 @@ impl Evaluator<'_> {
         let op = aggregate.op;
         let parameter = self.parameter(aggregate, steps)?;
         let span = aggregate.param.as_ref().map_or(aggregate.span, |param| param.span());
+        // Faults of the input come before those of the parameter.
+        let matrix = self.eval_vector(&aggregate.expr, steps)?;
         if parameter.iter().any(|k| k.is_nan()) {
             let what = if op == AggregateOp::LimitRatio { "Ratio" } else { "Parameter" };
             return Err(QueryError::Execution(format!("{what} value is NaN")));
@@ -218,9 +220,7 @@ impl Evaluator<'_> {
                     ),
                 );
             }
-        }
-        let matrix = self.eval_vector(&aggregate.expr, steps)?;
-        if op != AggregateOp::LimitRatio {
+        } else {
             // Nothing is asked for, however little that is.
             if parameter.iter().all(|&k| k < 1.0) {
                 self.release(matrix.len(), steps.count);

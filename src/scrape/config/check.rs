@@ -1,12 +1,12 @@
 //! What Prometheus refuses when it loads its configuration, in its words.
 
-use super::Discovery;
+use super::{Discovery, remote};
 use crate::scrape::relabel::Rule;
 use crate::scrape::text::Format;
 use crate::wire::prometheus as wire;
 use crate::wire::prometheus::ScrapeProtocol;
 
-type Checked = Result<(), String>;
+pub(super) type Checked = Result<(), String>;
 
 /// Asked for where the file does not say.
 pub(super) const DEFAULT_PROTOCOLS: [ScrapeProtocol; 4] = [
@@ -121,6 +121,7 @@ pub(super) fn http_client(client: &wire::HttpClient) -> Checked {
         if let Some((.., name)) = pairs.iter().find(|(text, file, _)| *text && *file) {
             return Err(format!("at most one of {name} and {name}_file must be configured"));
         }
+        remote::tls_versions(tls)?;
         let cert = tls.cert.is_some() || tls.cert_file.is_some();
         let key = tls.key.is_some() || tls.key_file.is_some();
         if cert && !key {
@@ -129,6 +130,9 @@ pub(super) fn http_client(client: &wire::HttpClient) -> Checked {
         if key && !cert {
             return Err("exactly one of cert or cert_file must be configured when a client key is configured".into());
         }
+    }
+    if let Some(url) = &client.proxy_url {
+        remote::url(url)?;
     }
     if client.proxy_url.is_some() && client.proxy_from_environment == Some(true) {
         return Err(
@@ -213,11 +217,19 @@ pub(super) fn other_parts(config: &wire::Config) -> Checked {
     if share.is_some_and(|share| !(0.0..=100.0).contains(&share)) {
         return Err("storage.tsdb.retention.percentage must be between 0 and 100".into());
     }
+    let patterns =
+        [("rule file", &config.rule_files), ("scrape config file", &config.scrape_config_files)];
+    for (what, files) in patterns {
+        files.iter().try_for_each(|pattern| remote::pattern(what, pattern))?;
+    }
+    remote::tracing(config.tracing.as_ref())?;
     let mut names: Vec<&str> = Vec::new();
     for write in &config.remote_write {
         if write.url.is_empty() {
             return Err("url for remote_write is empty".into());
         }
+        remote::url(&write.url)?;
+        remote::headers(write.headers.keys())?;
         rules(&write.write_relabel_configs)?;
         http_client(&write.http_client())?;
         if let Some(name) = write.name.as_deref().filter(|name| !name.is_empty()) {
@@ -231,6 +243,8 @@ pub(super) fn other_parts(config: &wire::Config) -> Checked {
         if read.url.is_empty() {
             return Err("url for remote_read is empty".into());
         }
+        remote::url(&read.url)?;
+        remote::headers(read.headers.keys())?;
         http_client(&read.http_client())?;
     }
     Ok(())

@@ -79,7 +79,7 @@ fn read<T: serde::de::DeserializeOwned + Default>(path: &Path) -> Result<T, Conf
 }
 
 /// Serde's message without the place, the list of forty expected fields made into one suggestion.
-fn explain(message: &str) -> String {
+pub fn explain(message: &str) -> String {
     let message = message.rfind(" at line ").map_or(message, |at| &message[..at]);
     let Some((before, rest)) = message.split_once("unknown field `") else {
         return message.to_owned();

@@ -185,14 +185,19 @@ http_client! {
 pub enum DnsRecord {
     /// Host and port.
     #[default]
+    #[serde(alias = "srv")]
     Srv,
     /// IPv4 address.
+    #[serde(alias = "a")]
     A,
     /// IPv6 address.
+    #[serde(alias = "aaaa")]
     Aaaa,
     /// Mail server.
+    #[serde(alias = "mx")]
     Mx,
     /// Name server.
+    #[serde(alias = "ns")]
     Ns,
 }
 
