@@ -1,5 +1,6 @@
 //! Remote write to other servers: to ours, to Prometheus, to one that is away or says no.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
@@ -234,15 +235,10 @@ fn prometheus() {
     arrive(&sender, port, SELECTOR, 1..=40);
     let series = |port: u16| {
         let answer = get_json(port, "/api/v1/series?match[]=%7Bjob=%22self%22%7D")?;
-        let mut all: Vec<String> = answer["data"]
-            .as_array()?
-            .iter()
-            .cloned()
-            .map(|mut labels| {
-                labels.as_object_mut().map(|labels| labels.remove("dc"));
-                labels.to_string()
-            })
-            .collect();
+        // The order of labels in an object means nothing.
+        let mut all: Vec<BTreeMap<String, String>> =
+            serde_json::from_value(answer["data"].clone()).ok()?;
+        all.iter_mut().for_each(|labels| drop(labels.remove("dc")));
         all.sort();
         Some(all)
     };
