@@ -45,7 +45,8 @@ fn check(Input { stack, topology, files, .. }: &Input<'_>, findings: &mut Findin
                 ))
                 .at(place, "no host of the network")
                 .help(format!(
-                    "{known}; a host outside of the stack is declared: `external \"{host}\"`"
+                    "{known}; a host outside of the stack has a full name, or an address in \
+                     `extra_hosts`"
                 ));
             let known = names.iter().copied();
             findings.push(mending::rename_to_similar(finding, files, place, host, known));
@@ -80,9 +81,9 @@ const EXPLAIN: &str = r##"In the network of a compose project services find each
     service "db" { image "mysql:8.4.6" }
     service "shop" { image "shop:1"; env DB_HOST="databse" CACHE_URL="redis://cache:6379/0" }
 
-Write the name of a service, or declare a host outside of the stack:
+Write the name of a service, or say where a host outside of the stack is:
 
-    external "cache" port=6379
+    extra_hosts cache="10.0.0.7"
 
 Only single words are judged: names with a dot, addresses, `localhost`, variables and names in `extra_hosts` are left alone, and
 so are variables that say where a program listens (`BIND_HOST`, `LISTEN_HOST`, `VIRTUAL_HOST`)."##;

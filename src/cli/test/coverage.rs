@@ -99,7 +99,7 @@ impl Coverage {
     pub fn list(&self, out: &mut String) -> fmt::Result {
         for (what, items) in [("alert", &self.alerts), ("receiver", &self.receivers)] {
             for Item { name, file, line, column, .. } in items.iter().filter(|item| !item.tested) {
-                writeln!(out, "{file}:{line}:{column}: {what} `{name}` has no test")?;
+                writeln!(out, "{file}:{line}:{column}: {what} `{name}` has no test that passes")?;
             }
         }
         Ok(())
