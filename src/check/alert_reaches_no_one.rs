@@ -19,10 +19,11 @@ const ON_PURPOSE: [&str; 8] =
     ["null", "none", "nobody", "noone", "blackhole", "devnull", "void", "ignore"];
 
 fn check(Input { stack, routing, .. }: &Input<'_>, findings: &mut Findings) {
-    let Some(alertmanager) = stack.alertmanager.as_ref().filter(|_| routing.sound) else { return };
+    let asked = stack.alertmanager.as_ref().filter(|_| !routing.routes_lost);
+    let Some(alertmanager) = asked else { return };
     // Alerts by the route where they end, the routes in their order.
     let mut ended: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
-    for alert in &routing.alerts {
+    for alert in routing.alerts.iter().filter(|alert| !alert.is_lost()) {
         let ends = routing.ends(alert);
         for (route, _) in ends.into_iter().filter(|(_, answer)| *answer == Answer::Yes) {
             let alerts = ended.entry(route).or_default();
@@ -36,7 +37,10 @@ fn check(Input { stack, routing, .. }: &Input<'_>, findings: &mut Findings) {
         let receiver = routing.receiver(stack, index);
         // A name that is no receiver's is a finding of its own, but for the first one.
         let silent = match receiver {
-            Some(receiver) => receiver.is_empty() && !is_on_purpose(&receiver.name),
+            Some(receiver) => {
+                let half_read = routing.half_read.iter().any(|at| receiver.whole.contains(*at));
+                receiver.is_empty() && !is_on_purpose(&receiver.name) && !half_read
+            }
             None => index == 0 && alertmanager.receivers.is_empty(),
         };
         let name = receiver.map_or("", |receiver| receiver.name.as_str());

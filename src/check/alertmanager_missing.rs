@@ -12,11 +12,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(Input { stack, routing, .. }: &Input<'_>, findings: &mut Findings) {
-    if stack.alertmanager.is_some() || stack.prometheus.is_none() || !routing.sound {
+    if stack.alertmanager.is_some() || stack.prometheus.is_none() || routing.routes_lost {
         return;
     }
-    let Some(first) = routing.alerts.first() else { return };
-    let what = match routing.alerts.len() {
+    let declared = routing.alerts.iter().filter(|alert| !alert.is_lost()).count();
+    let Some(first) = routing.alerts.first().filter(|_| declared > 0) else { return };
+    let what = match declared {
         1 => format!("alert `{}` fires and nobody hears of it", first.name),
         some => format!("{some} alerts fire and nobody hears of them"),
     };

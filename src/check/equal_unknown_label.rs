@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(Input { stack, routing, files, .. }: &Input<'_>, findings: &mut Findings) {
-    let Some(alertmanager) = stack.alertmanager.as_ref().filter(|_| routing.sound) else { return };
+    let Some(alertmanager) = &stack.alertmanager else { return };
     for inhibit in &alertmanager.inhibit {
         let sides = (Conditions::of(&inhibit.source), Conditions::of(&inhibit.target));
         let (Some(source), Some(target)) = sides else { continue };

@@ -1,7 +1,7 @@
 //! A graph takes rates over a window that does not follow its zoom.
 
 use super::expressions::Site;
-use super::{Input, Rule};
+use super::{Input, Rule, rate_window_too_short};
 use crate::diag::{Findings, Severity};
 use crate::promql::{Expr, Span};
 
@@ -16,7 +16,8 @@ pub(super) const RULE: Rule = Rule {
 /// Whoever writes a window of an hour or more wants to see it smoothed, in milliseconds.
 const SMOOTHED: i64 = 3_600_000;
 
-fn check(Input { expressions, boards, files, .. }: &Input<'_>, findings: &mut Findings) {
+fn check(input: &Input<'_>, findings: &mut Findings) {
+    let Input { expressions, boards, files, .. } = input;
     if (boards.version.0, boards.version.1) < (7, 2) {
         return;
     }
@@ -28,6 +29,8 @@ fn check(Input { expressions, boards, files, .. }: &Input<'_>, findings: &mut Fi
         let Some(tree) = expression.sound().filter(|_| over_time && !target.instant) else {
             continue;
         };
+        // What is too short at any zoom is told as that.
+        let told = rate_window_too_short::told(input, expression);
         tree.walk(&mut |node, above| {
             let Expr::Call(call) = node else { return };
             let in_subquery = above.iter().any(|node| matches!(node, Expr::Subquery(_)));
@@ -39,7 +42,8 @@ fn check(Input { expressions, boards, files, .. }: &Input<'_>, findings: &mut Fi
             };
             let Span { start, end } = matrix.range_span;
             let fixed = matrix.range.constant().is_some_and(|window| window < SMOOTHED);
-            if !fixed || expression.is_made_up(matrix.range_span) || end < start + 2 {
+            let said = told.iter().any(|at| start <= at.start && at.end <= end);
+            if !fixed || said || expression.is_made_up(matrix.range_span) || end < start + 2 {
                 return;
             }
             let inside = expression.range(files, start + 1..end - 1);

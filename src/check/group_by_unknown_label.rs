@@ -13,9 +13,6 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(Input { stack, routing, files, .. }: &Input<'_>, findings: &mut Findings) {
     let Some(first) = stack.alertmanager.as_ref().and_then(|it| it.route.as_ref()) else { return };
-    if !routing.sound {
-        return;
-    }
     for (index, route) in routing.routes.iter().enumerate() {
         let labels = route.when.map_or(&first.group_by, |when| &when.group_by);
         let alerts: Vec<&Declared<'_>> = routing.reaching(index).collect();

@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(Input { stack, routing, .. }: &Input<'_>, findings: &mut Findings) {
-    let judged = routing.sound && !routing.alerts.is_empty();
+    let judged = !routing.alerts.is_empty();
     let Some(alertmanager) = stack.alertmanager.as_ref().filter(|_| judged) else { return };
     for inhibit in &alertmanager.inhibit {
         let sides = (Conditions::of(&inhibit.source), Conditions::of(&inhibit.target));

@@ -1,8 +1,8 @@
 //! How findings are weighed: `allow`, `warn` and `deny`, in the manifest's `lint` block and on the
 //! command line, by code (`S602`), name (`default-password`) or group (`security`).
 
-use super::{did_you_mean, rules};
-use crate::diag::{Finding, Findings, Severity};
+use super::rules;
+use crate::diag::{Finding, Findings, Severity, most_similar, quoted_list};
 use crate::manifest::Lint;
 
 /// Groups of rules: a word, and the beginnings of their codes.
@@ -31,32 +31,46 @@ pub struct UnknownRule {
     help: String,
 }
 
+/// How findings are to be weighed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Level {
+pub enum Level {
+    /// They are left out.
     Allow,
+    /// They are warnings.
     Warn,
+    /// They are errors.
     Deny,
 }
 
-/// What to leave out, and what to weigh differently. Later words win: the command line comes after
-/// the manifest, and `deny` after `warn` after `allow`.
+/// What to leave out, and what to weigh differently. The word that says more precisely what it means
+/// wins: a code or a name over a group, a group over `warnings`. Of equal ones it is the later: the
+/// command line comes after the manifest, and in the manifest `deny` after `warn` after `allow`.
 #[derive(Debug, Clone, Default)]
 pub struct Levels(Vec<(String, Level)>);
 
 impl Levels {
     /// The levels of a command line.
     pub fn new(allow: &[String], warn: &[String], deny: &[String]) -> Result<Self, UnknownRule> {
-        let mut levels = Self::default();
-        for (names, level) in [(allow, Level::Allow), (warn, Level::Warn), (deny, Level::Deny)] {
-            for name in names {
-                if !is_known(name) {
-                    let help = did_you_mean(name, known_words(), "rules");
-                    return Err(UnknownRule { name: name.clone(), help });
-                }
-                levels.0.push((name.clone(), level));
-            }
+        let words = [(allow, Level::Allow), (warn, Level::Warn), (deny, Level::Deny)];
+        let words =
+            words.into_iter().flat_map(|(names, level)| names.iter().map(move |n| (n, level)));
+        Self::in_order(words.map(|(name, level)| (name.clone(), level)))
+    }
+
+    /// Levels in the order in which they were asked for.
+    pub fn in_order(words: impl IntoIterator<Item = (String, Level)>) -> Result<Self, UnknownRule> {
+        let words: Vec<(String, Level)> = words.into_iter().collect();
+        match words.iter().find(|(name, _)| !is_known(name)) {
+            Some((name, _)) => Err(UnknownRule { name: name.clone(), help: what_is_meant(name) }),
+            None => Ok(Self(words)),
         }
-        Ok(levels)
+    }
+
+    /// The level of what some of the words mean.
+    fn chosen(&self, fits: impl Fn(&str) -> bool) -> Option<Level> {
+        let fitting = self.0.iter().filter(|(word, _)| fits(word));
+        // The last one of equals.
+        fitting.max_by_key(|(word, _)| precision(word)).map(|(_, level)| *level)
     }
 
     /// These levels, after those of the manifest.
@@ -71,18 +85,14 @@ impl Levels {
 
     /// Whether a rule is denied or made a warning, by its code, its name or its group.
     pub(super) fn ask_for(&self, code: &str, name: &str) -> bool {
-        let fits = |(word, _): &&(String, Level)| means(word, code, name);
-        let last = self.0.iter().rev().find(fits);
-        last.is_some_and(|(_, level)| *level != Level::Allow)
+        let level = self.chosen(|word| means(word, code, name));
+        level.is_some_and(|level| level != Level::Allow)
     }
 
     /// Takes out what is allowed and sets the severities. Errors of reading stay whatever is allowed:
     /// without them the rest means nothing.
     pub fn apply(&self, findings: &mut Findings) {
-        let level = |finding: &Finding| {
-            let fits = |(word, _): &&(String, Level)| matches(word, finding);
-            self.0.iter().rev().find(fits).map(|(_, level)| *level)
-        };
+        let level = |finding: &Finding| self.chosen(|word| matches(word, finding));
         findings.retain(|finding| is_essential(finding) || level(finding) != Some(Level::Allow));
         for finding in findings.iter_mut() {
             match level(finding) {
@@ -111,6 +121,25 @@ fn means(word: &str, code: &str, name: &str) -> bool {
         || GROUPS.iter().any(|(group, prefixes)| {
             *group == word && prefixes.iter().any(|prefix| code.starts_with(prefix))
         })
+}
+
+/// How precisely a word says what it means.
+fn precision(word: &str) -> u8 {
+    match word {
+        WARNINGS => 0,
+        _ if GROUPS.iter().any(|(group, _)| *group == word) => 1,
+        _ => 2,
+    }
+}
+
+/// What could have been written instead of a word that nobody knows.
+pub(super) fn what_is_meant(word: &str) -> String {
+    let groups = GROUPS.iter().map(|(group, _)| *group).chain([WARNINGS]);
+    let list = format!("groups: {}; `stackctl explain` lists all rules", quoted_list(groups));
+    match most_similar(word, known_words()) {
+        Some(near) => format!("did you mean `{near}`? {list}"),
+        None => list,
+    }
 }
 
 /// Whether a word is a code, a name or a group.
@@ -143,6 +172,25 @@ mod tests {
         let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
         let levels = Levels::new(&[], &words(&["S601"]), &words(&["security"])).unwrap();
         assert_eq!(severity_of(&levels, "S602", "default-password"), Some(Severity::Error));
+        // The code says more than the group, the group more than `warnings`, wherever they stand.
+        assert_eq!(severity_of(&levels, "S601", "inline-secret"), Some(Severity::Warning));
+        let levels =
+            Levels::new(&words(&["S601", "storage"]), &[], &words(&["security", "warnings"]));
+        let levels = levels.unwrap();
+        assert_eq!(severity_of(&levels, "S601", "inline-secret"), None);
+        assert_eq!(severity_of(&levels, "S702", "x"), None);
+        assert_eq!(severity_of(&levels, "S801", "x"), Some(Severity::Error));
+        // Of equal ones the later one.
+        let both = [("S601", Level::Deny), ("inline-secret", Level::Allow)];
+        let levels = |both: [(&str, Level); 2]| {
+            Levels::in_order(both.map(|(word, level)| (word.to_owned(), level))).unwrap()
+        };
+        assert_eq!(severity_of(&levels(both), "S601", "inline-secret"), None);
+        let [deny, allow] = both;
+        let levels = levels([allow, deny]);
+        assert_eq!(severity_of(&levels, "S601", "inline-secret"), Some(Severity::Error));
+        let unknown = Levels::new(&words(&["securty"]), &[], &[]).unwrap_err().to_string();
+        assert!(unknown.contains("did you mean `security`? groups: `structure`, "), "{unknown}");
         let levels = Levels::new(&words(&["default-password"]), &[], &[]).unwrap();
         assert_eq!(severity_of(&levels, "S602", "default-password"), None);
         assert_eq!(severity_of(&levels, "S108", "x"), Some(Severity::Warning));

@@ -13,8 +13,8 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(Input { routing, .. }: &Input<'_>, findings: &mut Findings) {
-    let Some(asking) = asks_for_severity(routing).filter(|_| routing.sound) else { return };
-    for alert in &routing.alerts {
+    let Some(asking) = asks_for_severity(routing) else { return };
+    for alert in routing.alerts.iter().filter(|alert| !alert.doubtful) {
         let Some(node) = alert.node else { continue };
         // Some label of the rule may be the severity of a series.
         let from_series = node.expr.contains("severity") || node.expr.contains("ALERTS");

@@ -22,6 +22,7 @@ mod dependency_cycle;
 mod depends_on_unhealthy;
 mod disk_estimate;
 mod division_unit_mismatch;
+mod doubt;
 mod duplicate_alert;
 mod duplicate_dashboard;
 mod duplicate_datasource;
@@ -92,6 +93,7 @@ mod missing_oauth;
 mod missing_severity;
 mod missing_tls;
 mod missing_users;
+mod mute_matches_no_alert;
 mod names;
 mod nan_in_aggregation;
 mod native_port_clash;
@@ -147,6 +149,7 @@ mod timeout_exceeds_interval;
 mod timestamp_without_time;
 mod tls_skip_verify;
 mod topology;
+mod undefined_env_host;
 mod undefined_in_test;
 mod undefined_network;
 mod undefined_receiver;
@@ -167,6 +170,7 @@ mod unreadable_dashboard;
 mod unreadable_page;
 mod unresolved_input;
 mod unscraped_exporter;
+mod unstable_selection;
 mod untested_alert;
 mod unused_allowance;
 mod unused_declaration;
@@ -183,7 +187,7 @@ mod wrong_moment;
 
 pub use fix::{Fixed, fix};
 pub use generated_file_edited::CODE as GENERATED_FILE_EDITED;
-pub use levels::{Levels, UnknownRule};
+pub use levels::{Level, Levels, UnknownRule};
 pub use sites::compare;
 pub use target_lacks::review_target;
 pub use unused_allowance::{UNUSED, idle_places};
@@ -251,6 +255,7 @@ const RULES: &[Rule] = &[
     privileged_port_native::RULE,
     native_port_clash::RULE,
     duplicate_host::RULE,
+    undefined_env_host::RULE,
     timeout_exceeds_interval::RULE,
     interval_beyond_lookback::RULE,
     unscraped_exporter::RULE,
@@ -302,6 +307,7 @@ const RULES: &[Rule] = &[
     timestamp_without_time::RULE,
     quantile_out_of_range::RULE,
     pattern_without_tilde::RULE,
+    unstable_selection::RULE,
     no_comparison::RULE,
     missing_severity::RULE,
     template_unknown_label::RULE,
@@ -329,6 +335,7 @@ const RULES: &[Rule] = &[
     equal_unknown_label::RULE,
     impossible_mute::RULE,
     always_muted::RULE,
+    mute_matches_no_alert::RULE,
     undefined_in_test::RULE,
     invalid_test::RULE,
     impossible_expectation::RULE,
@@ -421,7 +428,7 @@ pub fn run(stack: &Stack, files: &Files, findings: &mut Findings, levels: &Level
     let mut routing = Routing::of(stack);
     routing.learn(&expressions, &known, files);
     // What a mistake in the text took away must not be missed as well.
-    routing.sound &= findings.iter().all(|finding| !matches!(finding.code, "S001" | "S003"));
+    doubt::cast(&mut routing, stack, files, findings);
     let topology = Topology::of(stack);
     let input = Input { stack, topology, expressions, known, routing, boards: &boards, files };
     let levels = levels.with_manifest(stack.lint.as_deref());

@@ -29,9 +29,16 @@ pub(super) fn report(
         if broken && kind != ParseErrorKind::Syntax {
             continue;
         }
-        // After a mistake of syntax the parser guesses: what follows may only follow from it.
-        let told = if broken { 1 } else { usize::MAX };
-        for error in expression.errors.iter().filter(|error| error.kind == kind).take(told) {
+        let mut own = expression.errors.iter().filter(|error| error.kind == kind);
+        // After a mistake of syntax the parser guesses: what follows may only follow from it. But one
+        // element of a list leaves the others as they are.
+        let mut guessed = false;
+        let told = std::iter::from_fn(|| {
+            let error = own.next().filter(|_| !guessed)?;
+            guessed = broken && !error.contained;
+            Some(error)
+        });
+        for error in told {
             let text = expression.text.get(error.span.start..).unwrap_or_default();
             if is_old_name(text) {
                 continue;

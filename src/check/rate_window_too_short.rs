@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::expressions::Site;
-use super::known::{Known, Series};
+use super::expressions::{Expression, Site};
+use super::known::{Job, Known, Series};
 use super::names::is_prometheus_3;
 use super::{Input, Rule};
-use crate::diag::{Findings, Severity, Span};
+use crate::diag::{Finding, Findings, Severity, Span};
 use crate::model::format_duration;
-use crate::promql::SelectorUse;
 use crate::promql::ast::Edges;
+use crate::promql::{self, SelectorUse};
 
 pub(super) const RULE: Rule = Rule {
     code: "S306",
@@ -43,56 +43,89 @@ enum Fit {
     Sometimes,
 }
 
-fn check(Input { stack, expressions, known, files, .. }: &Input<'_>, findings: &mut Findings) {
-    let left_open = is_prometheus_3(stack);
-    for expression in expressions {
-        // A test says itself how often its samples come.
-        if matches!(expression.site, Site::Test(_) | Site::Federate(_)) {
-            continue;
-        }
-        let Some(tree) = expression.sound() else { continue };
-        for found in tree.selectors() {
-            let Some(range) = found.range.filter(|_| found.selector.edges == Edges::Plain) else {
-                continue;
-            };
-            let Some(function) = found.function else { continue };
-            let span = range.span();
-            let written = expression.text.get(span.start..span.end).unwrap_or_default();
-            let (Some(window), false) = (range.constant(), written.contains('$')) else { continue };
-            let Some((interval, source)) = interval(known, &found) else { continue };
-            let two = WANT_TWO.contains(&function.function.name);
-            let Some(fit) = fit(window, interval, two, left_open) else { continue };
-            let text = |ms: i64| format_duration(Duration::from_millis(ms.unsigned_abs()));
-            let wanted = text(if two { 4 * interval } else { 2 * interval });
-            let (name, needs) =
-                (function.function.name, if two { "two samples" } else { "one sample" });
-            let what = expression.site.what();
-            let often = match fit {
-                Fit::Never => "never holds",
-                Fit::Sometimes => "does not always hold",
-            };
-            let mut finding = RULE
-                .says(format!(
-                    "{what}: a window of {} {often} the {needs} that `{name}` needs: they come every \
-                     {}",
-                    text(window),
-                    text(interval)
-                ))
-                .at(expression.place(files, span), "too short")
-                .help(format!("with four intervals a lost scrape does no harm: `[{wanted}]`"))
-                .replace("widen the window", expression.place(files, span), wanted.clone());
-            if !two {
-                finding = finding.help(format!("two intervals always hold one: `[{wanted}]`"));
-            }
-            if let Some((place, label)) = source {
-                finding = finding.also(place, label);
-            }
-            if fit == Fit::Sometimes {
-                finding.severity = Severity::Warning;
-            }
-            findings.push(finding);
+/// A window that does not hold what its function needs.
+struct Short {
+    /// Where the window stands in the expression.
+    at: promql::Span,
+    function: &'static str,
+    window: i64,
+    interval: i64,
+    /// Whether the function needs two samples.
+    two: bool,
+    fit: Fit,
+    whose: Option<(Span, String)>,
+}
+
+fn check(input: &Input<'_>, findings: &mut Findings) {
+    for expression in &input.expressions {
+        for short in shorts(input, expression) {
+            findings.push(finding(input, expression, short));
         }
     }
+}
+
+/// Places of the windows of an expression of which this rule speaks.
+pub(super) fn told(input: &Input<'_>, expression: &Expression<'_>) -> Vec<promql::Span> {
+    shorts(input, expression).into_iter().map(|short| short.at).collect()
+}
+
+fn shorts(input: &Input<'_>, expression: &Expression<'_>) -> Vec<Short> {
+    // A test says itself how often its samples come.
+    if matches!(expression.site, Site::Test(_) | Site::Federate(_)) {
+        return Vec::new();
+    }
+    let Some(tree) = expression.sound() else { return Vec::new() };
+    let left_open = is_prometheus_3(input.stack);
+    let short = |found: SelectorUse<'_>| {
+        let range = found.range.filter(|_| found.selector.edges == Edges::Plain)?;
+        let function = found.function?.function.name;
+        let at = range.span();
+        let written = expression.text.get(at.start..at.end).unwrap_or_default();
+        let window = range.constant().filter(|_| !written.contains('$'))?;
+        let (interval, whose) = interval(&input.known, &found)?;
+        let two = WANT_TWO.contains(&function);
+        let fit = fit(window, interval, two, left_open)?;
+        Some(Short { at, function, window, interval, two, fit, whose })
+    };
+    tree.selectors().into_iter().filter_map(short).collect()
+}
+
+fn finding(Input { files, .. }: &Input<'_>, expression: &Expression<'_>, short: Short) -> Finding {
+    let Short { at, function, window, interval, two, fit, whose } = short;
+    let text = |ms: i64| format_duration(Duration::from_millis(ms.unsigned_abs()));
+    let (window, often) = (text(window), text(interval));
+    let wanted = text(if two { 4 * interval } else { 2 * interval });
+    let needs = if two { "two samples" } else { "one sample" };
+    let what = expression.site.what();
+    let holds = match fit {
+        Fit::Never => "never holds",
+        Fit::Sometimes => "does not always hold",
+    };
+    let place = expression.place(files, at);
+    let help = match two {
+        true => format!("with four intervals a lost scrape does no harm: `[{wanted}]`"),
+        false => format!("two intervals always hold one: `[{wanted}]`"),
+    };
+    let mut finding = RULE
+        .says(format!(
+            "{what}: a window of {window} {holds} the {needs} that `{function}` needs: they come \
+             every {often}"
+        ))
+        .at(place, "too short")
+        .help(match (expression.site, function) {
+            (Site::Panel(..), "rate" | "irate") => {
+                format!("{help}; or let Grafana choose: `[$__rate_interval]`")
+            }
+            _ => help,
+        })
+        .replace("widen the window", place, wanted);
+    if let Some((place, label)) = whose {
+        finding = finding.also(place, label);
+    }
+    if fit == Fit::Sometimes {
+        finding.severity = Severity::Warning;
+    }
+    finding
 }
 
 /// How a window fits samples that come at an interval, both in milliseconds; `None` if it does.
@@ -112,28 +145,32 @@ fn fit(window: i64, interval: i64, two: bool, left_open: bool) -> Option<Fit> {
     }
 }
 
-/// The shortest interval of what is read, and whose it is.
-fn interval<'k>(
-    known: &'k Known<'_>,
-    found: &SelectorUse<'_>,
-) -> Option<(i64, Option<(Span, String)>)> {
+/// The shortest interval of what is read, and whose it is where that is only one.
+fn interval(known: &Known<'_>, found: &SelectorUse<'_>) -> Option<(i64, Option<(Span, String)>)> {
     let reads = known.reads(found.selector);
     let (shortest, _) = reads.intervals()?;
-    let whose = |series: &Series<'k>| match series {
-        Series::Scraped(job, _) if job.interval_ms == shortest => {
-            Some((job.place?, format!("job `{}`", job.name)))
-        }
-        Series::Recorded(recorded) if recorded.interval_ms == shortest => {
-            Some((recorded.place?, format!("evaluated with group `{}`", recorded.group)))
-        }
-        _ => None,
+    let of_job = |job: &Job| (job.place, format!("job `{}`", job.name));
+    let mut whose: Vec<(Option<Span>, String)> = match reads.series.is_empty() {
+        true => reads
+            .maybe
+            .iter()
+            .filter(|it| it.interval_ms == shortest)
+            .map(|it| of_job(it))
+            .collect(),
+        false => reads
+            .series
+            .iter()
+            .filter_map(|series| match series {
+                Series::Scraped(job, _) => (job.interval_ms == shortest).then(|| of_job(job)),
+                Series::Recorded(it) => (it.interval_ms == shortest)
+                    .then(|| (it.place, format!("evaluated with group `{}`", it.group))),
+                Series::Alerts(..) => None,
+            })
+            .collect(),
     };
-    let known = reads.series.iter().find_map(whose);
-    let maybe = || {
-        let job = reads.maybe.iter().find(|job| job.interval_ms == shortest)?;
-        Some((job.place?, format!("job `{}`", job.name)))
-    };
-    Some((shortest, known.or_else(maybe)))
+    whose.dedup();
+    let [(Some(place), label)] = whose.as_slice() else { return Some((shortest, None)) };
+    Some((shortest, Some((*place, label.clone()))))
 }
 
 const EXPLAIN: &str = r##"A rate is the difference between two samples at least. Since Prometheus 3 a window is open on the left: one

@@ -1,11 +1,11 @@
 //! An alert compares the value of a counter with a number.
 
 use super::expressions::{Expression, Site};
-use super::known::Nature;
+use super::known::{Flows, Nature};
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity, Span};
 use crate::promql::ast::{Binary, BinaryOp};
-use crate::promql::{Expr, ValueType};
+use crate::promql::{Expr, SelectorUse, ValueType};
 
 pub(super) const RULE: Rule = Rule {
     code: "S308",
@@ -14,6 +14,17 @@ pub(super) const RULE: Rule = Rule {
     explain: EXPLAIN,
     check,
 };
+
+/// Beginnings of the names of counters of broken hardware: the first one asks for a new part, however
+/// long ago it was.
+const DAMAGE: [&str; 6] = [
+    "node_edac_",
+    "node_btrfs_device_errors_total",
+    "nvme_media_errors_total",
+    "smartctl_device_media_errors",
+    "smartctl_device_num_err_log_entries",
+    "ipmi_sel_",
+];
 
 fn check(input: &Input<'_>, findings: &mut Findings) {
     for (expression, tree) in input.judged() {
@@ -56,12 +67,29 @@ fn compared(
         _ => return,
     };
     // A limit that moves with time is a comparison of another kind.
-    let constant = matches!(number.unwrap_parens(), Expr::Number(_));
-    let flow = expression.flows(&input.known).at(series);
-    if !bigger || !constant || flow.nature != Nature::Counter {
+    let Expr::Number(limit) = number.unwrap_parens() else { return };
+    let flows = expression.flows(&input.known);
+    let place = expression.place(input.files, series.span());
+    if let Some(share) = quotient(flows, series) {
+        findings.push(
+            RULE.says(format!(
+                "{}: a quotient of two counters is that of all the time since their process started",
+                expression.site.what()
+            ))
+            .at(expression.place(input.files, share.op_span), "of two counters")
+            .help(
+                "divide what they grew of late: `rate(…[5m]) / rate(…[5m])`; the older the process, \
+                 the less this moves",
+            ),
+        );
         return;
     }
-    let place = expression.place(input.files, series.span());
+    // One is as much as there needs to be of some.
+    let any = limit.value <= 0.0 || limit.value <= 1.0 && binary.op.as_str().ends_with('=');
+    let for_ever = any && counts_damage(series);
+    if !bigger || flows.at(series).nature != Nature::Counter || for_ever {
+        return;
+    }
     let finding = RULE
         .says(format!("{}: the value of a counter only grows", expression.site.what()))
         .at(place, "a counter")
@@ -80,6 +108,36 @@ fn compared(
     });
 }
 
+/// The division of one counter by another that decides about a value. What was subtracted or read at
+/// another time is somebody's own way to say how much it grew.
+fn quotient<'e>(flows: &Flows, node: &'e Expr) -> Option<&'e Binary> {
+    let Expr::Binary(binary) = node.unwrap_parens() else { return None };
+    let counter = |side: &Expr| {
+        let now =
+            |used: &SelectorUse<'_>| used.selector.offset.is_none() && used.selector.at.is_none();
+        flows.at(side).nature == Nature::Counter && side.selectors().iter().all(now)
+    };
+    let number = |side: &Expr| matches!(side.unwrap_parens(), Expr::Number(_));
+    match binary.op {
+        BinaryOp::Div if counter(&binary.lhs) && counter(&binary.rhs) => Some(binary),
+        BinaryOp::Mul | BinaryOp::Div | BinaryOp::Sub if number(&binary.rhs) => {
+            quotient(flows, &binary.lhs)
+        }
+        BinaryOp::Mul | BinaryOp::Sub if number(&binary.lhs) => quotient(flows, &binary.rhs),
+        _ => None,
+    }
+}
+
+/// Whether all of the series count damage that stays until somebody changes a part.
+fn counts_damage(series: &Expr) -> bool {
+    let used = series.selectors();
+    let names = used.iter().map(|used| used.metric().map(|(name, _)| name));
+    !used.is_empty()
+        && names.into_iter().all(|name| {
+            name.is_some_and(|name| DAMAGE.iter().any(|family| name.starts_with(family)))
+        })
+}
+
 const EXPLAIN: &str = r##"The value of a counter is the sum since its process started. It passes any limit some day, and then the
 alert fires until the next restart.
 
@@ -87,4 +145,12 @@ alert fires until the next restart.
 
 Compare how much it grew of late:
 
-    alert "Errors" { expr "increase(api_errors_total[1h]) > 10" }"##;
+    alert "Errors" { expr "increase(api_errors_total[1h]) > 10" }
+
+The quotient of two counters is a mean since the process started, and moves ever less:
+
+    alert "Errors" { expr "api_errors_total / api_requests_total > 0.1" }
+    alert "Errors" { expr "rate(api_errors_total[5m]) / rate(api_requests_total[5m]) > 0.1" }
+
+Counters of broken hardware (`node_edac_…`, `node_btrfs_device_errors_total`, media errors of disks) may be compared with 0: one
+error is a reason to change the part, however long ago it was."##;

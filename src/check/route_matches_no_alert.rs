@@ -17,7 +17,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(Input { routing, files, .. }: &Input<'_>, findings: &mut Findings) {
-    if routing.sound && !routing.alerts.is_empty() && !routing.routes.is_empty() {
+    if !routing.alerts.is_empty() && !routing.routes.is_empty() {
         let all: Vec<&Declared<'_>> = routing.alerts.iter().collect();
         below(routing, 0, &all, files, findings);
     }
@@ -39,27 +39,30 @@ fn below(
         } else if shadowing(routing, *child).is_some() {
             // Said already.
         } else if let Some(conditions) = &routing.routes[*child].conditions {
-            findings.push(finding(conditions, alerts, index > 0, files));
+            let which = if index > 0 { "alert that gets here" } else { "alert of the stack" };
+            findings.push(never_met(&RULE, conditions, alerts, (which, "route"), files));
         }
     }
 }
 
-fn finding(
+/// Says that none of these alerts meets some conditions, and what was most likely meant: which alerts
+/// they are, and what asks.
+pub(super) fn never_met(
+    rule: &Rule,
     conditions: &Conditions<'_>,
     alerts: &[&Declared<'_>],
-    nested: bool,
+    (which, asking): (&str, &str),
     files: &Files,
 ) -> Finding {
-    let which = if nested { "alert that gets here" } else { "alert of the stack" };
     let failing = conditions
         .matchers
         .iter()
         .find(|placed| alerts.iter().all(|alert| alert.meets(&placed.matcher) == Answer::No));
     let Some(placed) = failing else {
-        return RULE
-            .says(format!("no {which} meets all that this route asks for"))
+        return rule
+            .says(format!("no {which} meets all that this {asking} asks for"))
             .at(conditions.text.span, "each holds for some alert, and all together for none")
-            .help("ask for less, or remove the route");
+            .help(format!("ask for less, or remove the {asking}"));
     };
     let Placed { matcher, .. } = placed;
     let place = conditions.place(files, placed);
@@ -71,15 +74,16 @@ fn finding(
     }
     if values.is_empty() {
         let names: Vec<&str> = alerts.iter().flat_map(|alert| alert.possible_labels()).collect();
-        let mut finding = RULE
+        let mut finding = rule
             .says(format!("no {which} has the label `{}`", matcher.name))
             .at(place, "no alert has this label");
         if let Some(lost) = alerts.iter().find_map(|alert| alert.loses(&matcher.name)) {
             finding = finding.also(lost, format!("`{}` is lost here", matcher.name));
-            return finding.help("keep the label in the expression, or remove the route");
+            return finding
+                .help(format!("keep the label in the expression, or remove the {asking}"));
         }
         let Some(similar) = most_similar(&matcher.name, names) else {
-            return finding.help("give an alert this label, or remove the route");
+            return finding.help(format!("give an alert this label, or remove the {asking}"));
         };
         let name = place_in(files, conditions.text, placed.name.clone());
         let finding = finding.help(format!("did you mean `{similar}`?"));
@@ -90,7 +94,7 @@ fn finding(
         };
     }
     let finding =
-        RULE.says(format!("no {which} meets `{{{matcher}}}`")).at(place, "holds for no alert");
+        rule.says(format!("no {which} meets `{{{matcher}}}`")).at(place, "holds for no alert");
     let known =
         format!("values of `{}` here: {}", matcher.name, quoted_list(values.iter().copied()));
     let similar = (matcher.op == MatchOp::Equal).then(|| most_similar(&matcher.value, values));

@@ -88,6 +88,8 @@ pub struct Route<'a> {
     pub conditions: Option<Conditions<'a>>,
     /// The receiver that hears of what ends here; `None` where the stack has none at all.
     pub receiver: Option<&'a Spanned<String>>,
+    /// Whether a mistake of reading took away a setting that says where alerts go.
+    pub doubtful: bool,
 }
 
 impl Route<'_> {
@@ -109,10 +111,14 @@ pub struct Declared<'a> {
     labels: Vec<(String, String)>,
     /// Labels that templates make.
     made: Vec<String>,
+    /// External labels, which it has unless its series bring others of these names.
+    external: Vec<(String, String)>,
     /// Whether there may be further labels, from the series.
     open: bool,
     /// What is known of those.
     series: Option<FromSeries>,
+    /// Whether a mistake of reading may have taken labels away.
+    pub doubtful: bool,
 }
 
 /// Labels that the series of an alert's expression have.
@@ -123,17 +129,30 @@ struct FromSeries {
 }
 
 impl Declared<'_> {
+    /// Takes what is not known for possible.
+    pub(super) fn doubt(&mut self) {
+        self.open = true;
+        self.series = None;
+        self.doubtful = true;
+    }
+
+    /// Whether it stands for alerts that could not be read.
+    pub fn is_lost(&self) -> bool {
+        self.name.is_empty()
+    }
+
     /// The value of a label, the empty one if the alert surely has none; `None` if it is not known.
     pub fn label(&self, name: &str) -> Option<&str> {
         if self.made.iter().any(|made| made == name) {
             return None;
         }
-        match self.labels.iter().find(|(known, _)| known == name) {
-            Some((_, value)) => Some(value),
-            None if self.open && self.series.as_ref().is_none_or(|it| it.flow.can_have(name)) => {
-                None
-            }
-            None => Some(""),
+        let of =
+            |labels: &'_ [(String, String)]| labels.iter().position(|(known, _)| known == name);
+        match (of(&self.labels), of(&self.external)) {
+            (Some(at), _) => Some(&self.labels[at].1),
+            _ if self.open && self.series.as_ref().is_none_or(|it| it.flow.can_have(name)) => None,
+            (None, Some(at)) => Some(&self.external[at].1),
+            (None, None) => Some(""),
         }
     }
 
@@ -175,9 +194,9 @@ impl Declared<'_> {
         self.made.iter().any(|made| made == name) || self.label_names().any(|known| known == name)
     }
 
-    /// Names of the labels that it surely has.
+    /// Names of the labels that it surely has, with whatever value.
     pub fn label_names(&self) -> impl Iterator<Item = &str> {
-        self.labels.iter().map(|(name, _)| name.as_str())
+        self.labels.iter().chain(&self.external).map(|(name, _)| name.as_str())
     }
 }
 
@@ -190,17 +209,27 @@ fn is_anything(matcher: &Matcher) -> bool {
 pub struct Routing<'a> {
     /// All routes, each before those below it; none where there is no Alertmanager.
     pub routes: Vec<Route<'a>>,
-    /// All alerts: those of rule groups in their order, then those of objectives.
+    /// All alerts: those of rule groups in their order, then those of objectives; last, where mistakes of
+    /// reading took some away, one that may be anything.
     pub alerts: Vec<Declared<'a>>,
-    /// Whether every matcher of every route could be read, every receiver is defined, and nothing got
-    /// lost in reading; else nothing should be said about where alerts go.
-    pub sound: bool,
+    /// Whether routes or receivers got lost in reading.
+    pub routes_lost: bool,
+    /// Places in receivers of which something got lost.
+    pub half_read: Vec<Span>,
+    /// Texts of tests of which something got lost; an empty one where nobody knows which.
+    pub tests_lost: Vec<String>,
 }
 
 impl<'a> Routing<'a> {
     /// What the manifest says.
     pub fn of(stack: &'a Stack) -> Self {
-        let mut routing = Self { routes: Vec::new(), alerts: alerts(stack), sound: true };
+        let mut routing = Self {
+            routes: Vec::new(),
+            alerts: alerts(stack),
+            routes_lost: false,
+            half_read: Vec::new(),
+            tests_lost: Vec::new(),
+        };
         if let Some(alertmanager) = &stack.alertmanager {
             let (receiver, whens) = match &alertmanager.route {
                 Some(route) => (Some(&route.receiver), &route.when[..]),
@@ -212,14 +241,10 @@ impl<'a> Routing<'a> {
                 when: None,
                 conditions: None,
                 receiver,
+                doubtful: false,
             };
             routing.routes.push(first);
             routing.add(whens, 0);
-            let known = |name: &Spanned<String>| {
-                alertmanager.receivers.iter().any(|receiver| receiver.name == *name)
-            };
-            let defined = routing.routes.iter().filter_map(|route| route.receiver).all(known);
-            routing.sound &= defined;
         }
         routing
     }
@@ -268,11 +293,28 @@ impl<'a> Routing<'a> {
             .filter(move |alert| path.iter().all(|route| self.meets(*route, alert) > Answer::No))
     }
 
+    /// Takes into account that alerts got lost: one that may have any name and any label stands for them.
+    pub(super) fn add_lost_alert(&mut self) {
+        if self.alerts.last().is_some_and(Declared::is_lost) {
+            return;
+        }
+        self.alerts.push(Declared {
+            name: String::new(),
+            span: Span::default(),
+            node: None,
+            labels: Vec::new(),
+            made: Vec::new(),
+            external: Vec::new(),
+            open: true,
+            series: None,
+            doubtful: true,
+        });
+    }
+
     fn add(&mut self, whens: &'a [Block<When>], parent: usize) {
         for when in whens {
             let index = self.routes.len();
             let conditions = Conditions::of(&when.matchers);
-            self.sound &= conditions.is_some();
             let receiver = when.to.as_ref().or(self.routes[parent].receiver);
             self.routes.push(Route {
                 parent: Some(parent),
@@ -280,6 +322,7 @@ impl<'a> Routing<'a> {
                 when: Some(when),
                 conditions,
                 receiver,
+                doubtful: false,
             });
             self.routes[parent].children.push(index);
             self.add(&when.when, index);
@@ -294,10 +337,11 @@ impl<'a> Routing<'a> {
         path
     }
 
-    /// Whether a route's own conditions hold.
+    /// Whether a route's own conditions hold; perhaps, where they could not be read.
     pub fn meets(&self, index: usize, alert: &Declared<'_>) -> Answer {
-        let conditions = self.routes[index].conditions.as_ref();
-        conditions.map_or(Answer::Yes, |conditions| conditions.meets(alert))
+        let route = &self.routes[index];
+        let unread = if route.when.is_some() { Answer::Perhaps } else { Answer::Yes };
+        route.conditions.as_ref().map_or(unread, |conditions| conditions.meets(alert))
     }
 
     /// The routes that an alert may end in, and whether it surely does.
@@ -316,8 +360,10 @@ impl<'a> Routing<'a> {
         alert: &Declared<'_>,
         ends: &mut Vec<(usize, Answer)>,
     ) {
-        // Whether the next child is tried, and whether some child has taken the alert.
-        let (mut tried, mut taken) = (reached, Answer::No);
+        // Whether the next child is tried, and whether some child has taken the alert: one that got lost
+        // in reading may have.
+        let doubt = if self.routes[index].doubtful { Answer::Perhaps } else { Answer::No };
+        let (mut tried, mut taken) = (reached, doubt);
         for child in &self.routes[index].children {
             let meets = self.meets(*child, alert);
             if meets == Answer::No {
@@ -326,7 +372,7 @@ impl<'a> Routing<'a> {
             self.walk(*child, tried.and(meets), alert, ends);
             taken = taken.max(meets);
             if !self.routes[*child].goes_on() {
-                if meets == Answer::Yes {
+                if meets == Answer::Yes && !self.routes[*child].doubtful {
                     break;
                 }
                 tried = Answer::Perhaps;
@@ -382,6 +428,7 @@ fn declared<'a>(
     let open = node.is_some();
     let mut labels = vec![("alertname".to_owned(), name.to_owned())];
     let mut made = Vec::new();
+    let mut outside = Vec::new();
     for (label, value) in settled.iter().filter(|(label, _)| *label != "alertname") {
         if value.contains("{{") {
             made.push(label.clone());
@@ -393,20 +440,23 @@ fn declared<'a>(
         if labels.iter().any(|(known, _)| known == label) || made.iter().any(|made| made == label) {
             continue;
         }
-        // A series may have such a label, too, and an environment variable be put in.
-        if open || value.contains('$') {
+        // An environment variable may be put in.
+        if value.contains('$') {
             made.push((*label).to_owned());
         } else {
-            labels.push(((*label).to_owned(), (*value).to_owned()));
+            outside.push(((*label).to_owned(), (*value).to_owned()));
         }
     }
     // A rule that sets the empty value removes the label.
     for (label, _) in settled.iter().filter(|(_, value)| value.is_empty()) {
-        if labels.iter().all(|(known, _)| known != label) && !made.contains(label) {
+        let others = labels.iter().chain(&outside);
+        if others.into_iter().all(|(known, _)| known != label) && !made.contains(label) {
             labels.push((label.clone(), String::new()));
         }
     }
-    Declared { name: name.to_owned(), span, node, labels, made, open, series: None }
+    let name = name.to_owned();
+    let external = outside;
+    Declared { name, span, node, labels, made, external, open, series: None, doubtful: false }
 }
 
 /// Whether every value that passes all of `narrow` passes `wide` as well; both are about one label.

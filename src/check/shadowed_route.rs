@@ -50,7 +50,7 @@ pub(super) fn shadowing<'r>(routing: &'r Routing<'_>, index: usize) -> Option<&'
     let own = route.conditions.as_ref()?;
     let siblings = &routing.routes[route.parent?].children;
     let before = siblings.iter().take_while(|at| **at != index).map(|at| &routing.routes[*at]);
-    let taking = before.filter(|route| !route.goes_on());
+    let taking = before.filter(|route| !route.goes_on() && !route.doubtful);
     taking.filter_map(|route| route.conditions.as_ref()).find(|sibling| own.lies_within(sibling))
 }
 

@@ -24,7 +24,7 @@ fn check(Input { stack, files, .. }: &Input<'_>, findings: &mut Findings) {
         let maps = alert.annotations.iter().chain(&alert.labels);
         let free = maps.map(|(name, text)| (name.as_str(), text));
         for (name, text) in named.chain(free) {
-            if let Err(err) = template::check(text) {
+            for err in template::faults(text) {
                 let span = place_in(files, text, err.offset..err.offset + err.len);
                 findings.push(
                     RULE.says(format!("`{name}` of alert `{}`: {}", alert.name, err.message))

@@ -1,12 +1,12 @@
 //! A matcher or a grouping names a label that the series do not have.
 
 use super::expressions::Expression;
-use super::known::{Known, Reads, Series, Values};
+use super::known::{Flow, Known, Reads, Series, Values};
 use super::unknown_metric::is_absent;
 use super::{Input, Rule};
 use crate::diag::{Findings, Severity, most_similar, quoted_list};
 use crate::model::{METRIC_NAME, MatchOp};
-use crate::promql::ast::SelectorMatcher;
+use crate::promql::ast::{Binary, Cardinality, LabelName, SelectorMatcher};
 use crate::promql::{Expr, Span};
 
 pub(super) const RULE: Rule = Rule {
@@ -31,31 +31,61 @@ fn look(input: &Input<'_>, expression: &Expression<'_>, tree: &Expr, findings: &
             matcher(input, expression, &reads, entry, findings);
         }
     }
-    tree.walk(&mut |node, _| {
-        if let Expr::Aggregate(aggregate) = node {
-            let inner = expression.flows(&input.known).at(&aggregate.expr);
+    let flows = expression.flows(&input.known);
+    tree.walk(&mut |node, _| match node {
+        Expr::Aggregate(aggregate) => {
+            let inner = flows.at(&aggregate.expr);
             let purpose = if aggregate.grouping.without { "leave out" } else { "group by" };
             for label in &aggregate.grouping.labels {
-                let name = label.name.as_str();
-                if inner.can_have(name) || inner.lost(name).is_some() || inner.may.is_empty() {
-                    continue;
-                }
-                // Grouping by what is not there does no harm; a misspelt label does.
-                let Some(meant) = similar(name, inner.may.iter().map(String::as_str)) else {
-                    continue;
-                };
-                let place = expression.place(input.files, label.span);
-                let what = expression.site.what();
-                let mut finding = RULE
-                    .says(format!("{what}: no series here has a label `{name}` to {purpose}"))
-                    .at(place, "not a label of these series")
-                    .help(format!("did you mean `{meant}`?"));
-                if input.files.text(place) == name {
-                    finding = finding.replace(&format!("write `{meant}`"), place, meant);
-                }
-                findings.push(finding);
+                named(input, expression, &[&inner], (label, purpose), findings);
             }
         }
+        Expr::Binary(Binary { lhs, rhs, matching: Some(matching), .. }) => {
+            let (left, right) = (flows.at(lhs), flows.at(rhs));
+            let purpose = if matching.on { "match on" } else { "ignore" };
+            for label in &matching.labels {
+                named(input, expression, &[&left, &right], (label, purpose), findings);
+            }
+            let one = match matching.cardinality {
+                Cardinality::ManyToOne => &right,
+                Cardinality::OneToMany => &left,
+                Cardinality::OneToOne | Cardinality::ManyToMany => return,
+            };
+            for label in &matching.include {
+                named(input, expression, &[one], (label, "take over"), findings);
+            }
+        }
+        _ => {}
+    });
+}
+
+/// What is said of a label that a grouping or an operator names and that none of the series can have.
+fn named(
+    input: &Input<'_>,
+    expression: &Expression<'_>,
+    flows: &[&Flow],
+    (label, purpose): (&LabelName, &str),
+    findings: &mut Findings,
+) {
+    let name = label.name.as_str();
+    let known =
+        |flow: &&Flow| flow.can_have(name) || flow.lost(name).is_some() || flow.may.is_empty();
+    if flows.iter().any(known) {
+        return;
+    }
+    // Naming what is not there does no harm; a misspelt label does.
+    let all = flows.iter().flat_map(|flow| &flow.may).map(String::as_str);
+    let Some(meant) = similar(name, all) else { return };
+    let place = expression.place(input.files, label.span);
+    let what = expression.site.what();
+    let finding = RULE
+        .says(format!("{what}: no series here has a label `{name}` to {purpose}"))
+        .at(place, "not a label of these series")
+        .help(format!("did you mean `{meant}`?"));
+    findings.push(if input.files.text(place) == name {
+        finding.replace(&format!("write `{meant}`"), place, meant)
+    } else {
+        finding
     });
 }
 
@@ -134,7 +164,7 @@ pub(super) fn similar<'l>(name: &str, labels: impl Iterator<Item = &'l str>) -> 
 }
 
 const EXPLAIN: &str = r##"A matcher on a label that the series do not have matches nothing, or, with `!=`, everything. A grouping
-by such a label puts everything into one group.
+by such a label puts everything into one group, and `on (…)` with one compares nothing.
 
     expr #"rate(node_cpu_seconds_total{mod="idle"}[5m])"#      // the label is `mode`
 

@@ -1,7 +1,7 @@
 //! A level or an allowance names a rule that does not exist.
 
-use super::levels::{is_known, known_words};
-use super::{Input, Rule, allowances, did_you_mean};
+use super::levels::{is_known, known_words, what_is_meant};
+use super::{Input, Rule, allowances};
 use crate::diag::{Findings, Severity, Spanned, most_similar};
 
 pub(super) const RULE: Rule =
@@ -17,7 +17,7 @@ fn check(Input { stack, files, .. }: &Input<'_>, findings: &mut Findings) {
         let finding = RULE
             .says(format!("there is no rule or group `{value}`"))
             .at(*span, "unknown")
-            .help(did_you_mean(value, known_words(), "rules"));
+            .help(what_is_meant(value));
         findings.push(match most_similar(value, known_words()) {
             // The quotes around it, if there are any, stay.
             Some(near) => {
@@ -38,4 +38,9 @@ const EXPLAIN: &str = r##"`lint allow=`, `deny=`, `warn=` and allowances in comm
     lint deny="security"
 
 `stackctl explain` lists all rules. Groups are `structure`, `network`, `scrape`, `promql`, `alerts`, `dashboards`, `security`,
-`storage`, `compose` and `scale`, after the first digit of the codes, and `warnings`: everything that is a warning."##;
+`storage`, `compose` and `scale`, after the first digit of the codes, and `warnings`: everything that is a warning.
+
+Where several words mean one finding, the most precise one counts: a code or a name over a group, a group over `warnings`. Of equal
+ones it is the later: what the command line says over what the manifest says, there the later option, and here `deny` over `warn` over `allow`.
+
+    lint deny="security" allow="S601"           // all of the group but S601"##;

@@ -3,7 +3,7 @@
 use super::expressions::Expression;
 use super::{Input, Rule};
 use crate::diag::{Files, Finding, Findings, Severity};
-use crate::model::MatchOp;
+use crate::model::{MatchOp, Matcher};
 use crate::promql::Expr;
 use crate::promql::ast::{SelectorMatcher, VectorSelector};
 
@@ -21,6 +21,8 @@ const SPECIAL: &[char] = &['.', '*', '+', '?', '(', ')', '[', ']', '{', '}', '|'
 fn check(Input { expressions, files, .. }: &Input<'_>, findings: &mut Findings) {
     for expression in expressions {
         let Some(tree) = expression.sound() else { continue };
+        // The same matcher at both sides of an operator is one mistake.
+        let mut told: Vec<(&Matcher, Finding)> = Vec::new();
         tree.walk(&mut |node, _| {
             let selector = match node {
                 Expr::Vector(selector) => selector,
@@ -28,11 +30,15 @@ fn check(Input { expressions, files, .. }: &Input<'_>, findings: &mut Findings) 
                 _ => return,
             };
             for index in 0..selector.matchers.len() {
-                if let Some(finding) = matcher(expression, selector, index, files) {
-                    findings.push(finding);
+                let Some(finding) = matcher(expression, selector, index, files) else { continue };
+                let same = &selector.matchers[index].matcher;
+                match told.iter_mut().find(|(matcher, _)| *matcher == same) {
+                    Some((_, first)) => first.join(finding),
+                    None => told.push((same, finding)),
                 }
             }
         });
+        findings.extend(told.into_iter().map(|(_, finding)| finding).collect());
     }
 }
 
@@ -74,6 +80,9 @@ fn matcher(
         MatchOp::NotRegex => ("!~", "!="),
         MatchOp::Equal | MatchOp::NotEqual => return None,
     };
+    if let Some(finding) = anchored(expression, entry, files) {
+        return Some(finding);
+    }
     if matcher.value.contains(SPECIAL) {
         return None;
     }
@@ -88,10 +97,44 @@ fn matcher(
     )
 }
 
+/// What is said of anchors: a pattern has to fit the whole value anyway.
+fn anchored(
+    expression: &Expression<'_>,
+    SelectorMatcher { matcher, value_span, .. }: &SelectorMatcher,
+    files: &Files,
+) -> Option<Finding> {
+    let start = matcher.value.starts_with('^');
+    let end = matcher.value.ends_with('$') && !matcher.value.ends_with("\\$");
+    let inside = value_span.start + 1..value_span.end.checked_sub(1)?;
+    let written = expression.text.get(inside.clone())?;
+    if !(start || end) || written != matcher.value {
+        return None;
+    }
+    let mut finding = RULE
+        .says(format!(
+            "{}: `^` and `$` add nothing to the pattern for `{}`",
+            expression.site.what(),
+            matcher.name
+        ))
+        .at(expression.place(files, *value_span), "fits whole values only, with or without them")
+        .help("leave them out");
+    if start {
+        let place = expression.range(files, inside.start..inside.start + 1);
+        finding = finding.replace("leave out the anchors", place, "");
+    }
+    if end && inside.len() > 1 {
+        let place = expression.range(files, inside.end - 1..inside.end);
+        finding = finding.replace("leave out the anchors", place, "");
+    }
+    Some(finding)
+}
+
 const EXPLAIN: &str = r##"`=~` compares with a regular expression, which has to be tried on every value of the label. For a text
 without special characters `=` does the same by a look-up, and says what is meant.
 
     expr #"up{job=~"node"} == 0"#
     expr #"up{job="node"} == 0"#
 
-`=~".*"` fits every series, also those without the label, and can be left out."##;
+Patterns have to fit the whole value: `=~"^node.*$"` is `=~"node.*"`.
+
+A matcher that stands several times in one expression is told once, with all of its places. `=~".*"` fits every series, also those without the label, and can be left out."##;

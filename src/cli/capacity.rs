@@ -14,7 +14,6 @@ use super::printer::out;
 use super::query;
 use super::validate::{self, Source};
 use crate::check::capacity::{Basis, Capacity, Engine, JobCost, OWN, REFERENCE, USUAL_MACHINE};
-use crate::diag::Severity;
 use crate::model::format_duration;
 
 /// Estimates series, samples a second, disk and memory by scrape job, from what the manifest declares.
@@ -45,7 +44,7 @@ impl CapacityCommand {
     /// Exit code 1 if the manifest has errors.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let loaded = self.source.load()?;
-        if loaded.findings.count(Severity::Error) > 0 {
+        if validate::is_hindered(&loaded) {
             validate::show(&loaded);
             return Ok(ExitCode::from(1));
         }

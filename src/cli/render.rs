@@ -10,8 +10,7 @@ use clap::builder::PossibleValuesParser;
 
 use super::printer::{self, out};
 use super::validate::{self, Source};
-use crate::check::{self, GENERATED_FILE_EDITED, Levels};
-use crate::diag::Severity;
+use crate::check::{self, GENERATED_FILE_EDITED};
 use crate::manifest::{Loaded, RenderTarget};
 use crate::render::{self, Beside, HandEdits, Output, RenderError, Setting, WriteOptions};
 
@@ -50,12 +49,11 @@ impl Render {
         let mut loaded = self.source.load()?;
         let said = render::TARGETS.into_iter().find(|t| self.target.as_deref() == Some(t.name()));
         let target = said.unwrap_or_else(|| render::target_of(&loaded.stack));
-        let Source { allow, warn, deny, .. } = &self.source;
-        let levels = Levels::new(allow, warn, deny)?;
+        let levels = self.source.words.levels()?;
         let Loaded { stack, files, findings, .. } = &mut loaded;
         check::review_target(stack, files, target, findings, &levels);
         validate::show(&loaded);
-        if loaded.findings.count(Severity::Error) > 0 {
+        if validate::is_hindered(&loaded) {
             return Ok(ExitCode::from(1));
         }
         let manifest = self.source.path()?;

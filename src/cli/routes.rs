@@ -13,7 +13,7 @@ use super::printer::out;
 use super::validate::{self, Source};
 use crate::alerting::{Grouping, Tree};
 use crate::check::routing::{Answer, Declared, Routing};
-use crate::diag::{Files, Severity, Spanned};
+use crate::diag::{Files, Spanned};
 use crate::manifest::{Alertmanager, Mute, MuteMode, Receiver, Stack, Times};
 use crate::model::{Labels, format_duration};
 use crate::render;
@@ -50,7 +50,7 @@ impl Routes {
             self.labels.insert(0, first.to_string_lossy().into_owned());
         }
         let loaded = self.source.load()?;
-        if loaded.findings.count(Severity::Error) > 0 {
+        if validate::is_hindered(&loaded) {
             validate::show(&loaded);
             return Ok(ExitCode::from(1));
         }

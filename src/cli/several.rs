@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::validate::Source;
-use crate::check::{self, Levels};
+use crate::check;
 use crate::diag::Findings;
 use crate::manifest::{Loaded, Stack};
 
@@ -22,7 +22,7 @@ pub fn load(first: &Source, others: &[PathBuf]) -> anyhow::Result<Loaded> {
     }
     let mut clashes = Findings::default();
     check::compare(&stacks, &mut clashes);
-    Levels::new(&first.allow, &first.warn, &first.deny)?.apply(&mut clashes);
+    first.words.levels()?.apply(&mut clashes);
     all.findings.extend(clashes);
     Ok(all)
 }

@@ -65,7 +65,7 @@ impl Up {
         if !super::in_background() {
             validate::show(&loaded);
         }
-        if loaded.findings.count(Severity::Error) > 0 {
+        if validate::is_hindered(&loaded) {
             return Ok(ExitCode::from(1));
         }
         let place = Place::of(&manifest, self.data_dir.as_deref());
@@ -104,12 +104,13 @@ impl Up {
 /// Reads the manifest for the runner; findings that are errors stop it.
 fn read(source: &Source) -> anyhow::Result<up::Source> {
     let mut loaded = source.load()?;
-    let stack = match loaded.findings.count(Severity::Error) {
-        0 => {
+    let stack = match validate::is_hindered(&loaded) {
+        false => {
             alone(&mut loaded.stack);
             Ok(loaded.stack)
         }
-        errors => {
+        true => {
+            let errors = loaded.findings.count(Severity::Error);
             let mut report = String::new();
             let _ = diag::print_concise(&mut report, &loaded.findings, &loaded.files);
             let plural = if errors == 1 { "" } else { "s" };

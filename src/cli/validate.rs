@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::edit;
 use super::printer::{self, out};
 use super::{several, stdin, usual};
-use crate::check::{self, Fixed, Levels};
-use crate::diag::{self, Code, Report, Severity, report};
-use crate::manifest::{self, Loaded};
+use crate::check::{self, Fixed, Level, Levels};
+use crate::diag::{self, Code, Finding, Report, Severity, report};
+use crate::manifest::{self, Loaded, codes};
 
 /// Which manifest, and how it is read; shared by all commands that read one.
 #[derive(Debug, Clone, Args)]
@@ -25,15 +25,67 @@ pub struct Source {
     /// Overlay this profile of the manifest.
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
-    /// Treat findings of this code, name or group as errors; may be repeated.
-    #[arg(long, value_name = "RULE")]
-    pub deny: Vec<String>,
-    /// Leave out findings of this code, name or group; may be repeated.
-    #[arg(long, value_name = "RULE")]
-    pub allow: Vec<String>,
-    /// Treat findings of this code, name or group as warnings; may be repeated.
-    #[arg(long, value_name = "RULE")]
-    pub warn: Vec<String>,
+    /// How findings are to be weighed.
+    #[command(flatten)]
+    pub words: Words,
+}
+
+/// `--deny`, `--allow` and `--warn` with what they name, in the order in which they were written.
+#[derive(Debug, Clone, Default)]
+pub struct Words(Vec<(String, Level)>);
+
+/// The options, with what is said of them.
+const OPTIONS: [(&str, Level, &str); 3] = [
+    (
+        "deny",
+        Level::Deny,
+        "Treat findings of this code, name or group as errors; may be repeated. A code or name counts \
+         more than a group, of equal words the later one",
+    ),
+    ("allow", Level::Allow, "Leave out findings of this code, name or group; may be repeated"),
+    (
+        "warn",
+        Level::Warn,
+        "Treat findings of this code, name or group as warnings; may be repeated",
+    ),
+];
+
+impl Words {
+    /// What they ask for.
+    pub fn levels(&self) -> Result<Levels, check::UnknownRule> {
+        Levels::in_order(self.0.iter().cloned())
+    }
+}
+
+impl FromArgMatches for Words {
+    fn from_arg_matches(found: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut words = Vec::new();
+        for (name, level, _) in OPTIONS {
+            let places = found.indices_of(name).into_iter().flatten();
+            let values = found.get_many::<String>(name).into_iter().flatten();
+            words.extend(places.zip(values).map(|(place, word)| (place, (word.clone(), level))));
+        }
+        words.sort_by_key(|(place, _)| *place);
+        Ok(Self(words.into_iter().map(|(_, word)| word).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, found: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(found)?;
+        Ok(())
+    }
+}
+
+impl Args for Words {
+    fn augment_args(command: Command) -> Command {
+        OPTIONS.into_iter().fold(command, |command, (name, _, help)| {
+            let option = Arg::new(name).long(name).value_name("RULE").help(help);
+            command.arg(option.action(ArgAction::Append))
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
 }
 
 impl Source {
@@ -54,7 +106,7 @@ impl Source {
 
     /// As [`Source::load`], with files read by `read`.
     pub fn load_with(&self, read: &check::Read<'_>) -> anyhow::Result<Loaded> {
-        let levels = Levels::new(&self.allow, &self.warn, &self.deny)?;
+        let levels = self.words.levels()?;
         Ok(check::load(&self.path()?, self.profile.as_deref(), &levels, read)?)
     }
 }
@@ -140,6 +192,17 @@ impl Validate {
         }
         Ok(exit_code(&loaded))
     }
+}
+
+/// Whether errors keep the manifest from being rendered or run. What is wrong within a `test` changes
+/// nothing of that: it fails the test, and `validate`.
+pub fn is_hindered(Loaded { stack, findings, .. }: &Loaded) -> bool {
+    let errors = || findings.iter().filter(|finding| finding.severity == Severity::Error);
+    // Where a brace is missing, a test may go on into what stands behind it.
+    let in_test =
+        |finding: &Finding| stack.tests.iter().any(|it| it.whole.contains(finding.span()));
+    let text = errors().any(|finding| finding.code == codes::SYNTAX.code);
+    text || errors().any(|finding| !in_test(finding))
 }
 
 /// 1 if a finding is an error, else 0.

@@ -163,6 +163,23 @@ impl Finding {
         self
     }
 
+    /// Takes over the places and edits of another finding that says the same.
+    pub fn join(&mut self, other: Self) {
+        self.labels.extend(other.label);
+        self.labels.extend(other.labels);
+        let (Some(fix), Some(more)) = (&mut self.fix, other.fix) else { return };
+        for edit in more.replacements {
+            let apart = |own: &Replacement| {
+                own.span.end() <= edit.span.start as usize
+                    || edit.span.end() <= own.span.start as usize
+            };
+            // What overlaps is mended in the next round.
+            if fix.replacements.iter().all(apart) {
+                fix.replacements.push(edit);
+            }
+        }
+    }
+
     /// Says that the offered edit, if there is one, is one way of several.
     pub fn as_a_choice(mut self) -> Self {
         if let Some(fix) = &mut self.fix {

@@ -28,12 +28,15 @@ pub struct ParseError {
     pub kind: ParseErrorKind,
     /// The parenthesis, bracket or brace that is not closed, if that is the mistake.
     pub opened: Option<Span>,
+    /// Whether it ends at the next comma or bracket of a list, where reading went on: what is told after
+    /// it does not follow from it.
+    pub contained: bool,
 }
 
 impl ParseError {
     pub(super) fn new(text: &str, span: Span, message: String, kind: ParseErrorKind) -> Self {
         let (line, column) = span.line_column(text);
-        Self { span, line, column, message, kind, opened: None }
+        Self { span, line, column, message, kind, opened: None, contained: false }
     }
 }
 

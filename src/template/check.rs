@@ -1,5 +1,7 @@
 //! What is wrong with a template, before anything is expanded, and what it refers to.
 
+use std::ops::Range;
+
 use gotmpl::TemplateError as EngineError;
 use gotmpl::parse::{
     BranchNode, CommandNode, DefineNode, Expr, ListNode, Node, Parser, PipeNode, Pos,
@@ -12,15 +14,70 @@ use super::functions::{BUILTIN, NAMES};
 /// Variables that every template of an alert has.
 const VARIABLES: &[&str] = &["$", "$labels", "$externalLabels", "$externalURL", "$value"];
 
+/// More than so many mistakes in one template are not looked for.
+const MAX_FAULTS: usize = 50;
+/// Words that open a block, part or close it.
+const BLOCKS: [&str; 7] = ["if", "else", "end", "range", "with", "define", "block"];
+
 /// Whether the text is a template that can be expanded: syntax, names of functions and variables, fields
 /// of an alert, named templates.
 pub fn check(text: &str) -> Result<(), TemplateError> {
     check_syntax(text)?.map_or(Ok(()), Err)
 }
 
+/// All that is wrong with a template, by place. An action that cannot be read is taken for not written
+/// and reading goes on behind it, unless it may be one that opens or closes a block.
+pub fn faults(text: &str) -> Vec<TemplateError> {
+    let mut faults = Vec::new();
+    let mut left = text.to_owned();
+    let mut unread = String::new();
+    while faults.len() < MAX_FAULTS {
+        let error = match walked(&left) {
+            Ok(walk) => {
+                // What an action declares that could not be read is not unknown.
+                let declared = |error: &TemplateError| {
+                    let name = left.get(error.offset..error.offset + error.len);
+                    name.is_some_and(|name| name.starts_with('$') && unread.contains(name))
+                };
+                let further = walk.errors.into_iter().chain(walk.doubts);
+                faults.extend(further.filter(|error| !declared(error)));
+                break;
+            }
+            Err(error) => error,
+        };
+        let action = action_at(&left, error.offset);
+        faults.push(error);
+        let Some(action) = action else { break };
+        unread.push_str(&left[action.clone()]);
+        left.replace_range(action.clone(), &" ".repeat(action.len()));
+    }
+    faults.sort_by_key(|error| error.offset);
+    faults.dedup();
+    faults
+}
+
+/// The action that a byte lies in, up to its end or the beginning of the next one; `None` where it may
+/// belong to a block.
+fn action_at(text: &str, offset: usize) -> Option<Range<usize>> {
+    let (start, _) = text.match_indices("{{").take_while(|(at, _)| *at <= offset).last()?;
+    let inside = &text[start + 2..];
+    let len = match (inside.find("}}"), inside.find("{{")) {
+        (Some(end), next) if next.is_none_or(|next| end < next) => end + 2,
+        (_, next) => next.unwrap_or(inside.len()),
+    };
+    let words = inside[..len].trim_start_matches(['-', ' ', '\t', '\n']);
+    let word = words.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    (!BLOCKS.contains(&word)).then(|| start..start + 2 + len)
+}
+
 /// Whether Prometheus would load a rule with this template: it reads it and does not try it out. Gives
 /// back what will go wrong whenever it is expanded, if that is known.
 pub fn check_syntax(text: &str) -> Result<Option<TemplateError>, TemplateError> {
+    let walk = walked(text)?;
+    walk.errors.into_iter().next().map_or(Ok(walk.doubts.into_iter().next()), Err)
+}
+
+fn walked(text: &str) -> Result<Walk<'_>, TemplateError> {
     let (tree, defines) = parse(text)?;
     let mut walk = Walk {
         text,
@@ -29,8 +86,8 @@ pub fn check_syntax(text: &str) -> Result<Option<TemplateError>, TemplateError> 
         dot_is_alert: true,
         is_main: true,
         ranges: 0,
-        error: None,
-        doubt: None,
+        errors: Vec::new(),
+        doubts: Vec::new(),
         references: Vec::new(),
         testing: false,
     };
@@ -42,7 +99,7 @@ pub fn check_syntax(text: &str) -> Result<Option<TemplateError>, TemplateError> 
         walk.is_main = false;
         walk.list(&define.body);
     }
-    walk.error.map_or(Ok(walk.doubt), Err)
+    Ok(walk)
 }
 
 /// What a template reads of its alert.
@@ -80,8 +137,8 @@ pub fn references(text: &str) -> Vec<Reference> {
         dot_is_alert: true,
         is_main: true,
         ranges: 0,
-        error: None,
-        doubt: None,
+        errors: Vec::new(),
+        doubts: Vec::new(),
         references: Vec::new(),
         testing: false,
     };
@@ -151,10 +208,10 @@ struct Walk<'t> {
     is_main: bool,
     /// How many `range` are open.
     ranges: usize,
-    /// The first mistake of those that keep it from being a template.
-    error: Option<TemplateError>,
-    /// The first of those that its expansion meets.
-    doubt: Option<TemplateError>,
+    /// Mistakes that keep it from being a template.
+    errors: Vec<TemplateError>,
+    /// Those that its expansion meets.
+    doubts: Vec<TemplateError>,
     references: Vec<Reference>,
     /// Whether this is the condition of an `if` or `with`.
     testing: bool,
@@ -326,12 +383,12 @@ impl Walk<'_> {
 
     fn fail(&mut self, pos: Pos, name: &str, message: String) {
         let error = self.at(pos, name, message);
-        self.error.get_or_insert(error);
+        self.errors.push(error);
     }
 
     fn doubt(&mut self, pos: Pos, name: &str, message: String) {
         let doubt = self.at(pos, name, message);
-        self.doubt.get_or_insert(doubt);
+        self.doubts.push(doubt);
     }
 
     fn at(&self, pos: Pos, name: &str, message: String) -> TemplateError {

@@ -17,7 +17,7 @@ use std::sync::{Arc, OnceLock};
 use gotmpl::{MissingKey, Template, Value};
 use parking_lot::Mutex;
 
-pub use check::{Reference, ReferenceKind, check, check_syntax, references};
+pub use check::{Reference, ReferenceKind, check, check_syntax, faults, references};
 
 use crate::model::{Labels, Timestamp};
 

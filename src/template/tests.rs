@@ -166,6 +166,26 @@ fn mistakes_have_a_place() {
 }
 
 #[test]
+fn every_broken_action_is_told() {
+    let told = |text: &str| -> Vec<String> {
+        let place = |error: &TemplateError| text[error.offset..error.offset + error.len].to_owned();
+        faults(text).iter().map(place).collect()
+    };
+    assert_eq!(
+        told("{{ nope }} {{ $lables.x }} {{ $value | humanise }} {{ .Nope }}"),
+        ["nope", "$lables", "humanise", "Nope"]
+    );
+    // What cannot be read, and what stands before and behind it.
+    assert_eq!(told("{{ nope }} {{ $labels.x is { }} {{ humanise 1 }}").len(), 3);
+    assert_eq!(told("{{ $labels.x is down {{ humanise 1 }}").len(), 2);
+    // What follows from it is not told.
+    assert_eq!(told("{{ $x := 1 | }} {{ $x }}").len(), 1);
+    assert_eq!(told("{{ if 1 | }} a {{ end }}").len(), 1);
+    assert_eq!(told("{{ $value }} {{ end }} {{ nope }}").len(), 1);
+    assert_eq!(told("{{ $value }}"), Vec::<String>::new());
+}
+
+#[test]
 fn references_are_found() {
     let text = "{{ $labels.a }} {{ .Labels.b | title }} {{ range query \"up\" }}{{ .Labels.no }}{{ $labels.c }}{{ end }} {{ $value }} {{ $externalLabels.d }}";
     let found: Vec<_> = references(text)
@@ -202,6 +222,11 @@ fn any_text_is_checked_without_panic() {
                 let found = text.get(error.offset..error.offset + error.len);
                 prop_assert!(found.is_some(), "{text:?}: {error:?}");
             }
+            for error in faults(&text) {
+                let found = text.get(error.offset..error.offset + error.len);
+                prop_assert!(found.is_some(), "{text:?}: {error:?}");
+            }
+            prop_assert_eq!(faults(&text).is_empty(), check(&text).is_ok());
             let _ = expand(&text);
             references(&text);
             Ok(())

@@ -1,4 +1,4 @@
-//! Which alerts and receivers of a manifest no test names.
+//! Which alerts and receivers of a manifest no test covers.
 
 use std::collections::HashSet;
 use std::fmt::{self, Write};
@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use serde::Serialize;
 
 use crate::diag::{Files, Span};
-use crate::manifest::Stack;
+use crate::manifest::{Block, Stack, Test};
 use crate::render;
 
 /// An alert or a receiver.
@@ -19,7 +19,7 @@ pub(super) struct Item {
     pub tested: bool,
 }
 
-/// Alerts and receivers, each with whether a test names it.
+/// Alerts and receivers, each with whether a test that does not fail names it.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct Coverage {
     /// An alert counts as tested if a test expects it to fire.
@@ -29,9 +29,11 @@ pub(super) struct Coverage {
 }
 
 impl Coverage {
-    /// Of all tests of the manifest, whichever are run.
-    pub fn of(stack: &Stack, files: &Files) -> Self {
-        let fires = || stack.tests.iter().flat_map(|test| &test.at).flat_map(|at| &at.fires);
+    /// Of the tests of the manifest that hold: those that failed show nothing. Those that were not asked
+    /// for count as they are written.
+    pub fn of(stack: &Stack, files: &Files, holds: &dyn Fn(&Block<Test>) -> bool) -> Self {
+        let tests = || stack.tests.iter().filter(|test| holds(test));
+        let fires = || tests().flat_map(|test| &test.at).flat_map(|at| &at.fires);
         let firing: HashSet<&str> = fires().map(|fires| fires.alert.as_str()).collect();
         let routed: HashSet<&str> = fires()
             .filter_map(|fires| fires.routed_to.as_ref())
@@ -97,7 +99,7 @@ impl Coverage {
     pub fn list(&self, out: &mut String) -> fmt::Result {
         for (what, items) in [("alert", &self.alerts), ("receiver", &self.receivers)] {
             for Item { name, file, line, column, .. } in items.iter().filter(|item| !item.tested) {
-                writeln!(out, "{file}:{line}:{column}: {what} `{name}` has no test")?;
+                writeln!(out, "{file}:{line}:{column}: {what} `{name}` has no test that passes")?;
             }
         }
         Ok(())

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use super::super::validate::is_hindered;
 use super::{FAILED, Outcome, Suite};
 use crate::diag::{Finding, Findings, Severity, Span};
 use crate::manifest::{At, Block, Expectation, ExpectedSample, Fires, Loaded, Map, Stack, Test};
@@ -16,24 +17,30 @@ use crate::ruletest::expect::{self, Fate, Miss, Part};
 use crate::ruletest::routing::Routing;
 use crate::ruletest::{Pace, Questions, Run, Setting, Timeline, show_millis, simulate};
 
-/// Runs the tests whose name is wanted. A manifest with errors has none: they are shown instead.
+/// Runs the tests whose name is wanted. A manifest with errors has none: they are shown instead; but an
+/// error within a test is that test's failure.
 pub(super) fn run(name: &str, loaded: Loaded, wanted: &dyn Fn(&str) -> bool) -> Suite {
+    let hindered = is_hindered(&loaded);
     let Loaded { stack, files, findings, .. } = loaded;
     let errors: Findings =
         findings.into_iter().filter(|finding| finding.severity == Severity::Error).collect();
     let mut suite = Suite { name: name.to_owned(), files, outcomes: Vec::new(), coverage: None };
-    if !errors.is_empty() {
+    if hindered {
         let span = errors.iter().next().map_or(Span::default(), Finding::span);
         let name = "the manifest is well".to_owned();
         suite.outcomes.push(Outcome { name, span, failures: errors, took: Duration::ZERO });
         return suite;
     }
-    suite.coverage = Some(super::coverage::Coverage::of(&stack, &suite.files));
     let tests = stack.tests.iter().filter(|test| wanted(&test.name));
     match setting(&stack).and_then(|setting| Ok((routing(&stack, &setting)?, setting))) {
         Ok((routing, setting)) => {
             let routing = routing.as_ref();
-            suite.outcomes = tests.map(|test| outcome(&setting, routing, test)).collect();
+            let broken = |test: &Block<Test>| -> Findings {
+                let own = errors.iter().filter(|error| test.whole.contains(error.span()));
+                own.cloned().collect()
+            };
+            let run = |test| outcome(&setting, routing, test, broken(test));
+            suite.outcomes = tests.map(run).collect();
         }
         Err(message) => {
             let span = stack.rules.first().map_or(Span::default(), Block::span);
@@ -45,6 +52,11 @@ pub(super) fn run(name: &str, loaded: Loaded, wanted: &dyn Fn(&str) -> bool) -> 
             });
         }
     }
+    // What a failing test says is not so, or not yet.
+    let failed: Vec<Span> =
+        suite.outcomes.iter().filter(|it| it.failed()).map(|it| it.span).collect();
+    let holds = |test: &Block<Test>| !failed.contains(&test.name.span);
+    suite.coverage = Some(super::coverage::Coverage::of(&stack, &suite.files, &holds));
     suite
 }
 
@@ -97,9 +109,14 @@ fn pairs(map: &Map<String>) -> Vec<(String, String)> {
 /// An expectation about a query, with what could be read of it.
 type Asked<'a> = (Timestamp, &'a Block<Expectation>, Expr);
 
-fn outcome(setting: &Setting, routing: Option<&Routing>, test: &Block<Test>) -> Outcome {
+fn outcome(
+    setting: &Setting,
+    routing: Option<&Routing>,
+    test: &Block<Test>,
+    broken: Findings,
+) -> Outcome {
     let begun = Instant::now();
-    let failures = failures(setting, routing, test);
+    let failures = if broken.is_empty() { failures(setting, routing, test) } else { broken };
     let (name, span) = (test.name.value.clone(), test.name.span);
     Outcome { name, span, failures, took: begun.elapsed() }
 }

@@ -17,7 +17,7 @@ use clap::{Args, ValueEnum};
 use self::coverage::Coverage;
 use super::printer::{self, out};
 use super::usual;
-use super::validate::Source;
+use super::validate::{Source, Words};
 use crate::diag::{Code, Files, Findings, Severity, Span, quoted_list};
 
 /// What a test found that is not as expected. No rule of `validate`: it has no entry in `explain`.
@@ -98,9 +98,7 @@ impl Test {
                 let source = Source {
                     manifest: Some(path.clone()),
                     profile: self.profile.clone(),
-                    deny: Vec::new(),
-                    allow: Vec::new(),
-                    warn: Vec::new(),
+                    words: Words::default(),
                 };
                 manifest::run(&path.display().to_string(), source.load()?, &wanted)
             });

@@ -166,22 +166,35 @@ impl Parser<'_> {
             if let Some(close) = self.take(TokenKind::RightParen) {
                 return Ok((labels, open.span.to(close.span)));
             }
-            let token = self.peek();
-            let name = match token.kind {
-                TokenKind::String => {
-                    self.next();
-                    self.unquoted(token)
+            let before = self.errors.len();
+            match self.grouping_label(CONTEXT) {
+                Ok(label) => labels.push(label),
+                Err(Failed) => {
+                    self.skip_in_list(TokenKind::RightParen)?;
+                    self.contain(before);
                 }
-                _ if is_word(token.kind) && !self.slice(token.span).contains(':') => {
-                    self.next();
-                    self.slice(token.span).to_owned()
-                }
-                _ => return Err(self.unexpected(CONTEXT, "label")),
-            };
-            labels.push(LabelName { name, span: token.span });
-            if self.take(TokenKind::Comma).is_none() && self.peek().kind != TokenKind::RightParen {
-                return Err(self.unexpected(CONTEXT, "\",\" or \")\""));
             }
+            self.take(TokenKind::Comma);
+        }
+    }
+
+    /// A label of a list, with what ends it in sight.
+    fn grouping_label(&mut self, context: &str) -> Parsed<LabelName> {
+        let token = self.peek();
+        let name = match token.kind {
+            TokenKind::String => {
+                self.next();
+                self.unquoted(token)
+            }
+            _ if is_word(token.kind) && !self.slice(token.span).contains(':') => {
+                self.next();
+                self.slice(token.span).to_owned()
+            }
+            _ => return Err(self.unexpected(context, "label")),
+        };
+        match self.peek().kind {
+            TokenKind::Comma | TokenKind::RightParen => Ok(LabelName { name, span: token.span }),
+            _ => Err(self.unexpected(context, "\",\" or \")\"")),
         }
     }
 

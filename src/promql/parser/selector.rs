@@ -71,9 +71,10 @@ impl Parser<'_> {
             if let Some(close) = self.take(TokenKind::RightBrace) {
                 return Ok(open.span.to(close.span));
             }
+            let before = self.errors.len();
             match self.matcher() {
                 Ok(matcher) => matchers.extend(matcher),
-                Err(Failed) => self.skip_in_braces()?,
+                Err(Failed) => self.skip_in_list(TokenKind::RightBrace)?,
             }
             match self.peek().kind {
                 TokenKind::Comma => {
@@ -82,22 +83,34 @@ impl Parser<'_> {
                 TokenKind::RightBrace => {}
                 _ => {
                     let Failed = self.unexpected("label matching", "\",\" or \"}\"");
-                    self.skip_in_braces()?;
+                    self.skip_in_list(TokenKind::RightBrace)?;
                     self.take(TokenKind::Comma);
                 }
             }
+            self.contain(before);
         }
     }
 
-    /// Skips to the next `,` or `}`.
-    fn skip_in_braces(&mut self) -> Parsed<()> {
+    /// Skips to the next `,` or the end of the list.
+    pub(super) fn skip_in_list(&mut self, close: TokenKind) -> Parsed<()> {
         loop {
             match self.peek().kind {
-                TokenKind::Comma | TokenKind::RightBrace => return Ok(()),
+                TokenKind::Comma => return Ok(()),
+                kind if kind == close => return Ok(()),
                 TokenKind::Eof | TokenKind::Error => return Err(Failed),
+                TokenKind::LeftParen | TokenKind::LeftBrace | TokenKind::RightBrace
+                    if close == TokenKind::RightParen =>
+                {
+                    return Err(Failed);
+                }
                 _ => self.next(),
             };
         }
+    }
+
+    /// Notes that what was recorded since then is wrong with one element of a list alone.
+    pub(super) fn contain(&mut self, before: usize) {
+        self.errors.iter_mut().skip(before).for_each(|error| error.contained = true);
     }
 
     /// `None` if the mistake in it leaves the rest readable.

@@ -97,6 +97,19 @@ fn several_mistakes_are_told_at_once() {
 }
 
 #[test]
+fn a_mistake_in_one_element_of_a_list_is_contained() {
+    let contained = |text| -> Vec<bool> {
+        let (_, errors) = parse_recovering(text, ParseOptions::ALL);
+        errors.iter().map(|error| error.contained).collect()
+    };
+    assert_eq!(contained("a{b=c, d=~\"[\", e=f}"), [true, true, true]);
+    assert_eq!(contained("sum by (a-b, c, d-e, ) (f)"), [true, true]);
+    assert_eq!(contained("a / on (b-c) d{e=f} g"), [true, true, false]);
+    assert_eq!(contained("sum by (a (b)"), [false]);
+    assert_eq!(contained("a{b=\"c"), [false]);
+}
+
+#[test]
 fn what_is_broken_causes_no_other_mistake() {
     assert_eq!(errors("rate(nope(a))").len(), 1);
     assert_eq!(errors("sum(nope(a) + 1) > bool 5").len(), 1);
