@@ -17,7 +17,8 @@ const LEADS: [&str; 4] = ["match", "to", "continue", "when"];
 /// Marks what the errors of reading leave in doubt.
 pub(super) fn cast(routing: &mut Routing<'_>, stack: &Stack, files: &Files, findings: &Findings) {
     let text = findings.iter().any(|finding| finding.code == "S001");
-    let unknown: Vec<Span> = findings.iter().filter(is_unknown).map(Finding::span).collect();
+    let unknown: Vec<Span> =
+        findings.iter().filter(|finding| is_unknown(finding)).map(Finding::span).collect();
     let mut doubts = Doubts { routing, stack, files };
     if text {
         // Where a brace is missing, anything may stand at another place than it seems.
@@ -36,7 +37,7 @@ pub(super) fn cast(routing: &mut Routing<'_>, stack: &Stack, files: &Files, find
     }
 }
 
-fn is_unknown(finding: &&Finding) -> bool {
+fn is_unknown(finding: &Finding) -> bool {
     finding.code == "S003"
 }
 
@@ -131,9 +132,10 @@ impl Doubts<'_, '_> {
         match part.name.as_str() {
             "receiver" => {
                 let receivers = self.stack.alertmanager.iter().flat_map(|it| &it.receivers);
-                match receivers.into_iter().any(|it| it.whole.contains(place)) {
-                    true => self.routing.half_read.push(place),
-                    false => self.routes_lost(),
+                if receivers.into_iter().any(|it| it.whole.contains(place)) {
+                    self.routing.half_read.push(place)
+                } else {
+                    self.routes_lost()
                 }
             }
             "route" => {
@@ -171,7 +173,9 @@ impl Doubts<'_, '_> {
             match slos.find(|slo| slo.whole.contains(place)) {
                 Some(slo) => {
                     let alerts = self.routing.alerts.iter_mut();
-                    alerts.filter(|it| it.span == slo.name.span).for_each(|it| it.doubt());
+                    alerts
+                        .filter(|it| it.span == slo.name.span)
+                        .for_each(super::routing::Declared::doubt);
                 }
                 None => self.alerts_lost(),
             }
@@ -181,7 +185,9 @@ impl Doubts<'_, '_> {
             // Alerts on what it records may have what it was to add.
             let alerts = self.routing.alerts.iter_mut();
             let reads = |node: &Alert| node.expr.contains(record.name.as_str());
-            alerts.filter(|it| it.node.is_some_and(|node| reads(node))).for_each(|it| it.doubt());
+            alerts
+                .filter(|it| it.node.is_some_and(|node| reads(node)))
+                .for_each(super::routing::Declared::doubt);
             return;
         }
         let direct = way.first().is_none_or(|node| node.name.span == place);

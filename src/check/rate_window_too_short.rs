@@ -102,9 +102,10 @@ fn finding(Input { files, .. }: &Input<'_>, expression: &Expression<'_>, short: 
         Fit::Sometimes => "does not always hold",
     };
     let place = expression.place(files, at);
-    let help = match two {
-        true => format!("with four intervals a lost scrape does no harm: `[{wanted}]`"),
-        false => format!("two intervals always hold one: `[{wanted}]`"),
+    let help = if two {
+        format!("with four intervals a lost scrape does no harm: `[{wanted}]`")
+    } else {
+        format!("two intervals always hold one: `[{wanted}]`")
     };
     let mut finding = RULE
         .says(format!(
@@ -150,14 +151,10 @@ fn interval(known: &Known<'_>, found: &SelectorUse<'_>) -> Option<(i64, Option<(
     let reads = known.reads(found.selector);
     let (shortest, _) = reads.intervals()?;
     let of_job = |job: &Job| (job.place, format!("job `{}`", job.name));
-    let mut whose: Vec<(Option<Span>, String)> = match reads.series.is_empty() {
-        true => reads
-            .maybe
-            .iter()
-            .filter(|it| it.interval_ms == shortest)
-            .map(|it| of_job(it))
-            .collect(),
-        false => reads
+    let mut whose: Vec<(Option<Span>, String)> = if reads.series.is_empty() {
+        reads.maybe.iter().filter(|it| it.interval_ms == shortest).map(|it| of_job(it)).collect()
+    } else {
+        reads
             .series
             .iter()
             .filter_map(|series| match series {
@@ -166,7 +163,7 @@ fn interval(known: &Known<'_>, found: &SelectorUse<'_>) -> Option<(i64, Option<(
                     .then(|| (it.place, format!("evaluated with group `{}`", it.group))),
                 Series::Alerts(..) => None,
             })
-            .collect(),
+            .collect()
     };
     whose.dedup();
     let [(Some(place), label)] = whose.as_slice() else { return Some((shortest, None)) };

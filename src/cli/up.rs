@@ -104,23 +104,20 @@ impl Up {
 /// Reads the manifest for the runner; findings that are errors stop it.
 fn read(source: &Source) -> anyhow::Result<up::Source> {
     let mut loaded = source.load()?;
-    let stack = match validate::is_hindered(&loaded) {
-        false => {
-            alone(&mut loaded.stack);
-            Ok(loaded.stack)
-        }
-        true => {
-            let errors = loaded.findings.count(Severity::Error);
-            let mut report = String::new();
-            let _ = diag::print_concise(&mut report, &loaded.findings, &loaded.files);
-            let plural = if errors == 1 { "" } else { "s" };
-            let manifest = source.path()?;
-            let manifest = manifest.display();
-            Err(anyhow::anyhow!(
-                "{manifest} has {errors} error{plural}: `stackctl validate` explains\n{}",
-                report.trim_end()
-            ))
-        }
+    let stack = if validate::is_hindered(&loaded) {
+        let errors = loaded.findings.count(Severity::Error);
+        let mut report = String::new();
+        let _ = diag::print_concise(&mut report, &loaded.findings, &loaded.files);
+        let plural = if errors == 1 { "" } else { "s" };
+        let manifest = source.path()?;
+        let manifest = manifest.display();
+        Err(anyhow::anyhow!(
+            "{manifest} has {errors} error{plural}: `stackctl validate` explains\n{}",
+            report.trim_end()
+        ))
+    } else {
+        alone(&mut loaded.stack);
+        Ok(loaded.stack)
     };
     Ok(up::Source { files: loaded.paths, stack })
 }

@@ -186,7 +186,7 @@ impl Tail {
     }
 
     /// Reads the next frame; false if there is none yet.
-    pub fn next(&mut self) -> io::Result<bool> {
+    pub fn advance(&mut self) -> io::Result<bool> {
         loop {
             if self.file.is_none() && !self.open()? {
                 return Ok(false);
@@ -302,7 +302,7 @@ mod tests {
 
     fn times(tail: &mut Tail) -> Vec<i64> {
         let mut all = Vec::new();
-        while tail.next().unwrap() {
+        while tail.advance().unwrap() {
             for row in &tail.batch().floats {
                 assert_eq!(tail.labels(row.series).unwrap().get("job"), Some("a"));
                 all.push(row.time);
@@ -325,7 +325,7 @@ mod tests {
         append(&store, 2);
         append(&store, 3);
         let mut tail = Tail::new(store.follow(), begin);
-        assert!(tail.next().unwrap());
+        assert!(tail.advance().unwrap());
         assert_eq!(tail.batch().floats[0].time, 2);
         let place = tail.place();
         assert_eq!(times(&mut tail), [3]);

@@ -55,7 +55,7 @@ pub fn all(folder: &Path) -> Vec<(PathBuf, Option<Cursor>)> {
     let paths = entries.map(|entry| entry.path());
     let ours = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.starts_with("cursor-") && name.ends_with(".json")
+        name.strip_prefix("cursor-").is_some_and(|rest| rest.strip_suffix(".json").is_some())
     };
     paths.filter(ours).map(|path| (path.clone(), Cursor::read(&path))).collect()
 }

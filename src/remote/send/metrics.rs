@@ -132,7 +132,7 @@ pub struct Counters {
 impl Counters {
     /// Counts a request that was taken.
     pub fn sent(&self, kinds: &[Kind], bytes: usize, took: Duration, newest: i64) {
-        self.count(&self.sent, kinds);
+        count(&self.sent, kinds);
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         self.highest.fetch_max(newest, Ordering::Relaxed);
         let seconds = took.as_secs_f64();
@@ -143,23 +143,17 @@ impl Counters {
 
     /// Counts a request that the receiver refused for good.
     pub fn failed(&self, kinds: &[Kind]) {
-        self.count(&self.failed, kinds);
+        count(&self.failed, kinds);
     }
 
     /// Counts a request that is sent again.
     pub fn retried(&self, kinds: &[Kind]) {
-        self.count(&self.retried, kinds);
+        count(&self.retried, kinds);
     }
 
     /// Counts rows that are left out.
     pub fn dropped(&self, reason: Reason, rows: usize) {
         self.dropped[reason as usize].fetch_add(rows as u64, Ordering::Relaxed);
-    }
-
-    fn count(&self, counters: &[AtomicU64; 4], kinds: &[Kind]) {
-        for kind in kinds {
-            counters[*kind as usize].fetch_add(1, Ordering::Relaxed);
-        }
     }
 
     /// Writes the figures of a receiver.
@@ -198,5 +192,11 @@ impl Counters {
         part("_bucket", Some("+Inf"), all);
         part("_sum", None, sum);
         part("_count", None, all);
+    }
+}
+
+fn count(counters: &[AtomicU64; 4], kinds: &[Kind]) {
+    for kind in kinds {
+        counters[*kind as usize].fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -33,7 +33,7 @@ pub fn headers(config: &RemoteWrite, user_agent: &HeaderValue) -> Result<HeaderM
     };
     let mut all = HeaderMap::new();
     for (name, value) in &config.headers {
-        let bad = |_| format!("invalid header {name:?}");
+        let bad = |()| format!("invalid header {name:?}");
         let key = HeaderName::try_from(name.as_str()).map_err(|_| bad(()))?;
         all.insert(key, HeaderValue::try_from(value.as_str()).map_err(|_| bad(()))?);
     }

@@ -47,7 +47,10 @@ impl Reader {
         until: Option<Place>,
     ) -> io::Result<usize> {
         let mut rows = 0;
-        while rows < most && until.is_none_or(|end| self.tail.place() < end) && self.tail.next()? {
+        while rows < most
+            && until.is_none_or(|end| self.tail.place() < end)
+            && self.tail.advance()?
+        {
             if self.segment != self.tail.place().segment {
                 self.segment = self.tail.place().segment;
                 self.known.clear();
