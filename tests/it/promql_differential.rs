@@ -257,7 +257,7 @@ fn compare(store: &dyn Select, data: &Data, expr: &Expr, times: Times) -> Verdic
         // refuses a relabelling that makes two series one, be it at different steps.
         (Err(_), Ok(_)) if step != 0 => {
             let text = expr.to_string();
-            if text.contains(":") || text.contains("label_") {
+            if text.contains(':') || text.contains("label_") {
                 return Verdict::Undecided;
             }
             false

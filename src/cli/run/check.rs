@@ -114,12 +114,12 @@ fn configuration(path: &Path, faults: &mut Vec<Fault>) -> (usize, usize) {
         }
         duplicates(&main, list, section, faults);
     }
-    if let Some(alerting) = value(&main.root, "alerting") {
-        if let Some(settled) = context.check(&main, "alerting", alerting.clone(), faults) {
-            let groups = settled.written.alerting.iter().flat_map(|part| &part.alertmanagers);
-            for (group, item) in groups.zip(entries(value(alerting, "alertmanagers"))) {
-                context.files_of_client(&main, item, &group.http_client(), faults);
-            }
+    if let Some(alerting) = value(&main.root, "alerting")
+        && let Some(settled) = context.check(&main, "alerting", alerting.clone(), faults)
+    {
+        let groups = settled.written.alerting.iter().flat_map(|part| &part.alertmanagers);
+        for (group, item) in groups.zip(entries(value(alerting, "alertmanagers"))) {
+            context.files_of_client(&main, item, &group.http_client(), faults);
         }
     }
     let mut rest = main.root.clone();

@@ -56,9 +56,10 @@ impl Document {
             // Prometheus reads the first document, too.
             let harmless = finding.message.contains("single document");
             broken |= !harmless;
-            let message = match harmless {
-                true => "what follows the first document is not read".to_owned(),
-                false => finding.message.clone(),
+            let message = if harmless {
+                "what follows the first document is not read".to_owned()
+            } else {
+                finding.message.clone()
             };
             faults.push(Fault { file: name.to_owned(), place, message, harmless });
         }
@@ -246,7 +247,8 @@ fn put(node: &Yaml, path: &mut Route, text: &mut String, lines: &mut Vec<Route>)
             line("{", path);
             for (index, (key, child)) in entries.iter().enumerate() {
                 path.push(index);
-                text.push_str(&format!("{}:\n", quoted(&key.value)));
+                text.push_str(&quoted(&key.value));
+                text.push_str(":\n");
                 lines.push(path.clone());
                 put(child, path, text, lines);
                 text.push_str(",\n");
