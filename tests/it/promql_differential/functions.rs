@@ -99,7 +99,7 @@ pub fn is_no_date(name: &str, value: f64) -> bool {
         "month",
         "year",
     ];
-    DATES.contains(&name) && !(value.abs() < 1e11)
+    DATES.contains(&name) && (value.is_nan() || value.abs() >= 1e11)
 }
 
 fn calendar(name: &str, value: f64) -> f64 {
