@@ -133,9 +133,9 @@ impl Doubts<'_, '_> {
             "receiver" => {
                 let receivers = self.stack.alertmanager.iter().flat_map(|it| &it.receivers);
                 if receivers.into_iter().any(|it| it.whole.contains(place)) {
-                    self.routing.half_read.push(place)
+                    self.routing.half_read.push(place);
                 } else {
-                    self.routes_lost()
+                    self.routes_lost();
                 }
             }
             "route" => {

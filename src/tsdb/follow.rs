@@ -315,6 +315,12 @@ mod tests {
         Config { retention_time: None, ..Config::new(folder.path()) }
     }
 
+    /// Seals what the clock has left behind.
+    fn seal(store: &Tsdb, now: i64) {
+        store.maintain(now).unwrap();
+        store.maintain(now + 1).unwrap();
+    }
+
     #[test]
     fn a_tail_goes_on_where_it_was_over_segments_and_restarts() {
         let folder = tempfile::tempdir().unwrap();
@@ -352,7 +358,7 @@ mod tests {
         append(&store, 3 * window);
         store.maintain(4 * window).unwrap();
         append(&store, 3 * window + 1);
-        store.maintain(9 * window).unwrap();
+        seal(&store, 9 * window);
         assert!(follow.held_bytes() > 0);
         let expected = [1, 3 * window, 3 * window + 1];
         assert_eq!(times(&mut Tail::new(follow.clone(), begin)), expected);
@@ -377,7 +383,7 @@ mod tests {
         fs::create_dir_all(follow.folder()).unwrap();
         follow.keep_from(Some(begin.segment));
         append(&store, 1);
-        store.maintain(9 * 7_200_000).unwrap();
+        seal(&store, 9 * 7_200_000);
         append(&store, 9 * 7_200_000);
         assert_eq!(follow.shorten(0), 1);
         let mut tail = Tail::new(follow, begin);

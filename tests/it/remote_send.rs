@@ -238,7 +238,9 @@ fn prometheus() {
         // The order of labels in an object means nothing.
         let mut all: Vec<BTreeMap<String, String>> =
             serde_json::from_value(answer["data"].clone()).ok()?;
-        all.iter_mut().for_each(|labels| drop(labels.remove("dc")));
+        for labels in &mut all {
+            labels.remove("dc");
+        }
         all.sort();
         Some(all)
     };
