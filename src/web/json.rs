@@ -264,8 +264,11 @@ fn populated_buckets(histogram: &Histogram) -> Vec<Bucket> {
         buckets.push(Bucket { rule: 1, lower: -upper, upper: -lower.max(zero), count });
     }
     buckets.reverse();
-    let count = histogram.zero_count;
-    buckets.push(Bucket { rule: 3, lower: -zero, upper: zero, count });
+    // A difference may have fewer than none there; Prometheus does not show it then.
+    if histogram.zero_count > 0.0 {
+        let count = histogram.zero_count;
+        buckets.push(Bucket { rule: 3, lower: -zero, upper: zero, count });
+    }
     for (index, count) in indexed(&histogram.positive_spans, &histogram.positive) {
         let (lower, upper) = bounds(histogram, index);
         if histogram.schema == Histogram::CUSTOM {
@@ -448,6 +451,8 @@ mod tests {
                 r#"[3,"-0.001","0.001","2"],[0,"0.5","1","1"],[0,"4","8","3"]]}"#
             )
         );
+        let negative = Histogram { zero_count: -2.0, ..histogram };
+        assert!(!text(|out| write_histogram(out, &negative)).contains("[3,"));
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub const TESTS: &[Test] = &[
 const CONFIG: &str = "global: {scrape_interval: 15s}\n";
 pub const FLAG: &str = "--web.enable-remote-write-receiver";
 pub const V1: &str = "application/x-protobuf";
-const V2: &str = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
+pub const V2: &str = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
 
 /// Status, head and body of a write request.
 pub fn post(port: u16, kind: &str, encoding: &str, body: &[u8]) -> (u16, String, String) {
@@ -53,7 +53,7 @@ pub fn post_to(
     (status, head.to_ascii_lowercase(), body.to_owned())
 }
 
-fn packed(message: &[u8]) -> Vec<u8> {
+pub fn packed(message: &[u8]) -> Vec<u8> {
     snap::raw::Encoder::new().compress_vec(message).expect("it fits")
 }
 
