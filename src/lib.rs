@@ -15,6 +15,7 @@ pub mod import;
 pub mod init;
 pub mod lsp;
 pub mod manifest;
+pub mod memory;
 pub mod model;
 pub mod notify;
 pub mod parallel;

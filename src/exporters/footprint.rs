@@ -13,6 +13,8 @@ use std::time::Duration;
 use procfs::process::{MMPermissions, MMapPath, MemoryMap, Process};
 use tokio::sync::Notify;
 
+use crate::memory;
+
 /// How long after a scrape pages are given back: the answer is on its way by then.
 const AFTER_A_SCRAPE: Duration = Duration::from_millis(5);
 
@@ -27,7 +29,7 @@ pub async fn settle(scraped: Arc<Notify>) {
         for &mapping in &only_read {
             drop_pages(mapping);
         }
-        trim_heap();
+        memory::give_back();
         tokio::time::sleep(PAUSE).await;
         scraped.notified().await;
         tokio::time::sleep(AFTER_A_SCRAPE).await;
@@ -62,16 +64,6 @@ fn drop_pages((start, end): (u64, u64)) {
     }
 }
 
-/// Gives the kernel the whole pages that the allocator holds free (malloc_trim(3)).
-#[allow(unsafe_code)]
-fn trim_heap() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: malloc_trim may be called at any time from any thread; it moves nothing that is in use.
-    unsafe {
-        libc::malloc_trim(0);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,7 +77,7 @@ mod tests {
         };
         let before = resident();
         only_read().into_iter().for_each(drop_pages);
-        trim_heap();
+        memory::give_back();
         let after = resident();
         assert!(after < before, "{after} of {before} bytes are left");
     }

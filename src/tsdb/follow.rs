@@ -248,7 +248,7 @@ impl Tail {
                     self.at += length;
                     self.place.offset += length as u64;
                     if sound {
-                        for (id, labels) in self.frame.series.drain(..) {
+                        for (id, labels) in self.frame.series.labels() {
                             self.series.insert(id, Arc::new(labels));
                         }
                         return Ok(true);

@@ -13,7 +13,7 @@ use tracing::{debug, error, info};
 use super::TsdbError;
 use super::codec::Scratch;
 use super::head::Series;
-use super::partition::{Content, Meta, Order, Partition, write};
+use super::partition::{Content, Meta, Order, Partition, Recent, write};
 use super::store::{Inner, PartitionSet, remove};
 use crate::model::{TimeRange, Timestamp};
 use crate::storage::{LabelSet, SelectError};
@@ -385,10 +385,11 @@ impl Inner {
         sources.sort_by_key(|partition| partition.meta().number);
         let mut union: HashMap<LabelSet, SmallVec<[(usize, u32); 2]>> = HashMap::new();
         for (index, source) in sources.iter().enumerate() {
-            for ordinal in 0..source.meta().series {
-                let labels = source.labels(ordinal).map_err(|err| select_failed(source, err))?;
-                union.entry(labels).or_default().push((index, ordinal));
-            }
+            let ordinals: Vec<u32> = (0..source.meta().series).collect();
+            let add = |ordinal, labels: &LabelSet| {
+                union.entry(labels.clone()).or_default().push((index, ordinal));
+            };
+            source.each_labels(&ordinals, add).map_err(|err| select_failed(source, err))?;
         }
         let order = Order::new(&self.symbols);
         let mut union: Vec<_> = union.into_iter().collect();
@@ -413,12 +414,15 @@ impl Inner {
             ..Meta::default()
         };
         let content = Content { meta, symbols: &self.symbols, series: &labels };
+        let mut recent: Vec<Recent> = Vec::new();
+        recent.resize_with(sources.len(), Recent::default);
         let path = write(&self.folder, content, |window, ordinal, columns| {
             let start = window.saturating_mul(self.window);
             let range = TimeRange::new(start, start.saturating_add(self.window - 1));
             for &(index, ordinal) in &places[ordinal as usize] {
                 let source = sources[index];
-                source.read(ordinal, range, columns).map_err(|err| select_failed(source, err))?;
+                let read = source.read(ordinal, range, &mut recent[index], columns);
+                read.map_err(|err| select_failed(source, err))?;
             }
             Ok(())
         })?;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hashbrown::{HashMap, HashSet};
+use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use super::codec::chunk::settle;
 use super::head::{Cut, Registry, Series};
 use super::matching::find;
-use super::partition::Partition;
+use super::partition::{Partition, Recent};
 use super::store::{Inner, PartitionSet, Tsdb};
 use crate::model::{Matcher, TimeRange};
 use crate::storage::{
@@ -23,6 +24,8 @@ struct Found {
     window: i64,
     set: Arc<PartitionSet>,
     series: Vec<FoundSeries>,
+    /// For each partition what the last reader used there; one who reads beside it does without.
+    recent: Mutex<Vec<Recent>>,
 }
 
 struct FoundSeries {
@@ -44,8 +47,15 @@ impl SeriesSet for Found {
     fn read(&self, index: usize, range: TimeRange, into: &mut Columns) -> Result<(), SelectError> {
         into.clear();
         let FoundSeries { head, sealed, .. } = &self.series[index];
-        for &(place, ordinal) in sealed {
-            self.set.all[place as usize].read(ordinal, range, into)?;
+        if !sealed.is_empty() {
+            let mut none = Vec::new();
+            let mut recent = self.recent.try_lock();
+            let recent = recent.as_deref_mut().unwrap_or(&mut none);
+            recent.resize_with(self.set.all.len(), Recent::default);
+            for &(place, ordinal) in sealed {
+                let place = place as usize;
+                self.set.all[place].read(ordinal, range, &mut recent[place], into)?;
+            }
         }
         if let Some((series, cut)) = head {
             series.read(self.window, range, *cut, into).map_err(|err| SelectError::Corrupt {
@@ -95,24 +105,34 @@ impl Inner {
             if ordinals.is_empty() {
                 continue;
             }
+            let new = |labels: &LabelSet| FoundSeries {
+                labels: labels.clone(),
+                head: None,
+                sealed: SmallVec::new(),
+            };
+            if series.is_empty() {
+                // The first ones need not be looked for.
+                series.reserve_exact(ordinals.len());
+                partition.each_labels(&ordinals, |ordinal, labels| {
+                    let mut found = new(labels);
+                    found.sealed.push((place, ordinal));
+                    series.push(found);
+                })?;
+                continue;
+            }
             if places.is_empty() {
                 let labels = series.iter().map(|found| found.labels.clone());
                 places = labels.zip(0..).collect();
             }
-            for &ordinal in ordinals.iter() {
-                let labels = partition.labels(ordinal)?;
-                let index = *places.entry(labels).or_insert_with_key(|labels| {
-                    series.push(FoundSeries {
-                        labels: labels.clone(),
-                        head: None,
-                        sealed: SmallVec::new(),
-                    });
+            partition.each_labels(&ordinals, |ordinal, labels| {
+                let index = *places.entry(labels.clone()).or_insert_with(|| {
+                    series.push(new(labels));
                     series.len() - 1
                 });
                 series[index].sealed.push((place, ordinal));
-            }
+            })?;
         }
-        Ok(Found { window: self.window, set, series })
+        Ok(Found { window: self.window, set, series, recent: Mutex::default() })
     }
 
     /// Label sets of the series that pass any of the lists.
@@ -192,21 +212,19 @@ impl Select for Tsdb {
         range: TimeRange,
     ) -> Result<Vec<String>, SelectError> {
         let inner = &*self.inner;
-        let mut values = BTreeSet::new();
+        let mut values: Vec<String> = Vec::new();
         let symbol = inner.symbols.lookup(name);
         if any_of.is_empty() {
             let registry = inner.registry.read();
             let of_name = registry.values().find(|(other, _)| Some(*other) == symbol);
             for &value in of_name.iter().flat_map(|(_, values)| values.iter()) {
                 if symbol.is_some_and(|name| Inner::any_visible(&registry, (name, value), range)) {
-                    values.insert(inner.symbols.resolve(value).to_owned());
+                    values.push(inner.symbols.resolve(value).to_owned());
                 }
             }
             drop(registry);
             for partition in inner.partitions().all.iter().filter(|p| usable(p, range)) {
-                partition.label_values(name, |value| {
-                    values.insert(value.to_owned());
-                })?;
+                partition.label_values(name, |value| values.push(value.to_owned()))?;
             }
         } else {
             let found = inner.any_of(any_of, range)?;
@@ -217,7 +235,10 @@ impl Select for Tsdb {
                 values.extend(found.map(|value| inner.symbols.resolve(value).to_owned()));
             }
         }
-        Ok(values.into_iter().collect())
+        // Those of a partition are in order already, which this sort makes use of.
+        values.sort();
+        values.dedup();
+        Ok(values)
     }
 
     fn exemplars(

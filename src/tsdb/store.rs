@@ -19,7 +19,7 @@ use super::maintain::Upkeep;
 use super::partition::{Cache, Meta, Partition, Shared};
 use super::{Config, Settings, TsdbError};
 use crate::model::{Labels, Metadata, TimeRange, Timestamp};
-use crate::storage::{AppendError, SeriesId, Symbols};
+use crate::storage::{AppendError, LabelSet, SeriesId, Symbol, Symbols};
 
 /// The sealed partitions at one time, by start and then by age: of samples with the same time the one
 /// stored first is read first, and stays.
@@ -320,7 +320,7 @@ impl Inner {
     pub fn register(&self, labels: &Labels) -> Result<SeriesId, AppendError> {
         let hash = {
             let registry = self.registry.read();
-            let hash = registry.hash(labels);
+            let hash = registry.hash(labels.iter());
             if let Some(series) = registry.find(hash, labels, &self.symbols) {
                 return Ok(SeriesId(series.id.into()));
             }
@@ -334,7 +334,8 @@ impl Inner {
         if let Some(limit) = self.config.series_limit.filter(|&limit| registry.len() >= limit) {
             return Err(AppendError::SeriesLimit { limit });
         }
-        Ok(SeriesId(registry.insert(hash, labels, &self.symbols).id.into()))
+        let set = LabelSet::intern(labels, |text| self.symbols.intern(text));
+        Ok(SeriesId(registry.insert(hash, set).id.into()))
     }
 
     /// From the oldest to the newest sample in memory.
@@ -416,12 +417,22 @@ impl Replay<'_> {
             self.segment = segment;
             self.numbers.clear();
         }
-        for (id, labels) in &frame.series {
-            let hash = self.registry.hash(labels);
-            let known = self.registry.find(hash, labels, self.symbols).map(|series| series.id);
-            let number =
-                known.unwrap_or_else(|| self.registry.insert(hash, labels, self.symbols).id);
-            self.numbers.insert(*id, number);
+        let strings = frame.series.strings();
+        let symbols: Vec<Symbol> = strings.iter().map(|text| self.symbols.intern(text)).collect();
+        for (id, places) in frame.series.iter() {
+            let text = |place: u32| &*strings[place as usize];
+            let hash = self.registry.hash(places.iter().map(|pair| (text(pair.0), text(pair.1))));
+            let symbol = |place: u32| symbols[place as usize];
+            let pairs = places.iter().map(|pair| (symbol(pair.0), symbol(pair.1)));
+            let is_it = |set: &LabelSet| pairs.clone().eq(set.pairs().iter().copied());
+            let number = match self.registry.find_by(hash, is_it) {
+                Some(series) => series.id,
+                None => {
+                    let set = LabelSet::from_sorted(pairs.collect::<Arc<[_]>>());
+                    self.registry.insert(hash, set).id
+                }
+            };
+            self.numbers.insert(id, number);
         }
         self.columns.resize(self.registry.numbers(), Column::default());
         let mut windows = BTreeSet::new();

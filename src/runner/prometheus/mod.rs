@@ -21,6 +21,7 @@ use tracing::{Instrument, error, info, warn};
 
 pub use flags::Flags;
 
+use crate::memory;
 use crate::model::{Alert, now};
 use crate::notify::{self, Notifier};
 use crate::promql::QueryOptions;
@@ -402,9 +403,16 @@ async fn maintain(store: Arc<Tsdb>, stop: CancellationToken) {
             () = tokio::time::sleep(MAINTENANCE) => {}
         }
         let store = Arc::clone(&store);
-        let done = tokio::task::spawn_blocking(move || store.maintain(now())).await;
-        match done {
-            Ok(Ok(_)) => {}
+        let done = tokio::task::spawn_blocking(move || {
+            let done = store.maintain(now())?;
+            if done != tsdb::Maintained::default() {
+                // What lay in memory bit by bit lies in partitions now.
+                memory::give_back();
+            }
+            Ok::<_, tsdb::TsdbError>(())
+        });
+        match done.await {
+            Ok(Ok(())) => {}
             Ok(Err(err)) => error!("the store could not do its work, and tries again: {err}"),
             Err(err) => error!("the store's maintenance ended early: {err}"),
         }

@@ -1,7 +1,7 @@
 //! The registry of the head: label sets to series, and postings per label pair.
 
 use std::convert::Infallible;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
@@ -28,29 +28,35 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Hash of a label set, the same whether it is owned or interned.
-    pub fn hash(&self, labels: &Labels) -> u64 {
-        self.hasher.hash_one(labels)
+    /// Hash of a label set, whether it is owned or interned.
+    pub fn hash<'a>(&self, labels: impl Iterator<Item = (&'a str, &'a str)>) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        for pair in labels {
+            pair.hash(&mut hasher);
+        }
+        hasher.finish()
     }
 
     /// The series with these labels.
     pub fn find(&self, hash: u64, labels: &Labels, symbols: &Symbols) -> Option<&Arc<Series>> {
-        let same = |&(other, id): &(u64, u32)| {
-            other == hash
-                && self.get(id).is_some_and(|series| {
-                    let pairs = series.labels.pairs();
-                    pairs.len() == labels.len()
-                        && pairs.iter().zip(labels.iter()).all(|(pair, (name, value))| {
-                            symbols.resolve(pair.0) == name && symbols.resolve(pair.1) == value
-                        })
+        self.find_by(hash, |set| {
+            set.pairs().len() == labels.len()
+                && set.pairs().iter().zip(labels.iter()).all(|(pair, (name, value))| {
+                    symbols.resolve(pair.0) == name && symbols.resolve(pair.1) == value
                 })
+        })
+    }
+
+    /// The series with this hash and a label set that is the wanted one.
+    pub fn find_by(&self, hash: u64, is_it: impl Fn(&LabelSet) -> bool) -> Option<&Arc<Series>> {
+        let same = |&(other, id): &(u64, u32)| {
+            other == hash && self.get(id).is_some_and(|series| is_it(&series.labels))
         };
         self.table.find(hash, same).and_then(|&(_, id)| self.get(id))
     }
 
     /// Adds a series that is not there yet.
-    pub fn insert(&mut self, hash: u64, labels: &Labels, symbols: &Symbols) -> Arc<Series> {
-        let set = LabelSet::intern(labels, |text| symbols.intern(text));
+    pub fn insert(&mut self, hash: u64, set: LabelSet) -> Arc<Series> {
         let id = self.series.len() as u32;
         for &pair in set.pairs() {
             let numbers = self.pairs.entry(pair).or_default();
@@ -171,8 +177,8 @@ mod tests {
 
     fn insert(registry: &mut Registry, symbols: &Symbols, job: &str) -> u32 {
         let labels = Labels::from_pairs([("__name__", "up"), ("job", job)]);
-        let hash = registry.hash(&labels);
-        registry.insert(hash, &labels, symbols).id
+        let hash = registry.hash(labels.iter());
+        registry.insert(hash, LabelSet::intern(&labels, |text| symbols.intern(text))).id
     }
 
     #[test]
@@ -181,7 +187,7 @@ mod tests {
         let ids = ["a", "b", "c"].map(|job| insert(&mut registry, &symbols, job));
         registry.remove(&[ids[1]]);
         let labels = Labels::from_pairs([("__name__", "up"), ("job", "b")]);
-        assert!(registry.find(registry.hash(&labels), &labels, &symbols).is_none());
+        assert!(registry.find(registry.hash(labels.iter()), &labels, &symbols).is_none());
         let Ok(found) = find(&registry.postings(&symbols), &[Matcher::equal("__name__", "up")]);
         assert_eq!(found, [ids[0], ids[2]]);
         assert_eq!(registry.len(), 2);

@@ -100,6 +100,8 @@ impl State {
         let open = |run: &Run| run.window == window && run.sealed == 0;
         let index = self.runs.iter().rposition(open).unwrap_or_else(|| {
             let (oldest, newest) = (Timestamp::MAX, Timestamp::MIN);
+            // There are one or two, and the usual growth makes room for four.
+            self.runs.reserve_exact(1);
             self.runs.push(Run { window, sealed: 0, oldest, newest, count: 0, frames: vec![] });
             self.runs.len() - 1
         });
@@ -377,6 +379,8 @@ impl Series {
         let state = &mut *self.state.lock();
         if state.first.div_euclid(length) == window {
             state.close_floats(length, scratch);
+            // Whoever brings in old samples may not bring more.
+            state.values = Vec::new();
         }
         let open = state.rare.as_ref().and_then(|rare| rare.histogram_times.first());
         if open.is_some_and(|first| first.div_euclid(length) == window) {

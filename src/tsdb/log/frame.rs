@@ -141,11 +141,74 @@ fn read_value(reader: &mut Reader<'_>) -> Result<f64, Damaged> {
     Ok(floats::from_decimal(exponent, (folded >> 1) as i64 ^ -((folded & 1) as i64)))
 }
 
+/// Series that a frame names, by the places of their strings.
+#[derive(Debug, Default, PartialEq)]
+pub struct Named {
+    /// Names and values of labels, each once.
+    strings: Vec<Box<str>>,
+    /// Numbers of the series, and where the label pairs of each end.
+    ends: Vec<(SeriesId, usize)>,
+    /// Places of name and value.
+    pairs: Vec<(u32, u32)>,
+}
+
+impl Named {
+    /// Forgets everything.
+    fn clear(&mut self) {
+        self.strings.clear();
+        self.ends.clear();
+        self.pairs.clear();
+    }
+
+    /// The strings.
+    pub fn strings(&self) -> &[Box<str>] {
+        &self.strings
+    }
+
+    /// Number of each series, and the places of the strings of its labels.
+    pub fn iter(&self) -> impl Iterator<Item = (SeriesId, &[(u32, u32)])> {
+        let mut start = 0;
+        self.ends.iter().map(move |&(id, end)| {
+            let pairs = &self.pairs[start..end];
+            start = end;
+            (id, pairs)
+        })
+    }
+
+    /// Number and labels of each series.
+    pub fn labels(&self) -> impl Iterator<Item = (SeriesId, Labels)> {
+        let text = |place: u32| self.strings[place as usize].clone();
+        self.iter().map(move |(id, pairs)| {
+            (id, Labels::from_pairs(pairs.iter().map(|pair| (text(pair.0), text(pair.1)))))
+        })
+    }
+
+    fn read(&mut self, reader: &mut Reader<'_>) -> Result<(), Damaged> {
+        self.clear();
+        for _ in 0..reader.count(MOST)? {
+            self.strings.push(reader.text()?.into());
+        }
+        for _ in 0..reader.count(MOST)? {
+            let id = SeriesId(reader.varint()?);
+            for _ in 0..reader.count(MOST)? {
+                let mut place = || {
+                    let place = reader.count(MOST)?;
+                    let is_there = place < self.strings.len();
+                    if is_there { Ok(place as u32) } else { Err(Damaged("a string is missing")) }
+                };
+                self.pairs.push((place()?, place()?));
+            }
+            self.ends.push((id, self.pairs.len()));
+        }
+        Ok(())
+    }
+}
+
 /// A frame as it was read. Series numbers are those of the process that wrote it.
 #[derive(Debug, Default, PartialEq)]
 pub struct Frame {
     /// Series that this frame names.
-    pub series: Vec<(SeriesId, Labels)>,
+    pub series: Named,
     /// The rows.
     pub batch: Batch,
 }
@@ -154,10 +217,9 @@ impl Frame {
     /// Reads a payload; the frame is emptied first.
     pub fn read(&mut self, payload: &[u8]) -> Result<(), Damaged> {
         let Self { series, batch } = self;
-        series.clear();
         batch.clear();
         let reader = &mut Reader::new(payload);
-        read_series(reader, series)?;
+        series.read(reader)?;
         let Batch { floats, histograms, exemplars, metadata, whole: _ } = batch;
         let (ids, times, starts) = read_rows(reader)?;
         for ((&series, &time), &start_time) in ids.iter().zip(&times).zip(&starts) {
@@ -197,29 +259,6 @@ fn metric_type(word: &str) -> MetricType {
     use MetricType::{Counter, Gauge, GaugeHistogram, Histogram, Info, StateSet, Summary};
     let known = [Counter, Gauge, Histogram, GaugeHistogram, Summary, Info, StateSet];
     known.into_iter().find(|kind| kind.as_str() == word).unwrap_or_default()
-}
-
-fn read_series(
-    reader: &mut Reader<'_>,
-    series: &mut Vec<(SeriesId, Labels)>,
-) -> Result<(), Damaged> {
-    let mut strings = Vec::new();
-    for _ in 0..reader.count(MOST)? {
-        strings.push(reader.text()?);
-    }
-    for _ in 0..reader.count(MOST)? {
-        let id = SeriesId(reader.varint()?);
-        let mut pairs = Vec::new();
-        for _ in 0..reader.count(MOST)? {
-            let mut string = || {
-                let place = reader.count(MOST)?;
-                strings.get(place).copied().ok_or(Damaged("a string is missing"))
-            };
-            pairs.push((string()?, string()?));
-        }
-        series.push((id, Labels::from_pairs(pairs)));
-    }
-    Ok(())
 }
 
 type Rows = (Vec<SeriesId>, Vec<i64>, Vec<i64>);
@@ -318,7 +357,7 @@ mod tests {
         assert!(frame.batch.floats[1].value.is_sign_negative());
         let expected: Vec<_> =
             series.into_iter().map(|(id, labels)| (SeriesId(id.into()), labels)).collect();
-        assert_eq!(frame.series, expected);
+        assert_eq!(frame.series.labels().collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -22,6 +22,16 @@ impl Target {
     pub const CHUNKS: Self = Self { bytes: 32_600, level: 1 };
     /// Everything else.
     pub const INDEX: Self = Self { bytes: 16_200, level: 3 };
+
+    /// A little less: what does not fit any more is left for the next block.
+    fn least(self) -> usize {
+        self.bytes / 100 * 99
+    }
+
+    /// Bytes before compression at most: to read one item its whole block is unpacked.
+    fn most(self) -> usize {
+        16 * self.bytes
+    }
 }
 
 /// Gathers items into blocks.
@@ -30,14 +40,14 @@ pub struct Builder {
     first: u64,
     ends: Vec<usize>,
     bytes: Vec<u8>,
-    /// Compressed bytes per raw byte in the last block: how much to gather for the next.
-    ratio: f64,
+    /// Bytes before compression at which a block is tried, as the last try foretells it.
+    wanted: usize,
 }
 
 impl Builder {
     /// An empty one.
     pub fn new(target: Target) -> Self {
-        Self { target, first: 0, ends: Vec::new(), bytes: Vec::new(), ratio: 1.0 }
+        Self { target, first: 0, ends: Vec::new(), bytes: Vec::new(), wanted: target.least() }
     }
 
     /// Adds an item. The keys of the items of a block follow one another; `flush` before a gap.
@@ -53,10 +63,7 @@ impl Builder {
         put(&mut self.bytes);
         self.ends.push(self.bytes.len());
         let raw = self.bytes.len() + 2 * self.ends.len();
-        if raw as f64 * self.ratio > self.target.bytes as f64 * 0.99 {
-            self.emit(&mut emit, false)?;
-        }
-        Ok(())
+        if raw < self.wanted { Ok(()) } else { self.emit(&mut emit, raw >= self.target.most()) }
     }
 
     /// Hands on what is left.
@@ -77,7 +84,8 @@ impl Builder {
         let value = loop {
             let value = self.encode(count);
             let raw = self.ends[count - 1] + 2 * count;
-            self.ratio = (value.len() as f64 / raw as f64).clamp(0.02, 1.0);
+            let foretold = raw * self.target.least() / value.len();
+            self.wanted = foretold.clamp(self.target.least(), self.target.most());
             if value.len() <= self.target.bytes || count == 1 {
                 break value;
             }
@@ -87,6 +95,9 @@ impl Builder {
         // Far below the target: gather more, unless nothing more comes.
         let room = (value.len() as f64) < self.target.bytes as f64 * 0.97;
         if !last && room && count == self.ends.len() {
+            // Compression may fall short of what is foretold again and again.
+            let raw = self.bytes.len() + 2 * count;
+            self.wanted = self.wanted.max(raw + raw / 16);
             return Ok(());
         }
         emit(self.first, &value)?;

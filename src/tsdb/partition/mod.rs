@@ -11,5 +11,5 @@ mod write;
 pub use cache::Cache;
 pub use meta::Meta;
 pub use order::Order;
-pub use read::{Partition, Shared};
+pub use read::{Partition, Recent, Shared};
 pub use write::{Content, write};

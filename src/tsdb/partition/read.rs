@@ -54,6 +54,14 @@ pub struct Partition {
     remembered: Mutex<Vec<(String, Arc<Vec<u32>>)>>,
 }
 
+/// The blocks that a reader used last. What it asks for next is mostly in the same ones, and need not be
+/// looked up in the cache that all readers share.
+#[derive(Debug, Default)]
+pub struct Recent {
+    chunks: Option<Arc<Items>>,
+    times: Option<Arc<Items>>,
+}
+
 impl std::fmt::Debug for Partition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Partition({})", self.path.display())
@@ -162,6 +170,33 @@ impl Partition {
         Ok(items)
     }
 
+    /// The same for one who goes through many: the last block may do again.
+    fn next_block<'a>(
+        &self,
+        last: &'a mut Option<Arc<Items>>,
+        table: Table,
+        key: u64,
+    ) -> Result<&'a Items, SelectError> {
+        let block = match last.take().filter(|block| block.get(key).is_some()) {
+            Some(block) => block,
+            None => self.block(table, key)?,
+        };
+        Ok(last.insert(block))
+    }
+
+    /// Reads one item for one who goes through many.
+    fn next_item<T>(
+        &self,
+        last: &mut Option<Arc<Items>>,
+        table: Table,
+        key: u64,
+        read: impl FnOnce(&mut Reader<'_>) -> Result<T, Damaged>,
+    ) -> Result<T, SelectError> {
+        let item = self.next_block(last, table, key)?.get(key);
+        let item = item.ok_or_else(|| self.damage(table, key, "an item is missing"))?;
+        read(&mut Reader::new(item)).map_err(|err| self.damage(table, key, &err.to_string()))
+    }
+
     fn load(&self, table: Table, first: u64) -> Result<Items, SelectError> {
         let value = guarded(&self.path, || {
             let definition: TableDefinition<'_, u64, &[u8]> = TableDefinition::new(table.name());
@@ -197,30 +232,47 @@ impl Partition {
         key: u64,
         read: impl FnOnce(&mut Reader<'_>) -> Result<T, Damaged>,
     ) -> Result<T, SelectError> {
-        let block = self.block(table, key)?;
-        let item = block.get(key).ok_or_else(|| self.damage(table, key, "an item is missing"))?;
-        read(&mut Reader::new(item)).map_err(|err| self.damage(table, key, &err.to_string()))
+        self.next_item(&mut None, table, key, read)
     }
 
-    /// Labels of a series.
-    pub fn labels(&self, ordinal: u32) -> Result<LabelSet, SelectError> {
-        let key = u64::from(ordinal);
+    /// Hands over the labels of many series, in the order in which they are named.
+    pub fn each_labels(
+        &self,
+        ordinals: &[u32],
+        mut each: impl FnMut(u32, &LabelSet),
+    ) -> Result<(), SelectError> {
+        let mut block: Option<(u64, Arc<[LabelSet]>)> = None;
+        for &ordinal in ordinals {
+            let key = u64::from(ordinal);
+            let is_in = |(first, sets): &(u64, Arc<[LabelSet]>)| {
+                (*first..first + sets.len() as u64).contains(&key)
+            };
+            let (first, sets) = match block.take().filter(is_in) {
+                Some(block) => block,
+                None => self.label_block(key)?,
+            };
+            let labels = sets.get((key - first) as usize);
+            let labels =
+                labels.ok_or_else(|| self.damage(Table::Series, key, "an item is missing"))?;
+            each(ordinal, labels);
+            block = Some((first, sets));
+        }
+        Ok(())
+    }
+
+    /// The block of label sets that a series is in, and the first ordinal there.
+    fn label_block(&self, key: u64) -> Result<(u64, Arc<[LabelSet]>), SelectError> {
         let first = self.block_of(Table::Series, key)?;
         let place = (self.meta.number, Table::Series, first);
-        let sets = match self.shared.cache.get(place) {
-            Some(Cached::Labels(sets)) => sets,
-            _ => {
-                let block = self.block(Table::Series, first)?;
-                let sets: Arc<[LabelSet]> =
-                    block.iter().map(|item| self.label_set(item)).collect::<Result<_, _>>()?;
-                let size = sets.iter().map(|set| set.pairs().len() * 8 + 40).sum();
-                self.shared.cache.put(place, Cached::Labels(Arc::clone(&sets)), size);
-                sets
-            }
-        };
-        sets.get((key - first) as usize)
-            .cloned()
-            .ok_or_else(|| self.damage(Table::Series, key, "an item is missing"))
+        if let Some(Cached::Labels(sets)) = self.shared.cache.get(place) {
+            return Ok((first, sets));
+        }
+        let block = self.block(Table::Series, first)?;
+        let sets: Arc<[LabelSet]> =
+            block.iter().map(|item| self.label_set(item)).collect::<Result<_, _>>()?;
+        let size = sets.iter().map(|set| set.pairs().len() * 8 + 40).sum();
+        self.shared.cache.put(place, Cached::Labels(Arc::clone(&sets)), size);
+        Ok((first, sets))
     }
 
     fn label_set(&self, item: &[u8]) -> Result<LabelSet, SelectError> {
@@ -255,7 +307,16 @@ impl Partition {
     }
 
     fn with_string<T>(&self, number: u64, then: impl FnOnce(&str) -> T) -> Result<T, SelectError> {
-        self.item(Table::Strings, number, |reader| {
+        self.next_string(&mut None, number, then)
+    }
+
+    fn next_string<T>(
+        &self,
+        last: &mut Option<Arc<Items>>,
+        number: u64,
+        then: impl FnOnce(&str) -> T,
+    ) -> Result<T, SelectError> {
+        self.next_item(last, Table::Strings, number, |reader| {
             let text = std::str::from_utf8(reader.rest());
             text.map(then).map_err(|_| Damaged("a text is not UTF-8"))
         })
@@ -318,9 +379,10 @@ impl Partition {
 
     /// Values of a label.
     pub fn label_values(&self, name: &str, mut each: impl FnMut(&str)) -> Result<(), SelectError> {
+        let (mut postings, mut strings) = (None, None);
         for place in self.places(name)? {
-            let value = self.item(Table::Postings, place, number)?;
-            self.with_string(value, &mut each)?;
+            let value = self.next_item(&mut postings, Table::Postings, place, number)?;
+            self.next_string(&mut strings, value, &mut each)?;
         }
         Ok(())
     }
@@ -331,6 +393,7 @@ impl Partition {
         &self,
         ordinal: u32,
         range: TimeRange,
+        recent: &mut Recent,
         into: &mut Columns,
     ) -> Result<(), SelectError> {
         let Meta { window, first_window, slots, .. } = self.meta;
@@ -343,16 +406,20 @@ impl Partition {
         }
         for slot in slot_of(range.start)..=slot_of(range.end) {
             let key = Meta::chunk_key(slot as u32, ordinal);
-            let first = self.block_of(Table::Chunks, key)?;
-            if self.damaged.lock().contains(&(Table::Chunks, first)) {
-                continue;
+            let Recent { chunks, times } = recent;
+            if chunks.as_ref().is_none_or(|block| block.get(key).is_none()) {
+                let first = self.block_of(Table::Chunks, key)?;
+                if self.damaged.lock().contains(&(Table::Chunks, first)) {
+                    continue;
+                }
             }
-            let block = self.block(Table::Chunks, key)?;
+            let block = self.next_block(chunks, Table::Chunks, key)?;
+            let first = block.first();
             let item = block.get(key);
             let item = item.ok_or_else(|| self.damage(Table::Chunks, first, "no such item"))?;
             let mut reader = Reader::new(item);
             while !reader.is_empty() {
-                self.read_chunk(first, &mut reader, range, into)?;
+                self.read_chunk(first, &mut reader, range, times, into)?;
             }
         }
         Ok(())
@@ -363,6 +430,7 @@ impl Partition {
         block: u64,
         reader: &mut Reader<'_>,
         range: TimeRange,
+        times: &mut Option<Arc<Items>>,
         into: &mut Columns,
     ) -> Result<(), SelectError> {
         let failed = |err: Damaged| self.damage(Table::Chunks, block, &err.to_string());
@@ -370,8 +438,7 @@ impl Partition {
         let column = reader.varint().map_err(failed)?;
         let size = reader.count(reader.rest().len()).map_err(failed)?;
         let mut body = Reader::new(reader.take(size).map_err(failed)?);
-        let times = self.block(Table::Times, column)?;
-        let item = times.get(column);
+        let item = self.next_block(times, Table::Times, column)?.get(column);
         let item = item.ok_or_else(|| self.damage(Table::Times, column, "no such column"))?;
         let mut item = Reader::new(item);
         let head = || Ok((item.count(codec::MOST_SAMPLES)?, item.zigzag()?, item.varint()?));
@@ -445,10 +512,11 @@ impl Postings for Partition {
         passes: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Vec<u32>, SelectError> {
         let mut found = Vec::new();
+        let (mut postings, mut strings) = (None, None);
         for place in self.places(name)? {
-            let value = self.item(Table::Postings, place, number)?;
-            if self.with_string(value, &mut *passes)? {
-                self.item(Table::Postings, place, |reader| {
+            let value = self.next_item(&mut postings, Table::Postings, place, number)?;
+            if self.next_string(&mut strings, value, &mut *passes)? {
+                self.next_item(&mut postings, Table::Postings, place, |reader| {
                     reader.varint()?;
                     read_ordinals(reader, self.meta.series, &mut found)
                 })?;

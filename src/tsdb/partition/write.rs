@@ -1,6 +1,7 @@
 //! Writing a partition: once, in ascending order, under a temporary name until it is whole
 //! (docs/format/partition.md).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,8 @@ use crate::tsdb::disk::sync_folder;
 pub const META: TableDefinition<u64, &[u8]> = TableDefinition::new("meta");
 /// Bytes in one commit: more would overflow the cache of redb and be written twice.
 const COMMIT_BYTES: usize = 8 << 20;
+/// Label pairs that are put in order at once, 12 B each; for more the series are gone through again.
+const PAIRS_AT_ONCE: usize = 2 << 20;
 
 /// What goes into a partition.
 pub struct Content<'a> {
@@ -246,31 +249,47 @@ fn write_chunks(
     blocks.flush(|key, value| output.put(key, value))
 }
 
+/// The number of each string in a partition.
+struct Numbers(Vec<u32>);
+
+impl Numbers {
+    /// Of the strings of some label sets, by their order; gives the strings in that order too.
+    fn new<'a>(symbols: &'a Symbols, series: &[LabelSet]) -> (Self, Vec<&'a str>) {
+        let mut used = vec![false; symbols.len()];
+        for pair in series.iter().flat_map(LabelSet::pairs) {
+            used[pair.0.0 as usize] = true;
+            used[pair.1.0 as usize] = true;
+        }
+        let used = (0..).zip(used).filter_map(|(number, used)| used.then_some(Symbol(number)));
+        let mut strings: Vec<_> = used.map(|symbol| (symbols.resolve(symbol), symbol)).collect();
+        strings.sort_unstable();
+        let mut numbers = vec![u32::MAX; symbols.len()];
+        for (number, (_, symbol)) in (0..).zip(&strings) {
+            numbers[symbol.0 as usize] = number;
+        }
+        (Self(numbers), strings.into_iter().map(|(text, _)| text).collect())
+    }
+
+    fn of(&self, symbol: Symbol) -> u32 {
+        self.0[symbol.0 as usize]
+    }
+}
+
 /// Writes label sets and strings; gives the number of each string in this partition.
 fn write_series(
     output: &mut Output<'_>,
     meta: &mut Meta,
     symbols: &Symbols,
     series: &[LabelSet],
-) -> Result<HashMap<Symbol, u32>, TsdbError> {
-    let mut numbers: HashMap<Symbol, u32> = HashMap::new();
-    for pair in series.iter().flat_map(LabelSet::pairs) {
-        numbers.insert(pair.0, 0);
-        numbers.insert(pair.1, 0);
-    }
-    let mut strings: Vec<(&str, Symbol)> =
-        numbers.keys().map(|&symbol| (symbols.resolve(symbol), symbol)).collect();
-    strings.sort_unstable();
-    for (number, (_, symbol)) in (0..).zip(&strings) {
-        numbers.insert(*symbol, number);
-    }
+) -> Result<Numbers, TsdbError> {
+    let (numbers, strings) = Numbers::new(symbols, series);
     output.next(Table::Series)?;
     let mut blocks = Builder::new(Target::INDEX);
     for (ordinal, labels) in (0..).zip(series) {
         let put = |out: &mut Vec<u8>| {
             for (name, value) in labels.pairs() {
-                put_varint(out, u64::from(numbers[name]));
-                put_varint(out, u64::from(numbers[value]));
+                put_varint(out, u64::from(numbers.of(*name)));
+                put_varint(out, u64::from(numbers.of(*value)));
             }
         };
         blocks.push(ordinal, put, |key, value| output.put(key, value))?;
@@ -279,13 +298,13 @@ fn write_series(
     output.next(Table::Strings)?;
     meta.strings = strings.len() as u32;
     let mut blocks = Builder::new(Target::INDEX);
-    for (number, (text, _)) in (0..).zip(&strings) {
+    for (number, text) in (0..).zip(&strings) {
         let put = |out: &mut Vec<u8>| out.extend_from_slice(text.as_bytes());
         blocks.push(number, put, |key, value| output.put(key, value))?;
     }
     blocks.flush(|key, value| output.put(key, value))?;
     let firsts = &output.keys[Table::Strings as usize];
-    meta.first_strings = firsts.iter().map(|&key| strings[key as usize].0.to_owned()).collect();
+    meta.first_strings = firsts.iter().map(|&key| strings[key as usize].to_owned()).collect();
     Ok(numbers)
 }
 
@@ -293,28 +312,42 @@ fn write_postings(
     output: &mut Output<'_>,
     meta: &mut Meta,
     series: &[LabelSet],
-    strings: &HashMap<Symbol, u32>,
+    strings: &Numbers,
 ) -> Result<(), TsdbError> {
-    let mut pairs: HashMap<(u32, u32), Vec<u32>> = HashMap::new();
-    for (ordinal, labels) in (0..).zip(series) {
-        for (name, value) in labels.pairs() {
-            pairs.entry((strings[name], strings[value])).or_default().push(ordinal);
-        }
+    let mut pairs_of: BTreeMap<u32, usize> = BTreeMap::new();
+    for (name, _) in series.iter().flat_map(LabelSet::pairs) {
+        *pairs_of.entry(strings.of(*name)).or_default() += 1;
     }
-    let mut pairs: Vec<_> = pairs.into_iter().collect();
-    pairs.sort_unstable_by_key(|(pair, _)| *pair);
     output.next(Table::Postings)?;
-    meta.pairs = pairs.len() as u64;
     let mut blocks = Builder::new(Target::INDEX);
-    for (place, ((name, value), ordinals)) in (0..).zip(&pairs) {
-        if meta.names.last().is_none_or(|last| last.0 != *name) {
-            meta.names.push((*name, place));
+    let (mut pairs, mut ordinals) = (Vec::new(), Vec::new());
+    let mut names = pairs_of.into_iter().peekable();
+    while let Some((first, mut count)) = names.next() {
+        let mut last = first;
+        while let Some((name, more)) = names.next_if(|(_, more)| count + more <= PAIRS_AT_ONCE) {
+            (last, count) = (name, count + more);
         }
-        let put = |out: &mut Vec<u8>| {
-            put_varint(out, u64::from(*value));
-            put_ordinals(out, ordinals);
-        };
-        blocks.push(place, put, |key, value| output.put(key, value))?;
+        pairs.clear();
+        for (ordinal, labels) in (0..).zip(series) {
+            let numbers = labels.pairs().iter().map(|pair| (strings.of(pair.0), pair.1));
+            let wanted = numbers.filter(|(name, _)| (first..=last).contains(name));
+            pairs.extend(wanted.map(|(name, value)| (name, strings.of(value), ordinal)));
+        }
+        pairs.sort_unstable();
+        for same in pairs.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            let (name, value, _) = same[0];
+            if meta.names.last().is_none_or(|last| last.0 != name) {
+                meta.names.push((name, meta.pairs));
+            }
+            ordinals.clear();
+            ordinals.extend(same.iter().map(|pair| pair.2));
+            let put = |out: &mut Vec<u8>| {
+                put_varint(out, u64::from(value));
+                put_ordinals(out, &ordinals);
+            };
+            blocks.push(meta.pairs, put, |key, value| output.put(key, value))?;
+            meta.pairs += 1;
+        }
     }
     blocks.flush(|key, value| output.put(key, value))
 }
