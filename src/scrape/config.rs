@@ -57,7 +57,7 @@ impl Config {
             scrape.metrics_path = Some(job.metrics_path.clone());
             scrape.scheme = Some(job.scheme);
             scrape.honor_timestamps = Some(job.honor_timestamps);
-            scrape.enable_compression = Some(job.enable_compression);
+            scrape.enable_compression = Some(job.enable_compression.unwrap_or(true));
             scrape.follow_redirects = Some(job.http.follow_redirects.unwrap_or(true));
         }
         serde_yaml::to_string(&shown).unwrap_or_default()
@@ -94,8 +94,8 @@ pub struct Job {
     pub honor_timestamps: bool,
     /// Whether series with their own timestamps get stale markers.
     pub track_timestamps_staleness: bool,
-    /// Whether gzip is asked for.
-    pub enable_compression: bool,
+    /// Whether gzip is asked for; unsaid, it is where the page comes over a network.
+    pub enable_compression: Option<bool>,
     /// Whether `scrape_timeout_seconds` and its like are stored as well.
     pub extra_scrape_metrics: bool,
     /// Whether names must be letters, digits and underscores.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::header::HeaderValue;
@@ -16,6 +16,7 @@ use super::metrics::{Counters, POOL_TARGETS};
 use super::pool::{Carried, Pool};
 use super::run::End;
 use super::status::PoolStatus;
+use super::thread::Thread;
 use crate::catalogue::Families;
 use crate::storage::Append;
 
@@ -56,6 +57,7 @@ pub struct Manager {
     options: Options,
     counters: Arc<Counters>,
     buffers: Arc<Buffers>,
+    thread: OnceLock<Thread>,
     pools: Mutex<Vec<Pool>>,
     /// Jobs that are gone and still write their stale markers.
     ending: Mutex<Vec<Pool>>,
@@ -71,6 +73,7 @@ impl Manager {
             options,
             counters: Arc::default(),
             buffers: Arc::default(),
+            thread: OnceLock::new(),
             pools: Mutex::default(),
             ending: Mutex::default(),
             applying: tokio::sync::Mutex::default(),
@@ -85,6 +88,7 @@ impl Manager {
             let mut pools = self.pools.lock();
             pools.drain(..).map(|pool| (pool.job.name.clone(), pool)).collect()
         };
+        let runtime = self.thread.get_or_init(Thread::start).handle();
         let mut started = 0;
         for job in &config.jobs {
             let pool = match old.remove(&job.name) {
@@ -99,6 +103,8 @@ impl Manager {
                         }
                     };
                     started += 1;
+                    // What a job spawns runs where it was started.
+                    let _inside = runtime.enter();
                     Pool::start(
                         job.clone(),
                         &self.store,

@@ -40,6 +40,7 @@ mod run;
 mod status;
 mod target;
 pub mod text;
+mod thread;
 
 pub use config::{Config, ConfigError, Job};
 pub use http::{FetchError, Resolution, Resolver};

@@ -71,8 +71,6 @@ impl Pool {
         if let Ok(accept) = HeaderValue::try_from(accept(&job.protocols)) {
             headers.insert(header::ACCEPT, accept);
         }
-        let encoding = if job.enable_compression { "gzip" } else { "identity" };
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
         headers.insert(header::USER_AGENT, options.user_agent.clone());
         let shared = Arc::new(Shared {
             job: Arc::clone(&job),

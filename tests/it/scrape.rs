@@ -200,7 +200,7 @@ fn requests_look_like_prometheus() {
             (headers, gzip.finish().unwrap()).into_response()
         };
         let target = serve(Router::new().route("/probe", get(handler))).await;
-        let more = "metrics_path: /probe\nscrape_timeout: 3s\nparams: {module: [a b, c]}\nhttp_headers: {X-Own: {values: [yes]}}";
+        let more = "metrics_path: /probe\nscrape_timeout: 3s\nparams: {module: [a b, c]}\nhttp_headers: {X-Own: {values: [yes]}}\nenable_compression: true";
         f.apply(&format!("scrape_configs:\n{}", job("gzip", target, more))).await;
         f.scraped("gzip").await;
         assert_eq!(f.samples("packed")[0].2, [7.0]);
@@ -216,6 +216,12 @@ fn requests_look_like_prometheus() {
                 .starts_with("application/openmetrics-text;version=1.0.0")
         );
         assert!(headers["user-agent"].to_str().unwrap().starts_with("stackctl/"));
+
+        // Unless it is said, nothing is packed only to be unpacked on the same machine.
+        *seen.lock() = None;
+        f.apply(&format!("scrape_configs:\n{}", job("near", target, "metrics_path: /probe"))).await;
+        f.scraped("near").await;
+        assert_eq!(seen.lock().clone().unwrap().1["accept-encoding"], "identity");
     });
 }
 

@@ -256,7 +256,7 @@ fn settle_job(
         honor_labels: scrape.honor_labels,
         honor_timestamps: scrape.honor_timestamps.unwrap_or(true),
         track_timestamps_staleness: scrape.track_timestamps_staleness,
-        enable_compression: scrape.enable_compression.unwrap_or(true),
+        enable_compression: scrape.enable_compression,
         extra_scrape_metrics: scrape
             .extra_scrape_metrics
             .or(global.extra_scrape_metrics)
@@ -413,7 +413,7 @@ impl Job {
             honor_labels: false,
             honor_timestamps: true,
             track_timestamps_staleness: false,
-            enable_compression: true,
+            enable_compression: None,
             extra_scrape_metrics: false,
             legacy_names: false,
             limits: Limits::default(),

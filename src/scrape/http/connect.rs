@@ -114,7 +114,7 @@ impl Proxy {
 
     /// Whether a host is reached through the proxy.
     fn serves(&self, host: &str) -> bool {
-        let local = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        let local = is_loopback(host);
         // The environment's proxy never serves the machine itself.
         let excepted = self.except.iter().any(|pattern| {
             let pattern = pattern.as_str();
@@ -139,6 +139,30 @@ impl Proxy {
 pub(super) struct Connector {
     pub resolver: Resolver,
     pub proxy: Option<Proxy>,
+}
+
+impl Connector {
+    /// Whether a URL leads to this machine, as far as that can be told without a look-up.
+    pub fn stays_here(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        if self.proxy.as_ref().is_some_and(|proxy| proxy.serves(host)) {
+            return false;
+        }
+        let port = url.port_or_known_default().unwrap_or_default();
+        match self.resolver.resolve(&host_port(host, port)) {
+            Resolution::Address(address) => address.ip().is_loopback(),
+            Resolution::Absent(_) => false,
+            Resolution::System => is_loopback(host),
+        }
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn host_port(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// A connection, directly or through a proxy.
@@ -217,9 +241,7 @@ impl tower::Service<Uri> for Connector {
 }
 
 async fn dial(resolver: &Resolver, host: &str, port: u16) -> io::Result<TcpStream> {
-    let name =
-        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-    let addresses: Vec<SocketAddr> = match resolver.resolve(&name) {
+    let addresses: Vec<SocketAddr> = match resolver.resolve(&host_port(host, port)) {
         Resolution::Address(address) => vec![address],
         Resolution::Absent(reason) => return Err(io::Error::other(reason)),
         Resolution::System => match tokio::net::lookup_host((host, port)).await {
@@ -322,4 +344,43 @@ pub(in crate::scrape) fn explain(err: &(dyn std::error::Error + 'static)) -> Str
         return format!("malformed HTTP response: {text}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_on_the_machine_is_known() {
+        let resolver = Resolver::new(|name| match name {
+            "app:80" => Resolution::Address(([127, 0, 0, 1], 8080).into()),
+            "far:9100" => Resolution::Address(([10, 0, 0, 1], 9100).into()),
+            "off:9100" => Resolution::Absent("it is off".to_owned()),
+            _ => Resolution::System,
+        });
+        let connector = |proxy: Option<&str>| Connector {
+            resolver: resolver.clone(),
+            proxy: proxy.and_then(|url| {
+                let settings =
+                    HttpClient { proxy_url: Some(url.to_owned()), ..HttpClient::default() };
+                Proxy::new(&settings).unwrap()
+            }),
+        };
+        let stays =
+            |connector: &Connector, url: &str| connector.stays_here(&Url::parse(url).unwrap());
+        let direct = connector(None);
+        let near = [
+            "http://127.0.0.1:9100/metrics",
+            "https://[::1]/metrics",
+            "http://localhost:9100/",
+            "http://app/metrics",
+        ];
+        for url in near {
+            assert!(stays(&direct, url), "{url}");
+        }
+        for url in ["http://10.0.0.1:9100/", "http://far:9100/", "http://off:9100/", "http://b/"] {
+            assert!(!stays(&direct, url), "{url}");
+        }
+        assert!(!stays(&connector(Some("http://10.0.0.9:3128")), "http://app/metrics"));
+    }
 }

@@ -114,6 +114,11 @@ impl Client {
         Ok(client)
     }
 
+    /// Whether a URL leads to this machine, and without a proxy.
+    pub fn stays_here(&self, url: &str) -> bool {
+        Url::parse(url).is_ok_and(|url| self.connector.stays_here(&url))
+    }
+
     fn tls(&self) -> Result<&Tls, FetchError> {
         if let Some(client) = self.tls.get() {
             return Ok(client);
