@@ -51,7 +51,7 @@ fn decode(bencher: Bencher, kind: &str) {
     let mut out = Vec::with_capacity(SAMPLES);
     bencher.counter(ItemsCount::new(SAMPLES)).bench_local(|| {
         out.clear();
-        floats::read(&mut Reader::new(black_box(&bytes)), SAMPLES, &mut out).unwrap();
+        floats::read(&mut Reader::new(black_box(&bytes)), SAMPLES, 0..SAMPLES, &mut out).unwrap();
         out.len()
     });
 }

@@ -111,7 +111,7 @@ impl Inner {
         let newest = self.newest.load(Ordering::Relaxed).min(now);
         let mut done = Maintained::default();
         let result = self.upkeep(upkeep, newest, now, &mut done);
-        self.let_go(upkeep, newest);
+        self.let_go(upkeep, now);
         if done != Maintained::default() {
             info!(done.sealed, done.merged, done.removed, "store maintained");
         }
@@ -262,7 +262,7 @@ impl Inner {
     }
 
     /// Forgets sealed samples that no query needs any more, and series that have no others.
-    fn let_go(&self, upkeep: &mut Upkeep, newest: Timestamp) {
+    fn let_go(&self, upkeep: &mut Upkeep, now: Timestamp) {
         let mut empty = Vec::new();
         upkeep.past.retain(|set| set.strong_count() > 0);
         let oldest = upkeep.past.iter().filter_map(|set| Some(set.upgrade()?.last)).min();
@@ -281,7 +281,7 @@ impl Inner {
         let writer = self.writer.lock();
         let mut registry = self.registry.write();
         empty.retain(|&id| {
-            let idle = writer.last(id) < newest.saturating_sub(self.window);
+            let idle = writer.last(id) < now.saturating_sub(self.window);
             let empty = registry.get(id).is_some_and(|series| series.bounds().is_none());
             idle && empty
         });

@@ -726,7 +726,8 @@ fn figures_are_counted() {
 enum Step {
     /// Series, distance to its newest sample in seconds, values.
     Append(Vec<(u8, i64, f64)>),
-    Maintain,
+    /// Whether the clock says that all of it is long ago.
+    Maintain(bool),
     Restart,
     Query(i64, i64, usize),
 }
@@ -737,7 +738,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let rows = prop::collection::vec((0u8..6, -1i64..45, value), 1..12);
     let step = prop_oneof![
         12 => rows.prop_map(Step::Append),
-        2 => Just(Step::Maintain),
+        2 => any::<bool>().prop_map(Step::Maintain),
         1 => Just(Step::Restart),
         4 => (-50i64..1500, -50i64..1500, 0usize..5).prop_map(|(a, b, m)| Step::Query(a, b, m)),
     ];
@@ -765,16 +766,15 @@ proptest! {
                         prop_assert_eq!(outcome, push(&plain, &job, &[(time, value)]));
                     }
                 }
-                Step::Maintain => {
-                    store.maintain(i64::MAX).unwrap();
-                    // What left the memory forgets how new it was: later samples only, from here.
+                Step::Maintain(long_ago) => {
                     let last = newest.into_iter().max().unwrap_or_default();
-                    newest = newest.map(|time| if time < last - WINDOW { time + 1000 } else { time });
+                    store.maintain(if long_ago { i64::MAX } else { last }).unwrap();
+                    // What left the memory forgets how new it was: later samples only, from here.
                     for series in 0..6u8 {
-                        let time = newest[usize::from(series)];
-                        let row = [(time, 1.0)];
-                        if time < last - WINDOW {
-                            let job = series.to_string();
+                        let time = &mut newest[usize::from(series)];
+                        if long_ago || *time < last - WINDOW {
+                            *time += 1000;
+                            let (job, row) = (series.to_string(), [(*time, 1.0)]);
                             prop_assert_eq!(push(&store, &job, &row), push(&plain, &job, &row));
                         }
                     }

@@ -353,7 +353,8 @@ fn chunks_round_trip() {
         let mut bytes = Vec::new();
         floats::put(&mut bytes, &values, &mut Scratch::default());
         let (mut reader, mut back) = (Reader::new(&bytes), Vec::new());
-        floats::read(&mut reader, values.len(), &mut back).expect("what was written");
+        floats::read(&mut reader, values.len(), 0..values.len(), &mut back)
+            .expect("what was written");
         assert_eq!(bits(&back), bits(&values));
         assert!(reader.is_empty());
 
@@ -426,10 +427,13 @@ fn damaged_chunks() {
         // What the index says may be damaged as well.
         let count = if u.ratio(1, 3)? { u.int_in_range(0..=2_000_000)? } else { count };
         let mut columns = Columns::default();
-        let read_times =
-            |reader: &mut Reader<'_>, into: &mut Vec<i64>| times::read(reader, count, 0, into);
-        let mut reader = Reader::new(&bytes);
-        let read = chunk::read(kind, count, read_times, &mut reader, TimeRange::ALL, &mut columns);
+        let (mut reader, mut moments) = (Reader::new(&bytes), Vec::new());
+        let read_times = |reader: &mut Reader<'_>| match count {
+            0..=codec::MOST_SAMPLES => times::read(reader, count, 0, &mut moments),
+            _ => Err(codec::Damaged("more samples than there can be")),
+        };
+        let read = { read_times }(&mut reader)
+            .and_then(|()| chunk::read(kind, &moments, &mut reader, TimeRange::ALL, &mut columns));
         if read.is_ok() {
             let floats = columns.times.len() == columns.values.len();
             assert!(floats && columns.histogram_times.len() == columns.histograms.len());

@@ -44,12 +44,11 @@ pub fn put(out: &mut Vec<u8>, starts: &[i64], values: Values<'_>, scratch: &mut 
     }
 }
 
-/// Reads a chunk of `count` samples behind what is in the columns and keeps what lies in the range.
-/// `read_times` appends the timestamps, from the front of the reader or from elsewhere. After an error the columns are of different lengths.
+/// Reads a chunk with samples at these times, and appends those in the range to the columns. After an error
+/// the columns are of different lengths.
 pub fn read(
     kind: u8,
-    count: usize,
-    read_times: impl FnOnce(&mut Reader<'_>, &mut Vec<i64>) -> Result<(), Damaged>,
+    times: &[i64],
     reader: &mut Reader<'_>,
     range: TimeRange,
     into: &mut Columns,
@@ -57,48 +56,39 @@ pub fn read(
     if kind > HISTOGRAMS | STARTS {
         return Err(Damaged("an unknown kind of chunk"));
     }
+    let count = times.len();
     if count > MOST_SAMPLES {
         return Err(Damaged("a chunk has too many samples"));
     }
-    let Columns { times, values, start_times, histogram_times, histograms, histogram_start_times } =
-        into;
-    let is_histogram = kind & HISTOGRAMS != 0;
-    let (times, starts) =
-        if is_histogram { (histogram_times, histogram_start_times) } else { (times, start_times) };
-    let before = times.len();
-    read_times(reader, times)?;
-    if times.len() != before + count {
-        return Err(Damaged("a chunk has fewer timestamps than values"));
-    }
+    let from = times.partition_point(|&time| time < range.start);
+    let to = times.partition_point(|&time| time <= range.end).max(from);
+    let (known, starts) = if kind & HISTOGRAMS != 0 {
+        (&mut into.histogram_times, &mut into.histogram_start_times)
+    } else {
+        (&mut into.times, &mut into.start_times)
+    };
+    let before = known.len();
+    known.extend_from_slice(&times[from..to]);
     if kind & STARTS != 0 {
         starts.resize(before, 0);
         times::read(reader, count, 0, starts)?;
-    } else if !starts.is_empty() {
-        starts.resize(before + count, 0);
-    }
-    let from = before + times[before..].partition_point(|&time| time < range.start);
-    let to = before + times[before..].partition_point(|&time| time <= range.end);
-    let to = to.max(from);
-    keep(times, before, from, to);
-    if !starts.is_empty() {
         keep(starts, before, from, to);
+    } else if !starts.is_empty() {
+        starts.resize(before + (to - from), 0);
     }
-    if is_histogram {
-        histograms::read(reader, count, histograms)?;
-        keep(histograms, before, from, to);
+    if kind & HISTOGRAMS != 0 {
+        histograms::read(reader, count, &mut into.histograms)?;
+        keep(&mut into.histograms, before, from, to);
     } else {
-        floats::read(reader, count, values)?;
-        keep(values, before, from, to);
+        floats::read(reader, count, from..to, &mut into.values)?;
     }
     Ok(())
 }
 
-/// Keeps what lies before `before` and in `from..to`.
+/// Keeps what lies before `before`, and of the rest what is at the places `from..to`.
 fn keep<T>(column: &mut Vec<T>, before: usize, from: usize, to: usize) {
-    column.truncate(to);
-    if from > before {
-        column.drain(before..from);
-    }
+    column.truncate(before + to);
+    column.drain(before..before + from);
 }
 
 /// Sorts by time and drops repeated times; of samples with the same time the first one read stays.
@@ -132,11 +122,7 @@ mod tests {
         let mut bytes = Vec::new();
         put(&mut bytes, starts, Values::Floats(&values), &mut Scratch::default());
         let kind = kind(starts, Values::Floats(&values));
-        let read_times = |_: &mut Reader<'_>, into: &mut Vec<i64>| {
-            into.extend_from_slice(times);
-            Ok(())
-        };
-        read(kind, times.len(), read_times, &mut Reader::new(&bytes), range, columns).unwrap();
+        read(kind, times, &mut Reader::new(&bytes), range, columns).unwrap();
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Columns of floats, lossless for every bit pattern: constants, packed decimals with exceptions, and
 //! XOR for what is no short decimal (docs/format/chunk.md).
 
+use std::ops::Range;
+
 use super::bytes::{Damaged, Reader, put_varint, put_zigzag};
 use super::frames::{self, FRAME};
 use super::xor;
@@ -163,9 +165,16 @@ fn put_packed(out: &mut Vec<u8>, values: &[f64], exponent: usize, scratch: &mut 
     frames::put(out, if by_steps { steps } else { &integers[1..] });
 }
 
-/// Reads a column of `count` values and appends it to `out`.
-pub fn read(reader: &mut Reader<'_>, count: usize, out: &mut Vec<f64>) -> Result<(), Damaged> {
-    if count == 0 {
+/// Reads a column of `count` values and appends those at the places `wanted` to `out`. What comes behind
+/// them is not looked at.
+pub fn read(
+    reader: &mut Reader<'_>,
+    count: usize,
+    wanted: Range<usize>,
+    out: &mut Vec<f64>,
+) -> Result<(), Damaged> {
+    let wanted = wanted.start..wanted.end.min(count);
+    if wanted.is_empty() {
         return Ok(());
     }
     let tag = reader.byte()?;
@@ -173,11 +182,11 @@ pub fn read(reader: &mut Reader<'_>, count: usize, out: &mut Vec<f64>) -> Result
     match tag & 15 {
         CONSTANT => {
             let value = f64::from_bits(reader.bits()?);
-            out.resize(out.len() + count, value);
+            out.resize(out.len() + wanted.len(), value);
         }
         CONSTANT_DECIMAL => {
             let value = reader.zigzag()? as f64 / power;
-            out.resize(out.len() + count, value);
+            out.resize(out.len() + wanted.len(), value);
         }
         kind @ (PACKED_STEPS | PACKED_VALUES) => {
             let exceptions = reader.count(count)?;
@@ -187,41 +196,69 @@ pub fn read(reader: &mut Reader<'_>, count: usize, out: &mut Vec<f64>) -> Result
                 reader.take(8)?;
             }
             let start = out.len();
-            out.reserve(count);
+            out.reserve(wanted.len());
             if kind == PACKED_STEPS {
-                read_steps(reader, count, power, out)?;
+                read_steps(reader, count, &wanted, power, out)?;
             } else {
                 let divisor = reader.varint()? as i64;
                 let first = reader.zigzag()?;
-                out.push(first as f64 / power);
-                frames::read(reader, count - 1, |frame| {
+                if wanted.start == 0 {
+                    out.push(first as f64 / power);
+                }
+                let behind = behind_first(&wanted);
+                frames::read_some(reader, count - 1, &behind, false, |at, frame| {
+                    let frame = &frame[part(&behind, at, frame.len())];
                     let integer = |value: &i64| first.wrapping_add(value.wrapping_mul(divisor));
                     out.extend(frame.iter().map(|value| integer(value) as f64 / power));
                 })?;
             }
-            let mut position = start;
+            let mut position = 0;
             for _ in 0..exceptions {
-                position = position.saturating_add(patches.count(count)?);
+                position += patches.count(count)?;
                 let value = f64::from_bits(patches.bits()?);
-                *out.get_mut(position).ok_or(Damaged("an exception lies outside"))? = value;
+                if position >= count {
+                    return Err(Damaged("an exception lies outside"));
+                }
+                if wanted.contains(&position) {
+                    out[start + position - wanted.start] = value;
+                }
             }
         }
-        XOR => xor::read(reader, count, out)?,
+        XOR => xor::read(reader, &wanted, out)?,
         _ => return Err(Damaged("an unknown encoding of floats")),
     }
     Ok(())
 }
 
+/// The places of integers that stand behind the first one, for those of values.
+fn behind_first(wanted: &Range<usize>) -> Range<usize> {
+    wanted.start.saturating_sub(1)..wanted.end - 1
+}
+
+/// The part of a frame of this length, beginning at `at`, that is wanted.
+fn part(wanted: &Range<usize>, at: usize, length: usize) -> Range<usize> {
+    let place = |place: usize| place.saturating_sub(at).min(length);
+    place(wanted.start)..place(wanted.end)
+}
+
 fn read_steps(
     reader: &mut Reader<'_>,
     count: usize,
+    wanted: &Range<usize>,
     power: f64,
     out: &mut Vec<f64>,
 ) -> Result<(), Damaged> {
     let divisor = reader.varint()? as i64;
     let mut integer = reader.zigzag()?;
-    out.push(integer as f64 / power);
-    frames::read(reader, count - 1, |frame| {
+    if wanted.start == 0 {
+        out.push(integer as f64 / power);
+    }
+    let behind = behind_first(wanted);
+    frames::read_some(reader, count - 1, &behind, true, |at, frame| {
+        let Range { start, end } = part(&behind, at, frame.len());
+        let passed = frame[..start].iter().fold(0i64, |sum, step| sum.wrapping_add(*step));
+        integer = integer.wrapping_add(passed.wrapping_mul(divisor));
+        let frame = &frame[start..end];
         // The common cases get loops of their own: no division, no multiplication.
         match (divisor, power == 1.0) {
             (1, true) => out.extend(frame.iter().map(|step| {
@@ -252,7 +289,7 @@ mod tests {
         put(&mut bytes, values, &mut Scratch::default());
         let mut back = Vec::new();
         let mut reader = Reader::new(&bytes);
-        read(&mut reader, values.len(), &mut back).unwrap();
+        read(&mut reader, values.len(), 0..values.len(), &mut back).unwrap();
         let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&back), bits(values));
         assert!(reader.is_empty());
@@ -311,6 +348,30 @@ mod tests {
 
     proptest! {
         #[test]
+        fn a_part_of_a_column_is_what_stands_there(
+            values in prop::collection::vec(numbers(), 1..300),
+            decimals in prop::collection::vec((any::<i16>(), 0u8..20), 1..300),
+            ends in any::<(prop::sample::Index, prop::sample::Index)>(),
+        ) {
+            let decimal = |&(m, odd)| if odd == 0 { f64::NAN } else { f64::from(m) / 10.0 };
+            let steps = decimals.iter().scan(0.0, |sum, (m, _)| {
+                *sum += f64::from(*m);
+                Some(*sum)
+            });
+            let columns = [values, decimals.iter().map(decimal).collect(), steps.collect()];
+            for values in columns {
+                let (a, b) = (ends.0.index(values.len()), ends.1.index(values.len() + 1));
+                let wanted = a.min(b)..a.max(b);
+                let mut bytes = Vec::new();
+                put(&mut bytes, &values, &mut Scratch::default());
+                let mut back = vec![0.5];
+                read(&mut Reader::new(&bytes), values.len(), wanted.clone(), &mut back).unwrap();
+                let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+                prop_assert_eq!(bits(&back[1..]), bits(&values[wanted]));
+            }
+        }
+
+        #[test]
         fn every_column_comes_back(values in prop::collection::vec(numbers(), 0..300)) {
             size(&values);
         }
@@ -328,7 +389,8 @@ mod tests {
 
         #[test]
         fn arbitrary_bytes_do_not_panic(bytes: Vec<u8>, count in 0usize..500) {
-            let _ = read(&mut Reader::new(&bytes), count, &mut Vec::new());
+            let _ = read(&mut Reader::new(&bytes), count, 0..count, &mut Vec::new());
+            let _ = read(&mut Reader::new(&bytes), count, count / 3..count / 2, &mut Vec::new());
         }
     }
 }

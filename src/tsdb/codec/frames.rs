@@ -1,5 +1,7 @@
 //! Frames of 64 integers: minimum, bit width, patched exceptions (docs/format/chunk.md).
 
+use std::ops::Range;
+
 use super::bytes::{Damaged, Reader, put_varint, put_zigzag};
 
 /// Integers in one frame.
@@ -82,22 +84,65 @@ pub fn read(
     Ok(())
 }
 
+/// Reads on as far as `wanted` reaches, and hands on the frames that have some of it, each with the place
+/// of its first integer. All frames before have to be handed on too where `from_start`.
+pub fn read_some(
+    reader: &mut Reader<'_>,
+    count: usize,
+    wanted: &Range<usize>,
+    from_start: bool,
+    mut each: impl FnMut(usize, &[i64]),
+) -> Result<(), Damaged> {
+    let mut frame = [0i64; FRAME];
+    for at in (0..count.min(wanted.end)).step_by(FRAME) {
+        let length = (count - at).min(FRAME);
+        if from_start || at + length > wanted.start {
+            read_frame(reader, &mut frame[..length])?;
+            each(at, &frame[..length]);
+        } else {
+            let head = Head::read(reader, length)?;
+            reader.take(head.packed)?;
+        }
+    }
+    Ok(())
+}
+
+/// What stands before the packed integers of a frame.
+struct Head<'a> {
+    minimum: i64,
+    width: usize,
+    exceptions: usize,
+    /// Positions and high bits of the exceptions.
+    patches: Reader<'a>,
+    /// Bytes that follow.
+    packed: usize,
+}
+
+impl<'a> Head<'a> {
+    fn read(reader: &mut Reader<'a>, length: usize) -> Result<Self, Damaged> {
+        let minimum = reader.zigzag()?;
+        let width = usize::from(reader.byte()?);
+        if width > 64 {
+            return Err(Damaged("a frame is wider than 64 bits"));
+        }
+        let exceptions = usize::from(reader.byte()?);
+        if exceptions > length {
+            return Err(Damaged("a frame has more exceptions than values"));
+        }
+        let patches = reader.clone();
+        for _ in 0..exceptions {
+            reader.byte()?;
+            reader.varint()?;
+        }
+        Ok(Self { minimum, width, exceptions, patches, packed: (width * length).div_ceil(8) })
+    }
+}
+
 fn read_frame(reader: &mut Reader<'_>, frame: &mut [i64]) -> Result<(), Damaged> {
-    let minimum = reader.zigzag()?;
-    let width = usize::from(reader.byte()?);
-    if width > 64 {
-        return Err(Damaged("a frame is wider than 64 bits"));
-    }
-    let exceptions = usize::from(reader.byte()?);
-    if exceptions > frame.len() {
-        return Err(Damaged("a frame has more exceptions than values"));
-    }
-    let mut patches = reader.clone();
-    for _ in 0..exceptions {
-        reader.byte()?;
-        reader.varint()?;
-    }
-    unpack(reader.take((width * frame.len()).div_ceil(8))?, width, minimum, frame);
+    let Head { minimum, width, exceptions, mut patches, packed } = Head::read(reader, frame.len())?;
+    let behind = reader.rest();
+    reader.take(packed)?;
+    unpack(behind, packed, width, minimum, frame);
     for _ in 0..exceptions {
         let position = usize::from(patches.byte()?);
         let high = patches.varint()?;
@@ -108,14 +153,20 @@ fn read_frame(reader: &mut Reader<'_>, frame: &mut [i64]) -> Result<(), Damaged>
     Ok(())
 }
 
-fn unpack(packed: &[u8], width: usize, minimum: i64, frame: &mut [i64]) {
+/// `bytes` begins with the packed integers; what is behind them does not matter.
+fn unpack(bytes: &[u8], packed: usize, width: usize, minimum: i64, frame: &mut [i64]) {
     if width == 0 {
         frame.fill(minimum);
         return;
     }
-    // A padded copy: every value can then be read as eight or sixteen whole bytes.
-    let mut padded = [0u8; FRAME * 8 + 16];
-    padded[..packed.len()].copy_from_slice(packed);
+    // Every value is read as eight or sixteen whole bytes: at the end of everything from a padded copy.
+    let mut copy = [0u8; FRAME * 8 + 16];
+    let padded = if bytes.len() >= packed + 16 {
+        &bytes[..packed + 16]
+    } else {
+        copy[..packed].copy_from_slice(&bytes[..packed]);
+        &copy[..packed + 16]
+    };
     let mask = mask_of(width);
     let mut bit = 0;
     if width <= 56 {

@@ -83,7 +83,7 @@ pub fn read(
         let needed = length.saturating_mul(positive + negative + 3 + bounds);
         floats_left = floats_left.checked_sub(needed).ok_or(Damaged("too many buckets"))?;
         let mut custom_values = Vec::new();
-        floats::read(reader, bounds, &mut custom_values)?;
+        floats::read(reader, bounds, 0..bounds, &mut custom_values)?;
         let mut run = Vec::with_capacity(length);
         for &reset in reader.take(length)? {
             run.push(Histogram {
@@ -100,7 +100,7 @@ pub fn read(
         }
         let mut read_column = |into: &dyn Fn(&mut Histogram, f64)| {
             column.clear();
-            floats::read(reader, length, &mut column)?;
+            floats::read(reader, length, 0..length, &mut column)?;
             run.iter_mut().zip(&column).for_each(|(histogram, &value)| into(histogram, value));
             Ok(())
         };

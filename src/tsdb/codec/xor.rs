@@ -1,5 +1,7 @@
 //! Floats as the difference of their bits to the predecessor's: for measurements with all 17 digits.
 
+use std::ops::Range;
+
 use super::bytes::{Damaged, Reader};
 
 /// Fills bytes from the lowest bit up.
@@ -81,13 +83,19 @@ pub fn put(out: &mut Vec<u8>, values: &[f64]) {
     writer.finish();
 }
 
-/// Reads a column of `count` values and appends it to `out`.
-pub fn read(reader: &mut Reader<'_>, count: usize, out: &mut Vec<f64>) -> Result<(), Damaged> {
+/// Reads a column up to the end of `wanted`, and appends the values there to `out`.
+pub fn read(
+    reader: &mut Reader<'_>,
+    wanted: &Range<usize>,
+    out: &mut Vec<f64>,
+) -> Result<(), Damaged> {
     let mut bits = BitReader { bytes: reader.rest(), bit: 0 };
     let mut current = bits.get(64)?;
-    out.push(f64::from_bits(current));
+    if wanted.start == 0 {
+        out.push(f64::from_bits(current));
+    }
     let (mut low, mut width) = (0, 0);
-    for _ in 1..count {
+    for place in 1..wanted.end {
         if bits.get(1)? == 1 {
             if bits.get(1)? == 1 {
                 low = bits.get(6)? as u32;
@@ -101,7 +109,9 @@ pub fn read(reader: &mut Reader<'_>, count: usize, out: &mut Vec<f64>) -> Result
             }
             current ^= bits.get(width)? << low;
         }
-        out.push(f64::from_bits(current));
+        if place >= wanted.start {
+            out.push(f64::from_bits(current));
+        }
     }
     let used = bits.bit.div_ceil(8);
     reader.take(used)?;

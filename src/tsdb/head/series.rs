@@ -178,7 +178,7 @@ impl Run {
     }
 
     fn read(&self, length: i64, range: TimeRange, into: &mut Columns) -> Result<u64, Damaged> {
-        let mut decoded = 0;
+        let (mut decoded, mut times) = (0, Vec::new());
         let mut reader = Reader::new(&self.frames);
         while !reader.is_empty() {
             let kind = reader.byte()?;
@@ -188,10 +188,9 @@ impl Run {
             let size = reader.count(reader.rest().len())?;
             let mut body = Reader::new(reader.take(size)?);
             if range.overlaps(TimeRange::new(first, last)) {
-                let read_times = |body: &mut Reader<'_>, into: &mut Vec<i64>| {
-                    codec::times::read(body, count, first, into)
-                };
-                codec::chunk::read(kind, count, read_times, &mut body, range, into)?;
+                times.clear();
+                codec::times::read(&mut body, count, first, &mut times)?;
+                codec::chunk::read(kind, &times, &mut body, range, into)?;
                 decoded += 1;
             }
         }

@@ -59,7 +59,16 @@ pub struct Partition {
 #[derive(Debug, Default)]
 pub struct Recent {
     chunks: Option<Arc<Items>>,
-    times: Option<Arc<Items>>,
+    times: TimeColumn,
+}
+
+/// The column of timestamps that was read last: neighbours often share theirs.
+#[derive(Debug, Default)]
+struct TimeColumn {
+    block: Option<Arc<Items>>,
+    /// Its number; `None` if none was read.
+    number: Option<u64>,
+    times: Vec<i64>,
 }
 
 impl std::fmt::Debug for Partition {
@@ -430,7 +439,7 @@ impl Partition {
         block: u64,
         reader: &mut Reader<'_>,
         range: TimeRange,
-        times: &mut Option<Arc<Items>>,
+        times: &mut TimeColumn,
         into: &mut Columns,
     ) -> Result<(), SelectError> {
         let failed = |err: Damaged| self.damage(Table::Chunks, block, &err.to_string());
@@ -438,20 +447,40 @@ impl Partition {
         let column = reader.varint().map_err(failed)?;
         let size = reader.count(reader.rest().len()).map_err(failed)?;
         let mut body = Reader::new(reader.take(size).map_err(failed)?);
-        let item = self.next_block(times, Table::Times, column)?.get(column);
-        let item = item.ok_or_else(|| self.damage(Table::Times, column, "no such column"))?;
-        let mut item = Reader::new(item);
-        let head = || Ok((item.count(codec::MOST_SAMPLES)?, item.zigzag()?, item.varint()?));
-        let (count, first, span) = { head }()
-            .map_err(|err: Damaged| self.damage(Table::Times, column, &err.to_string()))?;
-        if !range.overlaps(TimeRange::new(first, first.wrapping_add(span as i64))) {
-            return Ok(());
-        }
-        let read_times = |_: &mut Reader<'_>, into: &mut Vec<i64>| {
-            codec::times::read(&mut item, count, first, into)
-        };
+        let Some(times) = self.times(column, range, times)? else { return Ok(()) };
         self.shared.decoded.fetch_add(1, Ordering::Relaxed);
-        codec::chunk::read(kind, count, read_times, &mut body, range, into).map_err(failed)
+        codec::chunk::read(kind, times, &mut body, range, into).map_err(failed)
+    }
+
+    /// A column of timestamps, if it reaches into the range.
+    fn times<'a>(
+        &self,
+        column: u64,
+        range: TimeRange,
+        last: &'a mut TimeColumn,
+    ) -> Result<Option<&'a [i64]>, SelectError> {
+        let TimeColumn { block, number, times } = last;
+        if *number != Some(column) {
+            *number = None;
+            times.clear();
+            let overlaps = self.next_item(block, Table::Times, column, |item| {
+                let count = item.count(codec::MOST_SAMPLES)?;
+                let (first, span) = (item.zigzag()?, item.varint()?);
+                if !range.overlaps(TimeRange::new(first, first.wrapping_add(span as i64))) {
+                    return Ok(false);
+                }
+                codec::times::read(item, count, first, times)?;
+                Ok(true)
+            })?;
+            if !overlaps {
+                return Ok(None);
+            }
+            *number = Some(column);
+        }
+        let ends = times.first().zip(times.last());
+        let overlaps =
+            ends.is_some_and(|(first, last)| range.overlaps(TimeRange::new(*first, *last)));
+        Ok(overlaps.then_some(times.as_slice()))
     }
 }
 
